@@ -1,0 +1,13 @@
+//! The ground every other crate stands on: time, randomness, identities, positions and ranked locks.
+//!
+//! Nothing here knows Redis. What reads the machine (clock, operating system randomness) does so in
+//! [`clock`] and [`random`] only, so that state machines and the simulator never do it by accident.
+
+pub mod clock;
+pub mod id;
+pub mod lock;
+pub mod random;
+pub mod units;
+
+pub use id::{NodeId, RunId};
+pub use units::{Millis, Offset};

@@ -1,0 +1,1 @@
+//! The `rdb` crate.

@@ -1,0 +1,2 @@
+//! The `redoubt` binary.
+fn main() {}
