@@ -2,6 +2,7 @@
 //!
 //! - [`request`] finds complete client requests in a read buffer, in place (the server's hot path);
 //! - [`reply`] writes replies in the protocol a session has chosen;
+//! - [`value`] decodes replies into owned values (clients, sentinels, replicas);
 //! - [`command()`] encodes a request; [`inline`] splits a typed line into arguments.
 //!
 //! Invariants: no input makes this crate panic, no count read from the wire makes it allocate more
@@ -17,9 +18,11 @@ pub mod inline;
 pub mod number;
 pub mod reply;
 pub mod request;
+pub mod value;
 
 mod command;
 
 pub use command::{command, command_into};
 pub use reply::{Protocol, Writer};
 pub use request::{Arguments, Limits, Parser, Progress, ProtocolError};
+pub use value::{DecodeError, Decoder, Value, decode};
