@@ -1,2 +1,67 @@
-//! The project tasks.
-fn main() {}
+//! `cargo xtask TASK`: everything that a developer or a build machine runs.
+//!
+//! Tasks are functions over the tree and over programs that they start; the program under test is
+//! always a parameter, so that each black-box task can be tried against stock Redis first.
+
+#![allow(clippy::print_stdout, reason = "printing is what the tasks are for")]
+
+mod arguments;
+mod failure;
+mod run;
+mod setup;
+mod source;
+mod tidy;
+mod verdicts;
+mod wait;
+mod workspace;
+
+use arguments::Arguments;
+use failure::{Failure, Outcome};
+use std::process::ExitCode;
+use verdicts::Verdicts;
+
+/// What `cargo xtask help` prints.
+const HELP: &str = "\
+cargo xtask test                 every test, installing what it needs; the last line counts them
+cargo xtask tidy [--lint]        layers, lengths, heads, words, formatting; --lint adds clippy
+cargo xtask setup                fetch stock redis and the client libraries into target/";
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::new(std::env::args().skip(1));
+    let task = arguments.word().unwrap_or_else(|| "help".to_owned());
+    match perform(&task, arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let text = failure.to_string();
+            if !text.is_empty() {
+                eprintln!("xtask {task}: {text}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: &str, mut arguments: Arguments) -> Outcome {
+    let mut verdicts = Verdicts::default();
+    match task {
+        "tidy" => {
+            let lint = arguments.flag("--lint");
+            arguments.finish()?;
+            tidy::check(&mut verdicts)?;
+            if lint {
+                tidy::lint(&mut verdicts);
+            }
+            verdicts.finish()
+        }
+        "setup" => {
+            arguments.finish()?;
+            setup::everything(&mut verdicts);
+            verdicts.finish()
+        }
+        "help" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        _ => Err(Failure::new(format!("no such task\n{HELP}"))),
+    }
+}
