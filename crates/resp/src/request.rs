@@ -436,6 +436,9 @@ impl Parser {
             return Ok(Progress::Incomplete { needed_hint: 1 });
         };
         let end = self.scanned + offset;
+        if end > LINE_BYTES_MAX {
+            return Err(ProtocolError::TooBigInline);
+        }
         self.scanned = 0;
         let line = buffer.get(..end).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -92,7 +92,7 @@ fn refuses_as_stock() {
 }
 
 #[test]
-fn long_lines_are_refused_only_when_they_do_not_end() {
+fn long_lines_are_refused() {
     for (start, expected) in [
         (&b"*1"[..], ProtocolError::TooBigMultibulkCount),
         (b"*1\r\n$1", ProtocolError::TooBigBulkCount),
@@ -106,9 +106,10 @@ fn long_lines_are_refused_only_when_they_do_not_end() {
         input.truncate(LINE_BYTES_MAX);
         assert_eq!(whole(&input).1, None);
     }
-    let mut inline = vec![b'a'; LINE_BYTES_MAX * 2];
-    inline.extend_from_slice(b"\r\n");
-    assert_eq!(whole(&inline).0.len(), 1);
+    let inline = [&[b'a'; LINE_BYTES_MAX][..], b"\nPING\n"].concat();
+    assert_eq!((whole(&inline).0.len(), whole(&inline).1), (2, None));
+    let inline = [&[b'a'; LINE_BYTES_MAX + 1][..], b"\n"].concat();
+    assert_eq!(whole(&inline).1, Some(ProtocolError::TooBigInline));
 }
 
 #[test]
