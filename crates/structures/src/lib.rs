@@ -1,1 +1,21 @@
-//! The `structures` crate.
+//! The two containers of the keyspace: [`Entry`], one allocation holding a key and its value, and
+//! [`Table`], an incrementally growing hash table of entries.
+//!
+//! This is one of the few places where `unsafe` is allowed: every block names its premises, the
+//! tests compare with safe twins from `std`, and nothing unsafe is visible from outside. The layouts
+//! and invariants are drawn in `README.md`.
+
+#![allow(unsafe_code, reason = "thin pointers and tagged slots; the premises stand at every block")]
+
+mod chain;
+mod entry;
+mod prefetch;
+mod size_class;
+mod table;
+
+pub use entry::{Entry, KEY_BYTES_MAX, NewValue, VALUE_BYTES_MAX, ValueMut, ValueRef};
+pub use size_class::size_class;
+pub use table::{Iter, KeyHasher, Table};
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("slots keep 16 bits of hash in the unused high bits of 64-bit pointers");
