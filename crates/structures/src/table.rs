@@ -226,7 +226,10 @@ impl<B> Table<B> {
     /// # Safety
     /// The word is an entry's of this table, which does not change while the key is borrowed.
     #[inline]
-    unsafe fn key_of(word: &Word) -> &[u8] {
+    unsafe fn key_of<'a>(word: &'a Word) -> &'a [u8]
+    where
+        B: 'a,
+    {
         // SAFETY: 1. The word is an entry's, and `Entry` is that word. 2. The entry lives as long as the
         // table is not changed.
         unsafe { (*ptr::from_ref(word).cast::<Entry<B>>()).key() }
