@@ -1,0 +1,152 @@
+//! A snapshot as a file: complete and durable under its name, or not there at all.
+//!
+//! It is written to `temp-<process id>.rdb` in the same directory, synced, renamed over the old one,
+//! and the directory is synced. Whatever fails before the rename removes the temporary file and
+//! leaves the old snapshot as it was. One save at a time per directory and process is assumed; two
+//! would write the same temporary file.
+
+use crate::save::{Options, Writer};
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+/// The bytes collected before they go to the kernel.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// The writer that [`save_to_file`] hands to its caller.
+pub type FileWriter = Writer<BufWriter<File>>;
+
+/// Why a snapshot was not saved. Its file is the one of the save before.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} {}: {source}", path.display())]
+pub struct SaveError {
+    /// What was tried, as "Cannot write".
+    pub action: &'static str,
+    /// With what.
+    pub path: PathBuf,
+    /// The answer of the system, or of the caller's closure.
+    pub source: io::Error,
+}
+
+/// Saves what `write` puts into the writer as `dir/name`, and gives what `write` gave.
+///
+/// `write` adds fields and records; header, end, syncing and renaming are done here.
+///
+/// # Errors
+/// [`SaveError`], also if `write` itself fails, for instance to give up a save.
+pub fn save_to_file<T>(
+    dir: &Path,
+    name: &str,
+    options: Options,
+    write: impl FnOnce(&mut FileWriter) -> io::Result<T>,
+) -> Result<T, SaveError> {
+    let temporary = dir.join(temporary_name(std::process::id()));
+    let target = dir.join(name);
+    let result = write_and_sync(&temporary, options, write).and_then(|given| {
+        fs::rename(&temporary, &target).map_err(failed("Cannot rename to", &target))?;
+        Ok(given)
+    });
+    if result.is_err() {
+        // It may not exist; that it cannot be removed adds nothing to the first error.
+        let _ = fs::remove_file(&temporary);
+    } else {
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("Cannot sync", dir))?;
+    }
+    result
+}
+
+/// The name of the file that the process `process_id` writes to, as stock names it.
+pub fn temporary_name(process_id: u32) -> String {
+    format!("temp-{process_id}.rdb")
+}
+
+fn write_and_sync<T>(
+    path: &Path,
+    options: Options,
+    write: impl FnOnce(&mut FileWriter) -> io::Result<T>,
+) -> Result<T, SaveError> {
+    let file = File::create(path).map_err(failed("Cannot create", path))?;
+    let written = Writer::begin(BufWriter::with_capacity(BUFFER_BYTES, file), options)
+        .and_then(|mut writer| {
+            let given = write(&mut writer)?;
+            Ok((writer.finish()?, given))
+        })
+        .and_then(|(buffer, given)| Ok((buffer.into_inner()?, given)));
+    let (file, given) = written.map_err(failed("Cannot write", path))?;
+    file.sync_all().map_err(failed("Cannot sync", path))?;
+    Ok(given)
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SaveError {
+    let path = path.to_owned();
+    move |source| SaveError { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Attributes;
+    use crate::{Item, LoadedValue, Loader, StringRef};
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn save(dir: &Path, value: &[u8], fail: bool) -> Result<u64, SaveError> {
+        save_to_file(dir, "dump.rdb", Options::default(), |writer| {
+            writer.select(0, 1, 0)?;
+            writer.string(b"key", StringRef::Bytes(value), &Attributes::default())?;
+            if fail {
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            Ok(writer.written())
+        })
+    }
+
+    fn saved_value(dir: &Path) -> LoadedValue {
+        let mut loader = Loader::new(File::open(dir.join("dump.rdb")).unwrap());
+        let mut value = None;
+        while let Some(item) = loader.next_item().unwrap() {
+            if let Item::Key(key) = item {
+                value = Some(key.value);
+            }
+        }
+        value.unwrap()
+    }
+
+    #[test]
+    fn a_failed_save_leaves_the_old_file_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        save(dir.path(), b"old", false).unwrap();
+        let error = save(dir.path(), b"new", true).unwrap_err();
+        assert_eq!(error.action, "Cannot write");
+        assert_eq!(error.source.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(saved_value(dir.path()), LoadedValue::String(b"old".to_vec()));
+        assert_eq!(names(dir.path()), ["dump.rdb"]);
+        save(dir.path(), b"new", false).unwrap();
+        assert_eq!(saved_value(dir.path()), LoadedValue::String(b"new".to_vec()));
+        assert_eq!(names(dir.path()), ["dump.rdb"]);
+    }
+
+    #[test]
+    fn a_missing_directory_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = save(&dir.path().join("absent"), b"x", false).unwrap_err();
+        assert_eq!(error.action, "Cannot create");
+        assert!(error.to_string().contains("absent"), "{error}");
+    }
+
+    #[test]
+    fn a_target_that_cannot_be_replaced_leaves_no_temporary_file() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("dump.rdb/inside")).unwrap();
+        let error = save(dir.path(), b"x", false).unwrap_err();
+        assert_eq!(error.action, "Cannot rename to");
+        assert_eq!(names(dir.path()), ["dump.rdb"]);
+    }
+}

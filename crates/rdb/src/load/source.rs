@@ -1,0 +1,173 @@
+//! The bytes under a loader: buffered, counted and summed up.
+//!
+//! `buffer[start..end]` is read but not consumed; `buffer[..start]` is consumed, and of that
+//! `buffer[..summed]` is in the checksum. So the checksum is taken in large pieces, and still stops
+//! exactly at the byte that is consumed.
+
+use super::LoadError;
+use crate::checksum::Checksum;
+use crate::format::length as marks;
+use std::io;
+
+/// The bytes asked for at once, and the first allocation of a long string.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// What stands where a string begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Length {
+    /// The number of bytes that follow.
+    Plain(u64),
+    /// Another form of string; which one.
+    Special(u8),
+}
+
+#[derive(Debug)]
+pub(super) struct Source<R> {
+    input: R,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    summed: usize,
+    before: u64,
+    checksum: Checksum,
+}
+
+impl<R: io::Read> Source<R> {
+    pub(super) fn new(input: R) -> Source<R> {
+        Source {
+            input,
+            buffer: vec![0; BUFFER_BYTES],
+            start: 0,
+            end: 0,
+            summed: 0,
+            before: 0,
+            checksum: Checksum::new(),
+        }
+    }
+
+    /// The number of bytes consumed.
+    pub(super) fn offset(&self) -> u64 {
+        self.before + self.start as u64
+    }
+
+    /// The checksum of the bytes consumed.
+    pub(super) fn checksum(&mut self) -> u64 {
+        self.sum_up();
+        self.checksum.value()
+    }
+
+    pub(super) fn into_rest(mut self) -> (R, Vec<u8>) {
+        self.buffer.truncate(self.end);
+        (self.input, self.buffer.split_off(self.start.min(self.end)))
+    }
+
+    pub(super) fn malformed(&self, what: &'static str) -> LoadError {
+        LoadError::Malformed { what, offset: self.offset() }
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, LoadError> {
+        let byte = self.available()?.first().copied();
+        self.start += 1;
+        byte.ok_or(LoadError::UnexpectedEnd { offset: self.offset() })
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], LoadError> {
+        let buffered = self.buffer.get(self.start..self.end).and_then(<[u8]>::first_chunk);
+        if let Some(&array) = buffered {
+            self.start += N;
+            return Ok(array);
+        }
+        let mut array = [0; N];
+        for byte in &mut array {
+            *byte = self.byte()?;
+        }
+        Ok(array)
+    }
+
+    /// Reads `len` bytes. What is allocated grows with what has arrived, whatever `len` promises.
+    pub(super) fn bytes(&mut self, len: usize) -> Result<Vec<u8>, LoadError> {
+        let mut bytes = Vec::with_capacity(len.min(BUFFER_BYTES));
+        while bytes.len() < len {
+            let left = len - bytes.len();
+            let piece = self.piece(left)?;
+            if bytes.capacity() - bytes.len() < piece.len() {
+                bytes.reserve_exact(left.min(bytes.len().max(BUFFER_BYTES)).max(piece.len()));
+            }
+            bytes.extend_from_slice(piece);
+        }
+        Ok(bytes)
+    }
+
+    /// Passes over `len` bytes.
+    pub(super) fn skip(&mut self, len: u64) -> Result<(), LoadError> {
+        let mut left = len;
+        while left > 0 {
+            left -= self.piece(usize::try_from(left).unwrap_or(usize::MAX))?.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// A length where no other form is allowed.
+    pub(super) fn length(&mut self) -> Result<u64, LoadError> {
+        match self.length_or_special()? {
+            Length::Plain(length) => Ok(length),
+            Length::Special(_) => Err(self.malformed("a string where a length is expected")),
+        }
+    }
+
+    pub(super) fn length_or_special(&mut self) -> Result<Length, LoadError> {
+        let first = self.byte()?;
+        Ok(match first {
+            0..0x40 => Length::Plain(u64::from(first)),
+            0x40..0x80 => {
+                let low = self.byte()?;
+                Length::Plain(u64::from(u16::from_be_bytes([first ^ marks::BITS_14, low])))
+            }
+            marks::BITS_32 => Length::Plain(u64::from(u32::from_be_bytes(self.array()?))),
+            marks::BITS_64 => Length::Plain(u64::from_be_bytes(self.array()?)),
+            marks::SPECIAL.. => Length::Special(first ^ marks::SPECIAL),
+            _ => return Err(self.malformed("an unknown form of length")),
+        })
+    }
+
+    /// Consumes between one and `max` bytes that are contiguous; `max` is not zero.
+    fn piece(&mut self, max: usize) -> Result<&[u8], LoadError> {
+        let len = self.available()?.len().min(max);
+        let begin = self.start;
+        self.start += len;
+        Ok(self.buffer.get(begin..self.start).unwrap_or_default())
+    }
+
+    /// The bytes that are read but not consumed; at least one.
+    fn available(&mut self) -> Result<&[u8], LoadError> {
+        if self.start == self.end {
+            self.fill()?;
+        }
+        Ok(self.buffer.get(self.start..self.end).unwrap_or_default())
+    }
+
+    /// Reads at least one byte into the buffer, all of which is consumed.
+    fn fill(&mut self) -> Result<(), LoadError> {
+        self.sum_up();
+        self.before += self.end as u64;
+        (self.start, self.end, self.summed) = (0, 0, 0);
+        loop {
+            match self.input.read(&mut self.buffer) {
+                Ok(0) => return Err(LoadError::UnexpectedEnd { offset: self.before }),
+                Ok(len) => {
+                    self.end = len.min(self.buffer.len());
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(LoadError::Io { offset: self.before, source }),
+            }
+        }
+    }
+
+    fn sum_up(&mut self) {
+        if let Some(bytes) = self.buffer.get(self.summed..self.start) {
+            self.checksum.update(bytes);
+        }
+        self.summed = self.start;
+    }
+}

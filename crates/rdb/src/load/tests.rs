@@ -1,0 +1,1 @@
+//! Files made by stock, damaged files, and what is written read back.

@@ -1,0 +1,1 @@
+//! The bytes of what is written, row by row, and an output that fails.
