@@ -1,0 +1,30 @@
+//! Settings of threads and processors.
+
+macro_rules! threads_settings {
+    ($then:ident! { $($before:tt)* }) => { $then! { $($before)* "Threads" {
+        /// How many loops serve clients. Without this directive there is one for each core.
+        io_threads: Number = Row::number("io-threads", 1, 1, 128)
+            .immutable()
+            .foreign(&["server-threads", "proactor_threads"]);
+        /// Reading in threads. Every loop reads its own clients, so that this changes nothing.
+        io_threads_do_reads: Flag = Row::flag("io-threads-do-reads", false).immutable();
+        /// How many events justify a further thread. Loops are fixed, so that this changes nothing.
+        events_per_io_thread: Number =
+            Row::number("events-per-io-thread", 2, 0, INT).hidden();
+        /// How many commands are prefetched together.
+        prefetch_batch_max_size: Number =
+            Row::number("prefetch-batch-max-size", 16, 0, 128).not_built(Part::Threads);
+        /// The processors of the loops.
+        server_cpulist: Text = Row::text("server-cpulist", "")
+            .aliases(&["server_cpulist"]).immutable().not_built(Part::CpuAffinity);
+        /// The processors of background threads.
+        bio_cpulist: Text = Row::text("bio-cpulist", "")
+            .aliases(&["bio_cpulist"]).immutable().not_built(Part::CpuAffinity);
+        /// The processors of rewriting the append only file.
+        aof_rewrite_cpulist: Text = Row::text("aof-rewrite-cpulist", "")
+            .aliases(&["aof_rewrite_cpulist"]).immutable().not_built(Part::CpuAffinity);
+        /// The processors of background saves.
+        bgsave_cpulist: Text = Row::text("bgsave-cpulist", "")
+            .aliases(&["bgsave_cpulist"]).immutable().not_built(Part::CpuAffinity);
+    } } };
+}
