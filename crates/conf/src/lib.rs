@@ -36,6 +36,6 @@ pub use choice::{
 pub use docs::markdown;
 pub use load::{LineError, LoadError, LoadRequest, Loaded, Origin, RawLine, SentinelLine, Warning};
 pub use plain::{Plain, ValueError};
+pub use rewrite::{RewriteContext, Upstream, sentinel_file};
 pub use row::{Kind, Mutability, Part, Row, Status, Unit};
-//pub use rewrite::{RewriteContext, Upstream, sentinel_file};
 pub use table::Settings;

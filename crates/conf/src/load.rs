@@ -11,6 +11,8 @@ mod retired;
 
 pub use arguments::LoadRequest;
 pub use error::{LineError, LoadError, Warning};
+pub(crate) use include::read as read_file;
+pub(crate) use reader::{replay, words_of_line};
 
 use crate::table::Settings;
 use std::path::PathBuf;
