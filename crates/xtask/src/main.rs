@@ -6,13 +6,21 @@
 #![allow(clippy::print_stdout, reason = "printing is what the tasks are for")]
 
 mod arguments;
+mod drill;
 mod failure;
+mod group;
+mod node;
+mod ports;
+mod process;
+mod program;
+mod proxy;
 mod run;
 mod setup;
 mod source;
 mod tidy;
 mod verdicts;
 mod wait;
+mod wire;
 mod workspace;
 
 use arguments::Arguments;
@@ -24,12 +32,15 @@ use verdicts::Verdicts;
 const HELP: &str = "\
 cargo xtask test                 every test, installing what it needs; the last line counts them
 cargo xtask tidy [--lint]        layers, lengths, heads, words, formatting; --lint adds clippy
+cargo xtask drill [--program PATH] [--kind redoubt|stock] [--runs 20] [--freeze]
+                  [--against-stock] [--down-after 1000]
+                                 clients write while the primary is killed; prints gaps and losses
 cargo xtask setup                fetch stock redis and the client libraries into target/";
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::new(std::env::args().skip(1));
     let task = arguments.word().unwrap_or_else(|| "help".to_owned());
-    match perform(&task, arguments) {
+    match process::guard().and_then(|()| perform(&task, arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let text = failure.to_string();
@@ -58,6 +69,7 @@ fn perform(task: &str, mut arguments: Arguments) -> Outcome {
             setup::everything(&mut verdicts);
             verdicts.finish()
         }
+        "drill" => drill::task(arguments),
         "help" => {
             println!("{HELP}");
             Ok(())
