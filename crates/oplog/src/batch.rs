@@ -156,7 +156,9 @@ fn encode_header(kind: u8, count: usize, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn built(commands: &[(Option<u32>, &[&[u8]])], framing: Framing) -> String {
+    type Command<'a> = (Option<u32>, &'a [&'a [u8]]);
+
+    fn built(commands: &[Command<'_>], framing: Framing) -> String {
         let mut batch = Batch::new();
         for (db, args) in commands {
             match db {
@@ -175,7 +177,7 @@ mod tests {
     fn encodes_as_the_stream_wants_it() {
         let select = "*2\r\n$6\r\nSELECT\r\n$2\r\n11\r\n";
         let (multi, exec) = ("*1\r\n$5\r\nMULTI\r\n", "*1\r\n$4\r\nEXEC\r\n");
-        let rows: &[(&[(Option<u32>, &[&[u8]])], Framing, String)] = &[
+        let rows: &[(&[Command<'_>], Framing, String)] = &[
             (&[], Framing::Transaction, String::new()),
             (&[(Some(0), SET)], Framing::Plain, SET_BYTES.into()),
             (&[(Some(3), SET)], Framing::Transaction, SET_BYTES.into()),

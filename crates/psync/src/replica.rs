@@ -1,0 +1,536 @@
+//! The machine of a node that follows a primary.
+//!
+//! ```text
+//!            follow                 connected            all answered
+//!    Idle ----------> Connecting ------------> Handshake ------------+-- +CONTINUE --> Online
+//!     ^ unfollow          ^   ^                    | fault           |                  ^  |
+//!     |                   |   +--- Waiting <-------+                 +-- +FULLRESYNC    |  | lost
+//!  (any state)            |       (1 s)            ^                     v              |  |
+//!                         |                        +------ fault ---- Transfer          |  |
+//!                         |                        +------ fault ---- Loading ----------+  |
+//!                         +----------------------------------------------------------------+
+//! ```
+//!
+//! Invariants:
+//! - The data set in service is replaced only after a snapshot is complete and loaded: the driver
+//!   loads it aside and swaps when it reports [`Replica::handle_loaded`]. A transfer that breaks off
+//!   leaves the old data *and* the old history, so the next attempt may still continue from it.
+//! - `applied <= received`, and an ACK never tells more than `applied`.
+//! - What was received and not applied when a link is lost is asked for again: the next PSYNC asks
+//!   for `applied + 1`. The driver drops such bytes on [`Action::Disconnect`].
+//! - A primary of our own group that knows only older epochs does not get to replace our data.
+//!
+//! The driver performs actions in order, and after `Disconnect` reports nothing more of the old
+//! connection.
+
+mod facts;
+mod handshake;
+
+pub use facts::{LinkFacts, LinkState};
+
+use crate::encode::command;
+use crate::identity::{Identity, PeerIdentity};
+use crate::line::LineBuffer;
+use crate::snapshot::Decoder;
+use crate::{Level, OFFSET_MAX};
+use base::{Millis, Offset, RunId};
+use handshake::Handshake;
+pub(crate) use handshake::printable;
+use std::collections::VecDeque;
+
+/// The pause before a new attempt after a failed one, and between two ACKs.
+pub const RETRY_PERIOD: Millis = Millis(1000);
+
+/// The period of ACKs, and of newlines while a snapshot is loaded.
+pub const ACK_PERIOD: Millis = Millis(1000);
+
+/// The bytes of the stream that may arrive while the snapshot before them is loaded. A driver that
+/// heeds [`Replica::wants_bytes`] stays far below.
+pub const PENDING_BYTES_MAX: usize = 16 << 20;
+
+/// What the node is configured to say and to tolerate.
+#[derive(Clone, Debug)]
+pub struct ReplicaSettings {
+    /// The port we tell the primary (`replica-announce-port`, else the port we listen on).
+    pub listening_port: u16,
+    /// `replica-announce-ip`.
+    pub announce_ip: Option<String>,
+    /// `masteruser`.
+    pub user: Option<Vec<u8>>,
+    /// `masterauth`.
+    pub password: Option<Vec<u8>>,
+    /// `repl-timeout`.
+    pub timeout: Millis,
+    /// Who we are, if the node has an identity.
+    pub identity: Option<Identity>,
+    /// Whether an older primary of our own group is kept from replacing our data.
+    pub guard: bool,
+}
+
+impl Default for ReplicaSettings {
+    fn default() -> ReplicaSettings {
+        ReplicaSettings {
+            listening_port: 6379,
+            announce_ip: None,
+            user: None,
+            password: None,
+            timeout: Millis(60_000),
+            identity: None,
+            guard: true,
+        }
+    }
+}
+
+/// What the node holds and could continue from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// The history.
+    pub replid: RunId,
+    /// How many bytes of it are applied.
+    pub applied: Offset,
+}
+
+/// What the driver must do, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Write a line to the log.
+    Log(Level, String),
+    /// Open a connection, then report `handle_connected` or `handle_closed`.
+    Connect {
+        /// The primary's address.
+        host: String,
+        /// The primary's port.
+        port: u16,
+    },
+    /// Send bytes to the primary.
+    Send(Vec<u8>),
+    /// Make durable, before any later action, that we know this epoch.
+    Persist {
+        /// The epoch of our primary, newer than the one we knew.
+        epoch: u64,
+    },
+    /// A snapshot of the data begins; load it aside. The old data stays in service.
+    StartSnapshot {
+        /// The history that the snapshot belongs to.
+        replid: RunId,
+        /// The offset at which it was cut.
+        offset: Offset,
+        /// Its length, if the primary told.
+        length: Option<u64>,
+    },
+    /// The next bytes of the snapshot.
+    SnapshotBytes(Vec<u8>),
+    /// The snapshot is complete: finish loading, swap the data set, reset the log to the offset and
+    /// the history to the id of `StartSnapshot` (no second id), drop our own replicas, then report
+    /// `handle_loaded`. If loading fails, keep the old data and report that.
+    EndSnapshot,
+    /// The snapshot will not be completed: throw away what was loaded aside.
+    AbortSnapshot,
+    /// The primary continues our history. If `replid` is not the node's, shift the history to it at
+    /// the applied offset and drop our own replicas, that they learn it too.
+    Continue {
+        /// The id that the history bears from now on.
+        replid: RunId,
+    },
+    /// Bytes of the command stream: parse, apply, append to the log as they are, report `applied`.
+    Stream(Vec<u8>),
+    /// Close the connection; drop what was received and not applied.
+    Disconnect {
+        /// Why, for the log of the driver.
+        reason: String,
+    },
+}
+
+/// Why a link was given up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("Connection with master lost.")]
+    Lost,
+    #[error("Error condition on socket for SYNC: {0}")]
+    ConnectFailed(String),
+    #[error("Timeout connecting to the MASTER...")]
+    ConnectTimeout,
+    #[error(
+        "Timeout receiving bulk data from MASTER... If the problem persists try to set the \
+         'repl-timeout' parameter in redis.conf to a larger value."
+    )]
+    TransferTimeout,
+    #[error("MASTER timeout: no data nor PING received...")]
+    OnlineTimeout,
+    #[error("Error reply to PING from master: '{0}'")]
+    Ping(String),
+    #[error("Unable to AUTH to MASTER: {0}")]
+    Auth(String),
+    #[error("Master is currently unable to PSYNC but should be in the future: {0}")]
+    TryLater(String),
+    #[error("Unexpected reply to PSYNC from master: {0}")]
+    Psync(String),
+    #[error("Bad protocol from MASTER: {0}")]
+    Protocol(String),
+    #[error("Failed trying to load the MASTER synchronization DB: {0}")]
+    Load(String),
+    #[error("The replication offset would exceed its greatest value")]
+    OffsetOverflow,
+    #[error("More of the stream arrived than may wait while the snapshot is loaded")]
+    PendingOverflow,
+    #[error(
+        "Refused to replace our data of epoch {ours} by a full sync from a primary of epoch {theirs}"
+    )]
+    OlderPrimary { ours: u64, theirs: u64 },
+}
+
+/// A full sync that was announced.
+#[derive(Clone, Copy, Debug)]
+struct FullSync {
+    replid: RunId,
+    offset: Offset,
+    peer: Option<PeerIdentity>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Before the line that announces the payload.
+    Header(LineBuffer),
+    Payload {
+        decoder: Decoder,
+        total: Option<u64>,
+        read: u64,
+    },
+}
+
+#[derive(Debug)]
+enum State {
+    Idle,
+    Waiting { until: Millis },
+    Connecting,
+    Handshake(Handshake),
+    Transfer { sync: FullSync, phase: Phase },
+    Loading { sync: FullSync, pending: Vec<u8>, total: u64, next_newline: Millis },
+    Online { next_ack: Millis },
+}
+
+#[derive(Debug)]
+struct Target {
+    host: String,
+    port: u16,
+}
+
+/// A node's link to its primary.
+#[derive(Debug)]
+pub struct Replica {
+    settings: ReplicaSettings,
+    target: Option<Target>,
+    state: State,
+    /// What we hold, while it is under a name that a primary may know.
+    resume: Option<Resume>,
+    received: Offset,
+    holds_data: bool,
+    last_io: Millis,
+    down_since: Option<Millis>,
+    actions: VecDeque<Action>,
+}
+
+impl Replica {
+    /// A machine that follows nobody yet.
+    pub fn new(settings: ReplicaSettings) -> Replica {
+        Replica {
+            settings,
+            target: None,
+            state: State::Idle,
+            resume: None,
+            received: Offset(0),
+            holds_data: false,
+            last_io: Millis(0),
+            down_since: None,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Changes the settings; the handshake in progress keeps what it has sent.
+    pub fn set_settings(&mut self, settings: ReplicaSettings) {
+        self.settings = settings;
+    }
+
+    /// Tells whether the node holds keys, which [`ReplicaSettings::guard`] protects.
+    pub fn set_holds_data(&mut self, holds_data: bool) {
+        self.holds_data = holds_data;
+    }
+
+    /// Follows the primary at `host` and `port` (REPLICAOF). `resume` is what the node holds under
+    /// its own id, or under the one it followed before.
+    pub fn follow(&mut self, now: Millis, host: &str, port: u16, resume: Option<Resume>) {
+        self.close("told to follow another primary");
+        self.resume = resume;
+        self.received = resume.map_or(Offset(0), |resume| resume.applied);
+        self.down_since = None;
+        self.target = Some(Target { host: host.to_owned(), port });
+        self.notice(format!("Connecting to MASTER {host}:{port}"));
+        self.connect(now);
+    }
+
+    /// Follows nobody from now on (REPLICAOF NO ONE). The driver shifts the node's history.
+    pub fn unfollow(&mut self) {
+        self.close("told to follow nobody");
+        self.target = None;
+        self.resume = None;
+        self.down_since = None;
+    }
+
+    /// The connection is open.
+    pub fn handle_connected(&mut self, now: Millis) {
+        if matches!(self.state, State::Connecting) {
+            self.notice("Non blocking connect for SYNC fired the event.".to_owned());
+            self.last_io = now;
+            let (handshake, hello) = Handshake::start();
+            self.state = State::Handshake(handshake);
+            self.actions.push_back(Action::Send(hello));
+        }
+    }
+
+    /// The connection could not be opened, or was closed by the other side or by an error.
+    pub fn handle_closed(&mut self, now: Millis, reason: &str) {
+        let fault = match self.state {
+            State::Idle | State::Waiting { .. } => return,
+            State::Connecting => Fault::ConnectFailed(reason.to_owned()),
+            _ => Fault::Lost,
+        };
+        self.fail(now, &fault);
+    }
+
+    /// Takes bytes from the primary.
+    pub fn handle_bytes(&mut self, now: Millis, bytes: &[u8]) {
+        let mut input = bytes;
+        self.last_io = now;
+        while !input.is_empty() {
+            if let Err(fault) = self.step(now, &mut input) {
+                self.fail(now, &fault);
+                return;
+            }
+        }
+    }
+
+    /// False while the driver should leave bytes in the socket.
+    pub fn wants_bytes(&self) -> bool {
+        !matches!(self.state, State::Idle | State::Waiting { .. } | State::Loading { .. })
+    }
+
+    /// The snapshot was loaded and is in service, or could not be loaded.
+    pub fn handle_loaded(&mut self, now: Millis, loaded: Result<(), String>) {
+        let State::Loading { sync, pending, .. } = &mut self.state else { return };
+        let (sync, pending) = (*sync, std::mem::take(pending));
+        if let Err(error) = loaded {
+            self.fail(now, &Fault::Load(error));
+            return;
+        }
+        self.notice("MASTER <-> REPLICA sync: Finished with success".to_owned());
+        self.resume = Some(Resume { replid: sync.replid, applied: sync.offset });
+        self.received = sync.offset;
+        self.holds_data = true;
+        self.enter_online(now, sync.peer);
+        self.send_ack(now);
+        self.handle_bytes(now, &pending);
+    }
+
+    /// The stream is applied up to `offset`, at a border between commands and outside of MULTI.
+    pub fn applied(&mut self, offset: Offset) {
+        if let Some(resume) = &mut self.resume {
+            resume.applied = offset.min(self.received).max(resume.applied);
+        }
+    }
+
+    /// The stream asked for an acknowledgement (`REPLCONF GETACK *`). Called before the bytes of
+    /// that command are reported as applied, since stock does not count them.
+    pub fn handle_getack(&mut self, now: Millis) {
+        if matches!(self.state, State::Online { .. }) {
+            self.send_ack(now);
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Millis) {
+        let silent = now.since(self.last_io) >= self.settings.timeout;
+        match &mut self.state {
+            State::Waiting { until } if *until > now => {}
+            State::Waiting { .. } => self.connect(now),
+            State::Connecting | State::Handshake(_) if silent => {
+                self.fail(now, &Fault::ConnectTimeout);
+            }
+            State::Transfer { .. } if silent => self.fail(now, &Fault::TransferTimeout),
+            State::Online { .. } if silent => self.fail(now, &Fault::OnlineTimeout),
+            State::Loading { next_newline, .. } if *next_newline <= now => {
+                *next_newline = now + ACK_PERIOD;
+                self.actions.push_back(Action::Send(b"\n".to_vec()));
+            }
+            State::Online { next_ack } if *next_ack <= now => self.send_ack(now),
+            _ => {}
+        }
+    }
+
+    /// When [`Replica::handle_timeout`] has something to do next.
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        let silent = self.last_io + self.settings.timeout;
+        match &self.state {
+            State::Idle => None,
+            State::Waiting { until } => Some(*until),
+            State::Connecting | State::Handshake(_) | State::Transfer { .. } => Some(silent),
+            State::Loading { next_newline, .. } => Some(*next_newline),
+            State::Online { next_ack } => Some(silent.min(*next_ack)),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    fn step(&mut self, now: Millis, input: &mut &[u8]) -> Result<(), Fault> {
+        match &mut self.state {
+            State::Idle | State::Waiting { .. } | State::Connecting => {
+                *input = &[];
+                Ok(())
+            }
+            State::Handshake(_) => self.step_handshake(now, input),
+            State::Transfer { .. } => self.step_transfer(now, input),
+            State::Loading { pending, .. } => {
+                if pending.len() + input.len() > PENDING_BYTES_MAX {
+                    return Err(Fault::PendingOverflow);
+                }
+                pending.extend_from_slice(std::mem::take(input));
+                Ok(())
+            }
+            State::Online { .. } => {
+                let bytes = std::mem::take(input);
+                let received = self.received + bytes.len() as u64;
+                if received > OFFSET_MAX {
+                    return Err(Fault::OffsetOverflow);
+                }
+                self.received = received;
+                self.actions.push_back(Action::Stream(bytes.to_vec()));
+                Ok(())
+            }
+        }
+    }
+
+    fn step_transfer(&mut self, now: Millis, input: &mut &[u8]) -> Result<(), Fault> {
+        let State::Transfer { sync, phase } = &mut self.state else { return Ok(()) };
+        let sync = *sync;
+        let (total, read, ended) = match phase {
+            Phase::Header(line) => {
+                let line = line.take(input).map_err(|error| Fault::Protocol(error.to_string()))?;
+                let Some(line) = line.filter(|line| !line.is_empty()) else { return Ok(()) };
+                let decoder = Decoder::parse(&line).ok_or_else(|| refused_transfer(&line))?;
+                let total = decoder.length();
+                *phase = Phase::Payload { decoder, total, read: 0 };
+                self.notice(match total {
+                    Some(total) => {
+                        format!(
+                            "MASTER <-> REPLICA sync: receiving {total} bytes from master to parser"
+                        )
+                    }
+                    None => "MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF \
+                             to parser"
+                        .to_owned(),
+                });
+                let FullSync { replid, offset, .. } = sync;
+                self.actions.push_back(Action::StartSnapshot { replid, offset, length: total });
+                (total, 0, total == Some(0))
+            }
+            Phase::Payload { decoder, total, read } => {
+                let (bytes, ended) = decoder.take(input);
+                *read += bytes.len() as u64;
+                let progress = (*total, *read, ended);
+                if !bytes.is_empty() {
+                    self.actions.push_back(Action::SnapshotBytes(bytes));
+                }
+                progress
+            }
+        };
+        if ended {
+            self.notice("MASTER <-> REPLICA sync: Loading DB in memory".to_owned());
+            self.actions.push_back(Action::EndSnapshot);
+            let next_newline = now + ACK_PERIOD;
+            let total = total.unwrap_or(read);
+            self.state = State::Loading { sync, pending: Vec::new(), total, next_newline };
+        }
+        Ok(())
+    }
+
+    fn enter_online(&mut self, now: Millis, peer: Option<PeerIdentity>) {
+        if let (Some(ours), Some(peer)) = (&mut self.settings.identity, peer)
+            && peer.group == Some(ours.group)
+            && let Some(epoch) = peer.epoch
+            && epoch > ours.epoch
+        {
+            ours.epoch = epoch;
+            self.actions.push_back(Action::Persist { epoch });
+        }
+        self.down_since = None;
+        self.last_io = now;
+        self.state = State::Online { next_ack: now + ACK_PERIOD };
+    }
+
+    fn connect(&mut self, now: Millis) {
+        let Some(target) = &self.target else { return };
+        let (host, port) = (target.host.clone(), target.port);
+        self.last_io = now;
+        self.state = State::Connecting;
+        self.notice("MASTER <-> REPLICA sync started".to_owned());
+        self.actions.push_back(Action::Connect { host, port });
+    }
+
+    /// Gives the link up and arranges for the next attempt: at once if it had worked.
+    fn fail(&mut self, now: Millis, fault: &Fault) {
+        self.actions.push_back(Action::Log(Level::Warning, fault.to_string()));
+        let worked = matches!(self.state, State::Online { .. });
+        if worked {
+            self.down_since = Some(now);
+            self.notice("Caching the disconnected master state.".to_owned());
+        }
+        self.close(&fault.to_string());
+        if worked && let Some(Target { host, port }) = &self.target {
+            self.notice(format!("Reconnecting to MASTER {host}:{port}"));
+            self.connect(now);
+        } else {
+            self.state = State::Waiting { until: now + RETRY_PERIOD };
+        }
+    }
+
+    fn close(&mut self, reason: &str) {
+        match self.state {
+            State::Idle | State::Waiting { .. } => {}
+            State::Transfer { phase: Phase::Payload { .. }, .. } | State::Loading { .. } => {
+                self.actions.push_back(Action::AbortSnapshot);
+                self.actions.push_back(Action::Disconnect { reason: reason.to_owned() });
+            }
+            _ => self.actions.push_back(Action::Disconnect { reason: reason.to_owned() }),
+        }
+        self.state = State::Idle;
+    }
+
+    fn send_ack(&mut self, now: Millis) {
+        let applied = self.resume.map_or(Offset(0), |resume| resume.applied);
+        let mut ack = Vec::new();
+        let offset = applied.to_string();
+        command(&[b"REPLCONF", b"ACK", offset.as_bytes()], &mut ack);
+        self.actions.push_back(Action::Send(ack));
+        if let State::Online { next_ack } = &mut self.state {
+            *next_ack = now + ACK_PERIOD;
+        }
+    }
+
+    fn notice(&mut self, text: String) {
+        self.actions.push_back(Action::Log(Level::Notice, text));
+    }
+}
+
+fn refused_transfer(line: &[u8]) -> Fault {
+    let text = printable(line);
+    match text.strip_prefix('-') {
+        Some(error) => {
+            Fault::Protocol(format!("MASTER aborted replication with an error: {error}"))
+        }
+        None => Fault::Protocol(format!(
+            "the first byte is not '$' (we received '{text}'), are you sure the host and port are right?"
+        )),
+    }
+}
