@@ -1,1 +1,36 @@
-//! The `engine` crate.
+//! The engine: what happens between a parsed request and its reply.
+//!
+//! A request passes lookup, gates, key routing, shard locks, handler, effects and unlock, in this
+//! order, on the thread that read it ([`pipeline`]). The node is a value ([`Node`]) that is passed,
+//! never a global; what belongs to one connection is its [`Session`]. There are no sockets here:
+//! loops (crate `net`) bring requests and carry replies, and what the engine wants of the program
+//! around it goes through [`Services`].
+
+pub mod args;
+pub mod client;
+pub mod command;
+pub mod context;
+pub mod effects;
+pub mod error;
+pub mod expiry;
+pub mod gates;
+pub mod keys;
+pub mod mailbox;
+pub mod node;
+pub mod pause;
+pub mod pipeline;
+pub mod pubsub;
+pub mod replication;
+pub mod session;
+pub mod slowlog;
+pub mod snapshot;
+pub mod stats;
+pub mod transaction;
+
+pub use args::{Args, Request};
+pub use command::{Command, CommandTable, Registered};
+pub use context::Context;
+pub use error::{CommandError, CommandResult};
+pub use keys::Keys;
+pub use node::{Node, Services};
+pub use session::Session;

@@ -1,1 +1,26 @@
-//! The `keyspace` crate.
+//! The shared keyspace: slots, shards, lock sets, expiry, watched keys and snapshot walks.
+//!
+//! Every key lives in the shard `slot mod 1024` (CRC16 with hash tags, in every mode); a shard holds
+//! its part of all databases behind one short lock. A command locks the shards of its keys in
+//! ascending order ([`LockSet`]) or has the whole keyspace to itself for an instant ([`gate`]).
+//! Nothing here knows commands, clients or the log.
+
+pub mod gate;
+mod hashing;
+mod keyspace;
+mod lockset;
+mod shard;
+mod slot;
+mod walk;
+mod watch;
+
+pub use gate::{Exclusive, Gate, Seat};
+pub use keyspace::{Keyspace, SHARD_COUNT};
+pub use lockset::LockSet;
+pub use shard::{Change, Db, Shard};
+pub use slot::{SLOT_COUNT, Slot};
+pub use walk::{Recorder, WALKS_MAX, Walk};
+pub use watch::WatchFlag;
+
+/// An entry of the keyspace: a key with its value, in one allocation.
+pub type Entry = structures::Entry<values::Object>;

@@ -123,6 +123,18 @@ impl CommandSpec {
         if open { -words } else { words }
     }
 
+    /// Whether the command has one key, at a fixed word.
+    pub const fn is_one_key(&self) -> bool {
+        matches!(
+            self.keys,
+            [KeySpec {
+                begin: BeginSearch::Index(_),
+                find: FindKeys::Range { last: 0, .. },
+                ..
+            }]
+        )
+    }
+
     /// The flags as bits.
     pub const fn flag_set(&self) -> FlagSet {
         FlagSet::of(self.flags)

@@ -1,0 +1,192 @@
+//! What the node knows of each connection: the registry behind CLIENT LIST, INFO and KILL.
+//!
+//! The loop that owns a connection writes these facts with relaxed stores; everybody may read them.
+
+use base::Millis;
+use base::lock::{Mutex, Rank};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+/// The class of a connection, for output limits, CLIENT LIST TYPE and CLIENT KILL TYPE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A client.
+    Normal,
+    /// One that subscribes.
+    PubSub,
+    /// A replica of this node.
+    Replica,
+    /// The link to this node's primary.
+    Primary,
+}
+
+/// Names a client gives itself.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub library: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub library_version: Vec<u8>,
+}
+
+/// Facts of one connection.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the names are those of CLIENT LIST")]
+pub struct ClientInfo {
+    pub id: u64,
+    pub address: String,
+    pub local_address: String,
+    pub fd: i32,
+    /// The loop that owns it.
+    pub loop_index: usize,
+    /// Monotonic.
+    pub created: Millis,
+    pub last_interaction: AtomicU64,
+    pub db: AtomicU32,
+    pub channels: AtomicU32,
+    pub patterns: AtomicU32,
+    /// Queued commands, or `u32::MAX` outside MULTI.
+    pub queued: AtomicU32,
+    pub queued_bytes: AtomicUsize,
+    pub watching: AtomicU32,
+    pub query_buffer: AtomicUsize,
+    pub query_buffer_free: AtomicUsize,
+    pub output_bytes: AtomicUsize,
+    pub total_in: AtomicU64,
+    pub total_out: AtomicU64,
+    /// Statistics place of the last command, `usize::MAX` before the first.
+    pub last_command: AtomicUsize,
+    pub resp3: AtomicBool,
+    pub blocked: AtomicBool,
+    pub closing: AtomicBool,
+    pub no_evict: AtomicBool,
+    pub no_touch: AtomicBool,
+    pub unix_socket: bool,
+    /// A link that has been handed to the replication driver as a replica.
+    pub replica: AtomicBool,
+    /// The link to this node's primary.
+    pub primary: bool,
+    pub names: Mutex<Names>,
+}
+
+impl ClientInfo {
+    /// The class.
+    pub fn class(&self) -> Class {
+        if self.primary {
+            Class::Primary
+        } else if self.replica.load(Ordering::Relaxed) {
+            Class::Replica
+        } else if self.channels.load(Ordering::Relaxed) + self.patterns.load(Ordering::Relaxed) > 0 {
+            Class::PubSub
+        } else {
+            Class::Normal
+        }
+    }
+}
+
+/// Where a new connection comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// `ip:port`, or the socket's path and `:0`.
+    pub address: String,
+    /// Our end, in the same form.
+    pub local_address: String,
+    /// The file descriptor's number.
+    pub fd: i32,
+    /// The owning loop.
+    pub loop_index: usize,
+    /// Over a unix socket.
+    pub unix_socket: bool,
+    /// The link to this node's primary.
+    pub primary: bool,
+}
+
+/// All connections.
+#[derive(Debug)]
+pub struct Clients {
+    by_id: Mutex<BTreeMap<u64, Arc<ClientInfo>>>,
+    next_id: AtomicU64,
+    count: AtomicUsize,
+    /// Connections ever accepted.
+    pub accepted: AtomicU64,
+    /// Connections refused for `maxclients`.
+    pub rejected: AtomicU64,
+}
+
+impl Default for Clients {
+    fn default() -> Clients {
+        Clients {
+            by_id: Mutex::new(Rank::Clients, BTreeMap::new()),
+            next_id: AtomicU64::new(1),
+            count: AtomicUsize::new(0),
+            accepted: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Clients {
+    /// Registers a connection.
+    pub fn add(&self, origin: Origin) -> Arc<ClientInfo> {
+        let now = base::clock::monotonic();
+        let info = Arc::new(ClientInfo {
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            address: origin.address,
+            local_address: origin.local_address,
+            fd: origin.fd,
+            loop_index: origin.loop_index,
+            created: now,
+            last_interaction: AtomicU64::new(now.0),
+            db: AtomicU32::new(0),
+            channels: AtomicU32::new(0),
+            patterns: AtomicU32::new(0),
+            queued: AtomicU32::new(u32::MAX),
+            queued_bytes: AtomicUsize::new(0),
+            watching: AtomicU32::new(0),
+            query_buffer: AtomicUsize::new(0),
+            query_buffer_free: AtomicUsize::new(0),
+            output_bytes: AtomicUsize::new(0),
+            total_in: AtomicU64::new(0),
+            total_out: AtomicU64::new(0),
+            last_command: AtomicUsize::new(usize::MAX),
+            resp3: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
+            unix_socket: origin.unix_socket,
+            replica: AtomicBool::new(false),
+            primary: origin.primary,
+            names: Mutex::new(Rank::Leaf, Names::default()),
+        });
+        self.by_id.lock().insert(info.id, Arc::clone(&info));
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.accepted.fetch_add(u64::from(!info.primary), Ordering::Relaxed);
+        info
+    }
+
+    /// Forgets a connection.
+    pub fn remove(&self, id: u64) {
+        if self.by_id.lock().remove(&id).is_some() {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The connection of that id.
+    pub fn get(&self, id: u64) -> Option<Arc<ClientInfo>> {
+        self.by_id.lock().get(&id).cloned()
+    }
+
+    /// All connections, by id.
+    pub fn all(&self) -> Vec<Arc<ClientInfo>> {
+        self.by_id.lock().values().cloned().collect()
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,194 @@
+//! Commands and the table that finds them.
+//!
+//! A command is a row ([`spec::CommandSpec`]) and a function. The table computes once, at start, what
+//! the pipeline wants to know of each: bits for the gates, the scope, the place of its statistics.
+
+use crate::args::{Args, Request};
+use crate::context::Context;
+use crate::error::CommandResult;
+use crate::gates::{self, GateSet};
+use ahash::AHashMap;
+use spec::{CommandSpec, Flag, FlagSet};
+
+/// What runs when a command is called.
+pub type Handler = fn(&mut Context<'_>, &mut Args<'_>) -> CommandResult;
+
+/// A command: its description and its function. A container (CLIENT, CONFIG) has subcommands, each a
+/// command; its own function runs when no subcommand is named.
+#[derive(Debug)]
+pub struct Command {
+    /// The row.
+    pub spec: CommandSpec,
+    /// The function.
+    pub run: Handler,
+    /// Subcommands, for a container.
+    pub subcommands: &'static [&'static Command],
+}
+
+/// Which part of the keyspace a command locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Nothing.
+    None,
+    /// The shards of its keys.
+    Keys,
+    /// Everything, for an instant.
+    All,
+}
+
+/// A command as the table holds it.
+#[derive(Debug)]
+pub struct Registered {
+    /// The row and function.
+    pub command: &'static Command,
+    /// The place of its statistics.
+    pub index: usize,
+    /// Lower case, `container|name` for a subcommand.
+    pub full_name: String,
+    /// Its flags as bits.
+    pub flags: FlagSet,
+    /// Words, the name included; a minimum if negative.
+    pub arity: i64,
+    /// What it locks.
+    pub scope: Scope,
+    /// The gates that may refuse it.
+    pub gates: GateSet,
+    /// Nothing behind it is parsed before it has run.
+    pub ends_window: bool,
+    /// It runs at once inside MULTI.
+    pub never_queued: bool,
+    /// Words that name it: 1, or 2 for a subcommand.
+    pub name_words: usize,
+    /// Subcommands by lower-case name.
+    pub subcommands: Vec<&'static Registered>,
+}
+
+impl Registered {
+    /// Whether `words` words are enough and not too many.
+    pub fn fits(&self, words: usize) -> bool {
+        let words = i64::try_from(words).unwrap_or(i64::MAX);
+        if self.arity >= 0 { words == self.arity } else { words >= -self.arity }
+    }
+
+    /// The keys of `request`, in order. `None` if the words do not fit the row.
+    pub fn keys<'a>(
+        &self,
+        request: Request<'a>,
+    ) -> impl Iterator<Item = (&'static spec::KeySpec, &'a [u8])> + use<'a> {
+        self.command.spec.keys.iter().flat_map(move |spec| {
+            let found = spec.positions(request.len(), |at| request.word(at));
+            found.into_iter().flatten().map(move |at| (spec, request.word(at)))
+        })
+    }
+}
+
+/// The longest name that is looked up.
+const NAME_BYTES_MAX: usize = 32;
+
+/// All commands by name.
+#[derive(Debug)]
+pub struct CommandTable {
+    by_name: AHashMap<Box<[u8]>, &'static Registered>,
+    all: Vec<&'static Registered>,
+    ordered: Vec<&'static Registered>,
+}
+
+impl CommandTable {
+    /// The table of `commands`, with some renamed (`rename-command`; an empty new name removes). The
+    /// table lives as long as the process.
+    pub fn new(commands: &[&'static Command], renamed: &[(Vec<u8>, Vec<u8>)]) -> CommandTable {
+        let mut table =
+            CommandTable { by_name: AHashMap::new(), all: Vec::new(), ordered: Vec::new() };
+        for command in commands {
+            let registered = table.register(command, None);
+            table.ordered.push(registered);
+            let name = command.spec.name.as_bytes();
+            let new = renamed.iter().find(|(old, _)| old.eq_ignore_ascii_case(name));
+            let name = new.map_or(name, |(_, new)| new);
+            if !name.is_empty() {
+                table.by_name.insert(name.to_ascii_lowercase().into(), registered);
+            }
+        }
+        table
+    }
+
+    fn register(
+        &mut self,
+        command: &'static Command,
+        container: Option<&str>,
+    ) -> &'static Registered {
+        let spec = &command.spec;
+        let flags = spec.flag_set();
+        let full_name = container.map_or_else(|| spec.name.into(), |c| format!("{c}|{}", spec.name));
+        let name_words = if container.is_some() { 2 } else { 1 };
+        let subcommands: Vec<_> =
+            command.subcommands.iter().map(|sub| self.register(sub, Some(spec.name))).collect();
+        let arity = if subcommands.is_empty() {
+            spec.arity(if container.is_some() { 2 } else { 1 })
+        } else {
+            -2
+        };
+        let scope = if flags.has(Flag::WholeKeyspace) {
+            Scope::All
+        } else if spec.keys.is_empty() {
+            Scope::None
+        } else {
+            Scope::Keys
+        };
+        let index = self.all.len();
+        let registered: &'static Registered = Box::leak(Box::new(Registered {
+            command,
+            index,
+            flags,
+            arity,
+            scope,
+            gates: gates::concerned(spec),
+            ends_window: matches!(spec.name, "auth" | "hello" | "reset" | "psync" | "sync" | "quit"),
+            never_queued: container.is_none()
+                && matches!(
+                    spec.name,
+                    "exec" | "discard" | "multi" | "watch" | "quit" | "reset"
+                ),
+            full_name,
+            name_words,
+            subcommands,
+        }));
+        self.all.push(registered);
+        registered
+    }
+
+    /// The command of that name in any case.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<&'static Registered> {
+        let mut lower = [0; NAME_BYTES_MAX];
+        let lower = lower.get_mut(..name.len())?;
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        self.by_name.get(&*lower).copied()
+    }
+
+    /// The command that `request` names, its subcommand if it is a container that has it.
+    #[inline]
+    pub fn resolve(&self, request: Request<'_>) -> Option<&'static Registered> {
+        let found = self.find(request.word(0))?;
+        if found.subcommands.is_empty() || request.len() < 2 {
+            return Some(found);
+        }
+        let name = request.word(1);
+        let sub = found
+            .subcommands
+            .iter()
+            .find(|sub| sub.command.spec.name.as_bytes().eq_ignore_ascii_case(name));
+        Some(sub.copied().unwrap_or(found))
+    }
+
+    /// Commands without subcommands, in the order of the rows.
+    pub fn commands(&self) -> &[&'static Registered] {
+        &self.ordered
+    }
+
+    /// Commands and subcommands, by the place of their statistics.
+    pub fn all(&self) -> &[&'static Registered] {
+        &self.all
+    }
+}

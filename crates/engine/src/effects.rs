@@ -1,0 +1,181 @@
+//! Effects: what a command has done, declared by its handler and carried out here, in one fixed order.
+//!
+//! While the shard locks are still held: expired keys first, then the command's own changes, are
+//! appended to the log as one batch; then events are published. Watched keys and snapshot walks have
+//! been served by the shard at the moment of the change. By default a changing command is logged as
+//! it came; a handler whose effect depends on time, chance or state logs something absolute instead.
+
+use crate::args::Request;
+use crate::node::Node;
+use base::Offset;
+use oplog::{Batch, Framing};
+use std::sync::atomic::Ordering;
+
+/// What happened to a key, named as keyspace notifications name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are stock's and say all")]
+pub enum Event {
+    Append,
+    CopyTo,
+    Delete,
+    Evicted,
+    Expire,
+    Expired,
+    IncrementBy,
+    IncrementByFloat,
+    MoveFrom,
+    MoveTo,
+    Persist,
+    RenameFrom,
+    RenameTo,
+    Set,
+    SetRange,
+}
+
+impl Event {
+    /// The event's name, and the class letter of `notify-keyspace-events` it belongs to.
+    pub const fn name(self) -> (&'static str, u8) {
+        match self {
+            Event::Append => ("append", b'$'),
+            Event::CopyTo => ("copy_to", b'g'),
+            Event::Delete => ("del", b'g'),
+            Event::Evicted => ("evicted", b'e'),
+            Event::Expire => ("expire", b'g'),
+            Event::Expired => ("expired", b'x'),
+            Event::IncrementBy => ("incrby", b'$'),
+            Event::IncrementByFloat => ("incrbyfloat", b'$'),
+            Event::MoveFrom => ("move_from", b'g'),
+            Event::MoveTo => ("move_to", b'g'),
+            Event::Persist => ("persist", b'g'),
+            Event::RenameFrom => ("rename_from", b'g'),
+            Event::RenameTo => ("rename_to", b'g'),
+            Event::Set => ("set", b'$'),
+            Event::SetRange => ("setrange", b'$'),
+        }
+    }
+}
+
+/// How a changing command is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Logging {
+    #[default]
+    AsItCame,
+    Replaced,
+    Nothing,
+}
+
+/// The effects of the command that runs, or of the transaction it belongs to.
+#[derive(Debug, Default)]
+pub struct Effects {
+    batch: Batch,
+    batched: usize,
+    dirty: u64,
+    logging: Logging,
+    listening: bool,
+    events: Vec<(u32, Event, Box<[u8]>)>,
+    in_transaction: bool,
+}
+
+impl Effects {
+    /// Declares that `key` of database `db` has changed.
+    #[inline]
+    pub fn changed(&mut self, db: u32, key: &[u8], event: Event) {
+        self.dirty += 1;
+        self.notify(db, key, event);
+    }
+
+    /// Declares an event that is no change of its own.
+    #[inline]
+    pub fn notify(&mut self, db: u32, key: &[u8], event: Event) {
+        if self.listening {
+            self.events.push((db, event, key.into()));
+        }
+    }
+
+    /// Declares a change that concerns no single key (FLUSHDB, SWAPDB).
+    pub fn changed_database(&mut self, changes: u64) {
+        self.dirty += changes.max(1);
+    }
+
+    /// Logs `words` instead of the command as it came. May be called more than once.
+    pub fn log_instead(&mut self, db: u32, words: &[&[u8]]) {
+        self.logging = Logging::Replaced;
+        self.push(db, words);
+    }
+
+    /// Logs nothing.
+    pub fn log_nothing(&mut self) {
+        self.logging = Logging::Nothing;
+    }
+
+    /// Logs the command as it came although no key has changed (PUBLISH).
+    pub fn log_anyway(&mut self, db: u32, request: Request<'_>) {
+        self.logging = Logging::Replaced;
+        self.push(db, &request.words());
+    }
+
+    /// How many changes were declared since [`Effects::begin`].
+    pub fn dirty(&self) -> u64 {
+        self.dirty
+    }
+
+    fn push(&mut self, db: u32, words: &[&[u8]]) {
+        self.batch.command(db, words);
+        self.batched += 1;
+    }
+
+    /// Begins a command.
+    #[inline]
+    pub(crate) fn begin(&mut self, node: &Node) {
+        self.dirty = 0;
+        self.logging = Logging::AsItCame;
+        self.listening = node.notifies();
+    }
+
+    /// Begins a transaction: all its effects become one batch.
+    pub(crate) fn begin_transaction(&mut self) {
+        self.in_transaction = true;
+    }
+
+    /// A key was found expired and has been taken out.
+    pub(crate) fn expired(&mut self, node: &Node, db: u32, key: &[u8]) {
+        node.stats.expired_keys.fetch_add(1, Ordering::Relaxed);
+        node.changes.fetch_add(1, Ordering::Relaxed);
+        let verb: &[u8] = if node.settings.lazyfree_lazy_expire.get() { b"UNLINK" } else { b"DEL" };
+        self.push(db, &[verb, key]);
+        self.listening = node.notifies();
+        self.notify(db, key, Event::Expired);
+    }
+
+    /// Ends a command that has run: its own change joins the batch.
+    #[inline]
+    pub(crate) fn end(&mut self, node: &Node, db: u32, request: Request<'_>) {
+        if self.dirty > 0 {
+            node.changes.fetch_add(self.dirty, Ordering::Relaxed);
+            if self.logging == Logging::AsItCame {
+                self.push(db, &request.words());
+            }
+        }
+    }
+
+    /// Carries everything out: appends the batch to the log, publishes events. The locks are still
+    /// held. Gives the log's end if anything was appended.
+    #[inline]
+    pub(crate) fn perform(&mut self, node: &Node) -> Option<Offset> {
+        let mut end = None;
+        if self.batched > 0 {
+            let framed = self.in_transaction && self.batched > 1;
+            if node.originates() {
+                self.batch.finish(if framed { Framing::Transaction } else { Framing::Plain });
+                end = Some(node.log.append(&self.batch));
+            }
+            self.batch.begin();
+            self.batched = 0;
+        }
+        self.in_transaction = false;
+        for (db, event, key) in self.events.drain(..) {
+            node.pubsub.notify_keyspace(node, db, event, &key);
+        }
+        end
+    }
+}

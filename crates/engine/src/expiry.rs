@@ -1,0 +1,105 @@
+//! Active expiry: expired keys are taken out even if nobody asks for them.
+//!
+//! There is no second index of volatile keys. Each shard's database knows a lower bound of its next
+//! expiry; only those whose bound has passed are looked through, a few buckets to a lock, within a
+//! time budget. A full pass makes the bound exact again. Each loop looks after its own shards.
+
+use crate::pipeline::Worker;
+use base::Millis;
+use keyspace::SHARD_COUNT;
+use std::sync::atomic::Ordering;
+
+/// Microseconds of one step.
+const STEP_US: u64 = 1_000;
+/// Bucket chains looked through before a shard is let go.
+const BUCKETS_PER_LOCK: usize = 16;
+
+/// One loop's progress.
+#[derive(Debug)]
+pub struct Expirer {
+    first: u16,
+    stride: u16,
+    shard: u16,
+    db: u32,
+    cursor: u64,
+    soonest: Millis,
+}
+
+impl Expirer {
+    /// The expirer of loop `index` of `loops`.
+    pub fn new(index: usize, loops: usize) -> Expirer {
+        let clamp = |n: usize| u16::try_from(n).unwrap_or(1).clamp(1, SHARD_COUNT);
+        let first = u16::try_from(index).unwrap_or(0) % clamp(loops);
+        Expirer {
+            first,
+            stride: clamp(loops),
+            shard: first,
+            db: 0,
+            cursor: 0,
+            soonest: Millis(u64::MAX),
+        }
+    }
+
+    /// Works for at most about a millisecond, inside a window of `worker`. True if there is more to
+    /// do at once.
+    pub fn step(&mut self, worker: &mut Worker<'_>) -> bool {
+        let node = worker.node();
+        if !node.originates() || !node.active_expire.load(Ordering::Relaxed) {
+            return false;
+        }
+        let began = base::clock::monotonic_us();
+        let now = base::clock::unix();
+        let mut visited = 0;
+        while visited < SHARD_COUNT {
+            if self.look(worker, now) {
+                visited += self.stride;
+                self.next_shard();
+            }
+            if base::clock::monotonic_us().saturating_sub(began) > STEP_US {
+                break;
+            }
+        }
+        let spent = base::clock::monotonic_us().saturating_sub(began);
+        node.stats.expire_cycle_us.fetch_add(spent, Ordering::Relaxed);
+        visited < SHARD_COUNT
+    }
+
+    fn next_shard(&mut self) {
+        self.shard = self.shard.saturating_add(self.stride);
+        if self.shard >= SHARD_COUNT {
+            self.shard = self.first;
+        }
+        self.db = 0;
+        self.cursor = 0;
+    }
+
+    /// Looks through a piece of the current shard. True when the shard is done.
+    fn look(&mut self, worker: &mut Worker<'_>, now: Millis) -> bool {
+        let node = worker.node();
+        let Some(mut shard) = node.keyspace.try_lock(self.shard) else { return true };
+        for _ in 0..BUCKETS_PER_LOCK {
+            match shard.db(self.db) {
+                None => return true,
+                Some(db) if self.cursor == 0 && !db.may_have_expired(now) => {
+                    self.db += 1;
+                    continue;
+                }
+                Some(_) => {}
+            }
+            if self.cursor == 0 {
+                self.soonest = Millis(u64::MAX);
+                shard.begin_expiry_pass(self.db);
+            }
+            let db = self.db;
+            self.cursor = shard.drain_expired(db, self.cursor, now, &mut self.soonest, |entry| {
+                worker.effects.expired(node, db, entry.key());
+            });
+            if self.cursor == 0 {
+                shard.end_expiry_pass(self.db, self.soonest);
+                self.db += 1;
+            }
+        }
+        worker.effects.perform(node);
+        false
+    }
+}

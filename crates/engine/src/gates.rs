@@ -1,0 +1,123 @@
+//! Gates: what may refuse a command before it runs, in one order.
+//!
+//! Each command's row says which gates concern it; the node keeps a word of those that are shut at
+//! present. One AND of the two lets almost every command pass. The order of [`ORDER`] is the order in
+//! which stock tells a client what is wrong.
+
+use crate::command::Registered;
+use crate::error::CommandError;
+use crate::node::Node;
+use crate::session::Session;
+use spec::{CommandSpec, Flag};
+
+/// A set of gates, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GateSet(pub u32);
+
+/// Memory is above `maxmemory` and nothing may be evicted.
+pub const MEMORY: u32 = 1;
+/// The last save failed and `stop-writes-on-bgsave-error` holds.
+pub const DISK: u32 = 1 << 1;
+/// Fewer good replicas than `min-replicas-to-write`.
+pub const FEW_REPLICAS: u32 = 1 << 2;
+/// This is a read-only replica.
+pub const READ_ONLY: u32 = 1 << 3;
+/// This is a replica whose link is down and that may not serve stale data.
+pub const STALE: u32 = 1 << 4;
+/// The data set is being loaded.
+pub const LOADING: u32 = 1 << 5;
+/// Writes are paused (CLIENT PAUSE WRITE, a failover).
+pub const PAUSED_WRITES: u32 = 1 << 6;
+/// Everything is paused (CLIENT PAUSE ALL).
+pub const PAUSED: u32 = 1 << 7;
+
+/// The gates in the order in which they are asked, with what they answer.
+const ORDER: [(u32, CommandError); 6] = [
+    (MEMORY, CommandError::OutOfMemory),
+    (DISK, CommandError::Misconf),
+    (FEW_REPLICAS, CommandError::NoReplicas),
+    (READ_ONLY, CommandError::ReadOnly),
+    (STALE, CommandError::MasterDown),
+    (LOADING, CommandError::Loading),
+];
+
+/// The gates that concern a command of this row.
+pub fn concerned(spec: &CommandSpec) -> GateSet {
+    let flags = spec.flag_set();
+    let write = flags.has(Flag::Write);
+    let mut gates = PAUSED;
+    if spec.name == "exec" {
+        gates |= PAUSED_WRITES;
+    }
+    if flags.has(Flag::DenyOom) {
+        gates |= MEMORY;
+    }
+    if write {
+        gates |= FEW_REPLICAS | READ_ONLY;
+    }
+    if write || spec.name == "ping" {
+        gates |= DISK;
+    }
+    if write || flags.has(Flag::MayReplicate) {
+        gates |= PAUSED_WRITES;
+    }
+    if !flags.has(Flag::Stale) {
+        gates |= STALE;
+    }
+    if !flags.has(Flag::Loading) {
+        gates |= LOADING;
+    }
+    GateSet(gates)
+}
+
+/// What the gates say.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Run it.
+    Pass,
+    /// Do not run it now; try again later.
+    Wait,
+    /// Refuse it.
+    Refuse(CommandError),
+}
+
+/// Asks the gates that are shut and concern `command`. One branch when none does.
+#[inline]
+pub fn ask(node: &Node, session: &Session, command: &Registered) -> Verdict {
+    let shut = node.shut_gates() & command.gates.0;
+    if shut == 0 && session.is_plain() {
+        return Verdict::Pass;
+    }
+    ask_each(node, session, command, shut)
+}
+
+#[cold]
+fn ask_each(node: &Node, session: &Session, command: &Registered, shut: u32) -> Verdict {
+    if !session.authenticated && !command.flags.has(Flag::NoAuth) {
+        return Verdict::Refuse(CommandError::NoAuth);
+    }
+    if session.queue.is_some() && command.flags.has(Flag::NoMulti) {
+        return Verdict::Refuse(CommandError::NotInTransaction);
+    }
+    for (gate, error) in &ORDER {
+        if shut & gate != 0 {
+            return Verdict::Refuse(error.clone());
+        }
+    }
+    if session.is_subscriber_only() && !allowed_to_subscribers(command) {
+        return Verdict::Refuse(CommandError::Subscribed(command.full_name.clone()));
+    }
+    let paused = shut & (PAUSED | PAUSED_WRITES) != 0;
+    let queued = session.queue.is_some() && command.command.spec.name != "exec";
+    if paused && !session.executing && !queued && node.pause.holds(command, session) {
+        return Verdict::Wait;
+    }
+    Verdict::Pass
+}
+
+fn allowed_to_subscribers(command: &Registered) -> bool {
+    matches!(
+        command.command.spec.name,
+        "subscribe" | "unsubscribe" | "psubscribe" | "punsubscribe" | "ping" | "quit" | "reset"
+    )
+}

@@ -1,0 +1,251 @@
+//! The keys a command has declared: the only way a handler reaches the keyspace.
+//!
+//! Looking a key up treats an expired one as absent; at a primary it is taken out there and then, and
+//! its deletion is logged before the command's own effects. Asking for a key whose shard the command
+//! has not declared is a bug of its row and finds nothing.
+
+mod string;
+
+pub use string::{INLINE_BYTES_MAX, StringChange, Text};
+
+use crate::error::CommandError;
+use crate::node::Node;
+use base::Millis;
+use keyspace::{Change, Entry, Keyspace, LockSet, Shard};
+use structures::NewValue;
+use values::Object;
+
+/// The type tag of strings in an entry.
+pub const TAG_STRING: u8 = 0;
+
+/// A key's place, computed once when the request was parsed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    /// Its hash.
+    pub hash: u64,
+    /// Its shard.
+    pub shard: u16,
+}
+
+impl Place {
+    /// The place of `key`.
+    #[inline]
+    pub fn of(key: &[u8]) -> Place {
+        Place { hash: Keyspace::hash(key), shard: Keyspace::shard_of(key) }
+    }
+}
+
+/// Access to the declared keys of one database.
+#[derive(Debug)]
+pub struct Keys<'a> {
+    node: &'a Node,
+    locks: LockSet<'a>,
+    /// The database.
+    pub db: u32,
+    now: Millis,
+    /// Expired keys are taken out rather than only passed over.
+    expires: bool,
+    touches: bool,
+    first: Option<(&'a [u8], Place)>,
+    left: Leftover,
+}
+
+/// What a command leaves behind besides its declared effects.
+#[derive(Debug, Default)]
+pub(crate) struct Leftover {
+    lapsed: Vec<(u32, Box<[u8]>)>,
+    /// Keys found expired and taken out.
+    pub(crate) expired: Vec<(u32, Box<[u8]>)>,
+    /// Keys looked up and found.
+    pub(crate) hits: u64,
+    /// Keys looked up and not found.
+    pub(crate) misses: u64,
+}
+
+impl<'a> Keys<'a> {
+    /// Access through `locks`; `first` is the place of the first key if it is already known.
+    #[inline]
+    pub(crate) fn new(
+        node: &'a Node,
+        locks: LockSet<'a>,
+        db: u32,
+        now: Millis,
+        first: Option<(&'a [u8], Place)>,
+    ) -> Keys<'a> {
+        let expires = node.originates();
+        Keys { node, locks, db, now, expires, touches: true, first, left: Leftover::default() }
+    }
+
+    /// Reads leave access clocks alone.
+    pub(crate) fn without_touching(&mut self) {
+        self.touches = false;
+    }
+
+    /// The locks, and what is left to be done. Keys that a lookup found expired are taken out here.
+    pub(crate) fn into_parts(mut self) -> (LockSet<'a>, Leftover) {
+        for (db, key) in std::mem::take(&mut self.left.lapsed) {
+            let _taken_out = self.shard(db, &key).is_some();
+        }
+        (self.locks, self.left)
+    }
+
+    #[inline]
+    fn place(&self, key: &[u8]) -> Place {
+        match self.first {
+            Some((known, place)) if std::ptr::eq(known, key) => place,
+            _ => Place::of(key),
+        }
+    }
+
+    /// The shard of `key`, without a key that has expired.
+    #[inline]
+    fn shard(&mut self, db: u32, key: &[u8]) -> Option<(&mut Shard, u64)> {
+        let Place { hash, shard } = self.place(key);
+        let shard = self.locks.shard(shard)?;
+        if let Some(at) = shard.find(db, hash, key).and_then(Entry::expire_at)
+            && at <= self.now
+        {
+            if self.expires {
+                shard.remove(db, hash, key);
+                self.left.expired.push((db, key.into()));
+            } else {
+                return None;
+            }
+        }
+        Some((shard, hash))
+    }
+
+    /// The entry of `key`, counted as a hit or a miss, its access clock set.
+    #[inline]
+    pub fn find(&mut self, key: &[u8]) -> Option<&Entry> {
+        let (db, touches, clock) = (self.db, self.touches, self.node.access_clock());
+        let Place { hash, shard } = self.place(key);
+        let found = self.locks.shard(shard)?.find(db, hash, key);
+        let lapsed = found.and_then(Entry::expire_at).is_some_and(|at| at <= self.now);
+        let Some(entry) = found.filter(|_| !lapsed) else {
+            self.left.misses += 1;
+            if lapsed && self.expires {
+                self.left.lapsed.push((db, key.into()));
+            }
+            return None;
+        };
+        self.left.hits += 1;
+        if touches {
+            entry.set_access(clock.touched(entry.access()));
+        }
+        Some(entry)
+    }
+
+    /// The entry of `key`, neither counted nor touched.
+    pub fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.peek_in(self.db, key)
+    }
+
+    /// The entry of `key` in another database (its shard is the same).
+    pub fn peek_in(&mut self, db: u32, key: &[u8]) -> Option<&Entry> {
+        let (shard, hash) = self.shard(db, key)?;
+        shard.find(db, hash, key)
+    }
+
+    /// The entry of `key`, to be changed.
+    pub fn change(&mut self, key: &[u8]) -> Option<Change<'_>> {
+        let db = self.db;
+        let (shard, hash) = self.shard(db, key)?;
+        shard.change(db, hash, key)
+    }
+
+    /// Puts a value at `key`, whatever was there. True if something was.
+    pub fn put(&mut self, key: &[u8], value: NewValue<'_, Object>, at: Option<Millis>) -> bool {
+        self.put_entry(self.db, Entry::new(key, value, at))
+    }
+
+    /// Puts a whole entry in database `db`. True if something had its key.
+    pub fn put_entry(&mut self, db: u32, mut entry: Entry) -> bool {
+        entry.set_access(self.node.access_clock().fresh());
+        let place = Place::of(entry.key());
+        match self.locks.shard(place.shard) {
+            Some(shard) => shard.insert(db, place.hash, entry).is_some_and(|old| {
+                old.expire_at().is_none_or(|at| at > self.now)
+            }),
+            None => false,
+        }
+    }
+
+    /// Takes `key` out.
+    pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+        let db = self.db;
+        let (shard, hash) = self.shard(db, key)?;
+        shard.remove(db, hash, key)
+    }
+
+    /// Sets or removes the expiry of `key`; false if there is no such key.
+    pub fn set_expire_at(&mut self, key: &[u8], at: Option<Millis>) -> bool {
+        let db = self.db;
+        self.shard(db, key).is_some_and(|(shard, hash)| shard.set_expire_at(db, hash, key, at))
+    }
+
+    /// The string at `key`, if there is one.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds another type.
+    #[inline]
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, CommandError> {
+        self.find(key).map(Text::of).transpose()
+    }
+
+    /// The string at `key`, not counted as a hit or a miss.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds another type.
+    pub fn peek_string(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, CommandError> {
+        self.peek(key).map(Text::of).transpose()
+    }
+
+    /// Puts a string at `key`, in the smallest form. True if something was there.
+    #[inline]
+    pub fn put_string(&mut self, key: &[u8], text: &[u8], at: Option<Millis>) -> bool {
+        let place = self.place(key);
+        let (now, access) = (self.now, self.node.access_clock().fresh());
+        let db = self.db;
+        let Some(shard) = self.locks.shard(place.shard) else { return false };
+        let mut entry = Entry::new(key, string::new_value(text), at);
+        entry.set_access(access);
+        let old = shard.insert(db, place.hash, entry);
+        old.is_some_and(|old| old.expire_at().is_none_or(|at| at > now))
+    }
+
+    /// The string at `key` to be changed, an empty one if there is none; expiry stays.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds another type.
+    pub fn write_string(&mut self, key: &[u8]) -> Result<StringChange<'_>, CommandError> {
+        let (db, access) = (self.db, self.node.access_clock().fresh());
+        let limit = self.node.settings.proto_max_bulk_len.get();
+        let place = self.place(key);
+        if self.shard(db, key).is_some_and(|(shard, hash)| shard.find(db, hash, key).is_none()) {
+            let mut entry = Entry::new(key, NewValue::Bytes(b""), None);
+            entry.set_access(access);
+            if let Some(shard) = self.locks.shard(place.shard) {
+                shard.insert(db, place.hash, entry);
+            }
+        }
+        let shard = self.locks.shard(place.shard).ok_or(CommandError::NoSuchKey)?;
+        let change = shard.change(db, place.hash, key).ok_or(CommandError::NoSuchKey)?;
+        StringChange::new(change, usize::try_from(limit).unwrap_or(0))
+    }
+
+    /// A shard that the command holds or, with the whole keyspace, may take.
+    pub fn shard_at(&mut self, index: u16) -> Option<&mut Shard> {
+        self.locks.shard(index)
+    }
+
+    /// Lets shards go that were only looked through.
+    pub fn release(&mut self) {
+        self.locks.release();
+    }
+
+    /// Unix time at which the command began.
+    pub fn now(&self) -> Millis {
+        self.now
+    }
+}

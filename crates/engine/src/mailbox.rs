@@ -1,0 +1,106 @@
+//! A loop's mailbox: how other threads speak to the connections of a loop.
+//!
+//! Bounded: when it is full, pushes to subscribers are dropped and their connections closed, as a
+//! client whose output limit is reached would be; other messages always find room, for each can
+//! stand in it only once per cause.
+
+use base::lock::{Mutex, Rank};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Bytes of undelivered pushes that one mailbox holds.
+pub const MAILBOX_BYTES_MAX: usize = 256 << 20;
+
+/// A push that several connections of a loop get, encoded for both protocols.
+#[derive(Debug)]
+pub struct Push {
+    /// Who gets it: client ids.
+    pub clients: Vec<u64>,
+    /// As RESP2 (an array).
+    pub resp2: Arc<[u8]>,
+    /// As RESP3 (a push).
+    pub resp3: Arc<[u8]>,
+}
+
+/// A message to a loop.
+#[derive(Debug)]
+pub enum Message {
+    /// Deliver a push.
+    Push(Push),
+    /// Close a connection; with `true` only after its pending replies are sent.
+    Close(u64, bool),
+    /// Look at blocked and parked connections again.
+    Recheck,
+    /// Listening addresses or other settings of the loop have changed.
+    Reconfigure,
+    /// Answer a connection whose SHUTDOWN has failed.
+    ShutdownFailed(u64),
+}
+
+/// Messages to one loop.
+pub struct Mailbox {
+    queue: Mutex<Queue>,
+    notified: AtomicBool,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    messages: VecDeque<Message>,
+    push_bytes: usize,
+}
+
+impl Mailbox {
+    /// A mailbox whose owner is woken by `wake`.
+    pub fn new(wake: Box<dyn Fn() + Send + Sync>) -> Mailbox {
+        Mailbox {
+            queue: Mutex::new(Rank::Mailbox, Queue::default()),
+            notified: AtomicBool::new(false),
+            wake,
+        }
+    }
+
+    /// Sends `message` and wakes the loop. A push that finds no room closes its receivers instead.
+    pub fn send(&self, message: Message) {
+        {
+            let mut queue = self.queue.lock();
+            match message {
+                Message::Push(push) if queue.push_bytes + push.resp2.len() > MAILBOX_BYTES_MAX => {
+                    queue.messages.extend(push.clients.iter().map(|&id| Message::Close(id, false)));
+                }
+                Message::Push(push) => {
+                    queue.push_bytes += push.resp2.len();
+                    queue.messages.push_back(Message::Push(push));
+                }
+                Message::Recheck
+                    if matches!(queue.messages.back(), Some(Message::Recheck)) => {}
+                other => queue.messages.push_back(other),
+            }
+        }
+        if !self.notified.swap(true, Ordering::AcqRel) {
+            (self.wake)();
+        }
+    }
+
+    /// Whether something may be waiting. One load.
+    #[inline]
+    pub fn has_mail(&self) -> bool {
+        self.notified.load(Ordering::Acquire)
+    }
+
+    /// Takes every message.
+    pub fn take(&self) -> VecDeque<Message> {
+        self.notified.store(false, Ordering::Release);
+        let mut queue = self.queue.lock();
+        queue.push_bytes = 0;
+        std::mem::take(&mut queue.messages)
+    }
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox").finish_non_exhaustive()
+    }
+}

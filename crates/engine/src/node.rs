@@ -1,0 +1,304 @@
+//! The node: everything that its threads share, as one value that is passed to whoever needs it.
+
+use crate::client::Clients;
+use crate::command::{Command, CommandTable};
+use crate::gates;
+use crate::mailbox::{Mailbox, Message};
+use crate::pause::Pause;
+use crate::pubsub::PubSub;
+use crate::replication::{Address, Replication};
+use crate::session::ReplicaFacts;
+use crate::slowlog::SlowLog;
+use crate::snapshot::Saves;
+use crate::stats::Stats;
+use base::random::Random;
+use base::{Millis, Offset, RunId};
+use conf::Settings;
+use keyspace::{Exclusive, Keyspace};
+use oplog::{Log, Mode};
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// Threads that touch the keyspace besides the loops: the replication link, walks, the saver.
+const THREADS_BESIDE_LOOPS: usize = 16;
+
+/// How SHUTDOWN is to be done.
+#[derive(Clone, Debug, Default)]
+pub struct ShutdownRequest {
+    /// SAVE or NOSAVE; neither means "if there are save rules".
+    pub save: Option<bool>,
+    /// Do not wait for replicas.
+    pub now: bool,
+    /// Go on even if saving fails.
+    pub force: bool,
+    /// The client that asked, and its loop, to be told if it fails.
+    pub asked_by: Option<(u64, usize)>,
+}
+
+/// What the engine wants of the program around it.
+pub trait Services: Send + Sync {
+    /// The role has changed: follow `primary`, or nobody.
+    fn follow(&self, primary: Option<Address>);
+    /// A connection asks to be a replica: it leaves its loop. `unread` was read but not parsed.
+    fn adopt_replica(&self, client: u64, facts: ReplicaFacts, socket: OwnedFd, unread: Vec<u8>);
+    /// Closes replica connections by client id; CLIENT KILL of a replica or of the primary's link.
+    fn kill_link(&self, client: u64);
+    /// Stops the server; comes back to a session only if it fails.
+    fn shut_down(&self, request: ShutdownRequest);
+    /// Ends a SHUTDOWN that waits; false if there is none.
+    fn abort_shutdown(&self) -> bool;
+    /// Settings have changed at run time; does what must be done beyond storing them.
+    ///
+    /// # Errors
+    /// A text for the client, if one cannot be done.
+    fn settings_changed(&self, names: &[&str]) -> Result<(), String>;
+}
+
+/// The access clock of entries: seconds (LRU).
+#[derive(Clone, Copy, Debug)]
+pub struct AccessClock {
+    now: u32,
+    lfu: bool,
+}
+
+/// Bits of an entry's access word.
+pub const ACCESS_MASK: u32 = 0x00ff_ffff;
+/// A new entry's LFU counter, as in stock.
+const LFU_START: u32 = 5;
+
+impl AccessClock {
+    /// The access word of a new entry.
+    #[inline]
+    pub fn fresh(self) -> u32 {
+        if self.lfu { (self.minutes() << 8) | LFU_START } else { self.now & ACCESS_MASK }
+    }
+
+    /// The access word of an entry that is read now. LFU counts are halved by time in
+    /// `values`-independent form: the counter is kept, the minute is set.
+    #[inline]
+    pub fn touched(self, before: u32) -> u32 {
+        if self.lfu { (self.minutes() << 8) | (before & 0xff) } else { self.now & ACCESS_MASK }
+    }
+
+    /// Seconds since an entry with this access word was read.
+    pub fn idle_s(self, access: u32) -> u64 {
+        u64::from(self.now.wrapping_sub(access) & ACCESS_MASK)
+    }
+
+    fn minutes(self) -> u32 {
+        (self.now / 60) & 0xffff
+    }
+}
+
+/// One Redoubt server.
+pub struct Node {
+    /// Settings.
+    pub settings: Arc<Settings>,
+    /// Where they were read from.
+    pub config_path: Option<PathBuf>,
+    /// Commands.
+    pub table: CommandTable,
+    /// Keys.
+    pub keyspace: Keyspace,
+    /// The ordered log.
+    pub log: Arc<Log>,
+    /// Replication.
+    pub replication: Replication,
+    /// Connections.
+    pub clients: Clients,
+    /// Channels.
+    pub pubsub: PubSub,
+    /// Counters.
+    pub stats: Stats,
+    /// Slow commands.
+    pub slowlog: SlowLog,
+    /// CLIENT PAUSE.
+    pub pause: Pause,
+    /// Saving.
+    pub saves: Saves,
+    /// Changes since the start; `saves` knows how many are on disk.
+    pub changes: AtomicU64,
+    /// The identity of this run.
+    pub run_id: RunId,
+    /// The identity of the node for life.
+    pub node_id: RunId,
+    /// Monotonic time of the start.
+    pub started: Millis,
+    /// The data set is being loaded.
+    pub loading: AtomicBool,
+    /// A bug was caught; the node no longer vouches for its data.
+    pub incomplete: AtomicBool,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: AtomicBool,
+    /// A free-running counter of role and other changes of rules.
+    pub regime: AtomicU64,
+    shut: AtomicU32,
+    clock_s: AtomicU32,
+    notifies: AtomicBool,
+    mailboxes: OnceLock<Vec<Arc<Mailbox>>>,
+    services: OnceLock<Box<dyn Services>>,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("run_id", &self.run_id).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// A primary without data.
+    pub fn new(
+        settings: Arc<Settings>,
+        config_path: Option<PathBuf>,
+        commands: &[&'static Command],
+        loops: usize,
+        node_id: Option<RunId>,
+    ) -> Node {
+        let mut random = Random::from_system();
+        let renamed = settings.rename_command.get();
+        let table = CommandTable::new(commands, &renamed);
+        let node = Node {
+            config_path,
+            table,
+            keyspace: Keyspace::new(loops + THREADS_BESIDE_LOOPS),
+            log: Log::new(Offset(0)),
+            replication: Replication::new(RunId::generate(&mut random)),
+            clients: Clients::default(),
+            pubsub: PubSub::default(),
+            stats: Stats::default(),
+            slowlog: SlowLog::default(),
+            pause: Pause::default(),
+            saves: Saves::new(),
+            changes: AtomicU64::new(0),
+            run_id: RunId::generate(&mut random),
+            node_id: node_id.unwrap_or_else(|| RunId::generate(&mut random)),
+            started: base::clock::monotonic(),
+            loading: AtomicBool::new(false),
+            incomplete: AtomicBool::new(false),
+            active_expire: AtomicBool::new(true),
+            regime: AtomicU64::new(0),
+            shut: AtomicU32::new(0),
+            clock_s: AtomicU32::new(0),
+            notifies: AtomicBool::new(false),
+            mailboxes: OnceLock::new(),
+            services: OnceLock::new(),
+            settings,
+        };
+        node.refresh();
+        node
+    }
+
+    /// Gives the node its loops. Once, at start.
+    pub fn set_mailboxes(&self, mailboxes: Vec<Arc<Mailbox>>) {
+        let _first_wins = self.mailboxes.set(mailboxes);
+    }
+
+    /// Gives the node its surroundings. Once, at start.
+    pub fn set_services(&self, services: Box<dyn Services>) {
+        let _first_wins = self.services.set(services);
+    }
+
+    /// The loops' mailboxes.
+    pub fn mailboxes(&self) -> &[Arc<Mailbox>] {
+        self.mailboxes.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// The surroundings, if they are there.
+    pub fn services(&self) -> Option<&dyn Services> {
+        self.services.get().map(Box::as_ref)
+    }
+
+    /// Whether handlers emit effects: at a primary, not at a replica. One load.
+    #[inline]
+    pub fn originates(&self) -> bool {
+        !self.replication.is_replica()
+    }
+
+    /// Whether keyspace events are wanted.
+    #[inline]
+    pub fn notifies(&self) -> bool {
+        self.notifies.load(Ordering::Relaxed)
+    }
+
+    /// The gates that are shut. One load.
+    #[inline]
+    pub fn shut_gates(&self) -> u32 {
+        self.shut.load(Ordering::Acquire)
+    }
+
+    /// The access clock.
+    #[inline]
+    pub fn access_clock(&self) -> AccessClock {
+        let word = self.clock_s.load(Ordering::Relaxed);
+        AccessClock { now: word & 0x7fff_ffff, lfu: word >> 31 != 0 }
+    }
+
+    /// Works out anew what is derived from settings, role and time: gates, clocks, limits. Cheap;
+    /// called ten times a second and whenever something of it has changed.
+    pub fn refresh(&self) {
+        let settings = &self.settings;
+        let now_s = u32::try_from(base::clock::unix().0 / 1000 & 0x7fff_ffff).unwrap_or(0);
+        let lfu = settings.maxmemory_policy.get().as_str().ends_with("lfu");
+        self.clock_s.store(now_s | u32::from(lfu) << 31, Ordering::Relaxed);
+        self.notifies.store(!settings.notify_keyspace_events.get().is_empty(), Ordering::Relaxed);
+        let replica = self.replication.is_replica();
+        let mut shut = 0;
+        let mut set = |gate, is_shut: bool| shut |= if is_shut { gate } else { 0 };
+        let limit = settings.maxmemory.get();
+        set(gates::MEMORY, limit > 0 && !replica && used_memory() > limit.unsigned_abs());
+        set(
+            gates::DISK,
+            self.saves.last_failed()
+                && settings.stop_writes_on_bgsave_error.get()
+                && !settings.save.get().is_empty()
+                && !replica,
+        );
+        let wanted = settings.min_replicas_to_write.get();
+        let counts = wanted > 0 && settings.min_replicas_max_lag.get() > 0 && !replica;
+        let good = if counts { self.replication.state().good_replicas } else { 0 };
+        set(gates::FEW_REPLICAS, counts && (good as u64) < wanted.unsigned_abs());
+        set(gates::READ_ONLY, replica && settings.replica_read_only.get());
+        let stale = replica && !self.replication.is_link_up();
+        set(gates::STALE, stale && !settings.replica_serve_stale_data.get());
+        set(gates::LOADING, self.loading.load(Ordering::Acquire));
+        if let Some((_, writes_only)) = self.pause.current(base::clock::monotonic()) {
+            set(if writes_only { gates::PAUSED_WRITES } else { gates::PAUSED }, true);
+        }
+        self.shut.store(shut, Ordering::Release);
+    }
+
+    /// Wakes every loop to look at parked and blocked sessions again.
+    pub fn wake_loops(&self) {
+        self.mailboxes().iter().for_each(|mailbox| mailbox.send(Message::Recheck));
+    }
+
+    /// Changes the role, with the whole keyspace alone: follow `primary`, or become one.
+    pub fn change_role(&self, _alone: &Exclusive<'_>, primary: Option<Address>) {
+        let was_replica = self.replication.is_replica();
+        if primary.is_none() && was_replica {
+            let fresh = RunId::generate(&mut Random::from_system());
+            let mut state = self.replication.state();
+            state.history.shift(self.log.end(), fresh);
+            state.epoch += 1;
+            drop(state);
+            self.log.force_select();
+        }
+        self.log.set_mode(if primary.is_some() { Mode::Proxy } else { Mode::Originate });
+        self.replication.set_primary(primary.clone());
+        self.regime.fetch_add(1, Ordering::AcqRel);
+        self.refresh();
+        if let Some(services) = self.services() {
+            services.follow(primary);
+        }
+        self.wake_loops();
+    }
+}
+
+/// Bytes that the allocator has handed out.
+pub fn used_memory() -> u64 {
+    let _epoch = tikv_jemalloc_ctl::epoch::advance();
+    tikv_jemalloc_ctl::stats::allocated::read().map_or(0, |bytes| bytes as u64)
+}

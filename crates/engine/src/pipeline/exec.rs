@@ -1,0 +1,140 @@
+//! EXEC: the queued commands under one lock set.
+
+use super::prepare;
+use super::run::Worker;
+use crate::args::{OwnedRequest, Request};
+use crate::command::Registered;
+use crate::context::Outcome;
+use crate::error::CommandError;
+use crate::gates::{self, Verdict};
+use crate::keys::Place;
+use crate::session::{Session, Watched};
+use crate::transaction;
+use keyspace::LockSet;
+use resp::reply::Writer;
+
+impl<'n> Worker<'n> {
+    pub(super) fn exec(
+        &mut self,
+        session: &mut Session,
+        command: &'static Registered,
+        request: Request<'_>,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let Some(queue) = session.queue.take() else { return Outcome::Done };
+        // Rules may have changed since the commands were queued.
+        session.executing = true;
+        let refusal = queue.requests.iter().find_map(|owned| {
+            let queued = self.node.table.resolve(owned.request())?;
+            match gates::ask(self.node, session, queued) {
+                Verdict::Refuse(error) => Some(error),
+                Verdict::Pass | Verdict::Wait => None,
+            }
+        });
+        session.executing = false;
+        let broken = queue.broken;
+        session.queue = Some(queue);
+        if broken {
+            return self.refuse(session, Some(command), &CommandError::ExecAbort, out);
+        }
+        if let Some(error) = refusal {
+            let text = format!("EXECABORT Transaction discarded because of: {}", error.wire());
+            return self.refuse(session, Some(command), &CommandError::text(text), out);
+        }
+        self.exec_locked(session, command, request, out)
+    }
+
+    fn exec_locked(
+        &mut self,
+        session: &mut Session,
+        command: &'static Registered,
+        request: Request<'_>,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let Some(queue) = &session.queue else { return Outcome::Done };
+        let keyspace = &self.node.keyspace;
+        let (all, mut shards) = transaction::shards(self.node, queue, session.watched.as_deref());
+        if all {
+            return self.alone(|worker| {
+                worker.exec_under(session, command, request, LockSet::all(keyspace), out)
+            });
+        }
+        match LockSet::keys(keyspace, &mut shards) {
+            Some(locks) => self.exec_under(session, command, request, locks, out),
+            None => Outcome::Parked,
+        }
+    }
+
+    fn exec_under(
+        &mut self,
+        session: &mut Session,
+        _command: &'static Registered,
+        _request: Request<'_>,
+        mut locks: LockSet<'n>,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let queue = transaction::take_queue(session).unwrap_or_default();
+        let dirty =
+            session.watched.as_deref().is_some_and(|watched| is_dirty(watched, &mut locks));
+        if let Some(watched) = session.watched.take() {
+            for (db, key, _) in &watched.keys {
+                if let Some(shard) = locks.shard(Place::of(key).shard) {
+                    shard.unwatch(*db, key, &watched.flag);
+                }
+            }
+            session.info.watching.store(0, std::sync::atomic::Ordering::Relaxed);
+        }
+        if dirty {
+            Writer::new(out, session.protocol).null_array();
+            return Outcome::Done;
+        }
+        Writer::new(out, session.protocol).array(queue.requests.len());
+        self.effects.begin_transaction();
+        session.executing = true;
+        let mut outcome = Outcome::Done;
+        for owned in &queue.requests {
+            let one;
+            (locks, one) = self.exec_one(session, owned, locks, out);
+            if matches!(one, Outcome::Close) {
+                outcome = one;
+            }
+        }
+        session.executing = false;
+        if let Some(end) = self.effects.perform(self.node) {
+            session.last_write = end;
+        }
+        outcome
+    }
+
+    fn exec_one(
+        &mut self,
+        session: &mut Session,
+        owned: &OwnedRequest,
+        locks: LockSet<'n>,
+        out: &mut Vec<u8>,
+    ) -> (LockSet<'n>, Outcome) {
+        let request = owned.request();
+        let prepared = prepare(&self.node.table, request);
+        let Some(command) = prepared.command else { return (locks, Outcome::Done) };
+        if let Verdict::Refuse(error) = gates::ask(self.node, session, command) {
+            self.refuse(session, Some(command), &error, out);
+            return (locks, Outcome::Done);
+        }
+        let first = (prepared.key_word > 0)
+            .then(|| (request.word(prepared.key_word as usize), prepared.place));
+        let ran = self.run(session, command, request, first, locks, out);
+        (ran.locks, ran.outcome)
+    }
+}
+
+/// Whether a watched key has changed, or has expired since it was watched.
+fn is_dirty(watched: &Watched, locks: &mut LockSet<'_>) -> bool {
+    let now = base::clock::unix();
+    watched.flag.is_dirty()
+        || watched.keys.iter().any(|(db, key, was_expired)| {
+            let place = Place::of(key);
+            let entry = locks.shard(place.shard).and_then(|s| s.find(*db, place.hash, key));
+            let expired = entry.and_then(keyspace::Entry::expire_at).is_some_and(|at| at <= now);
+            expired && !was_expired
+        })
+}

@@ -1,0 +1,388 @@
+//! Running one command.
+
+use super::Prepared;
+use crate::args::{Args, Request};
+use crate::command::{Registered, Scope};
+use crate::context::{Context, Outcome};
+use crate::effects::Effects;
+use crate::error::CommandError;
+use crate::gates::{self, Verdict};
+use crate::keys::{Keys, Leftover, Place};
+use crate::node::Node;
+use crate::session::{ReplyMode, Session};
+use crate::stats::{LoopStats, add};
+use crate::transaction;
+use base::Millis;
+use keyspace::{LockSet, Seat};
+use resp::reply::Writer;
+use smallvec::SmallVec;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Bytes of an unknown command's name and arguments that its error quotes.
+const QUOTED_BYTES_MAX: usize = 128;
+
+/// One thread's way into the engine.
+#[derive(Debug)]
+pub struct Worker<'n> {
+    pub(super) node: &'n Node,
+    seat: Seat<'n>,
+    pub(crate) effects: Effects,
+    stats: Arc<LoopStats>,
+    now: Millis,
+    clock_us: u64,
+}
+
+/// What one run of a handler gave.
+pub(super) struct Ran<'n> {
+    pub(super) locks: LockSet<'n>,
+    pub(super) outcome: Outcome,
+}
+
+impl<'n> Worker<'n> {
+    /// A worker of `node`; `None` if more threads want one than the node was made for.
+    pub fn new(node: &'n Node) -> Option<Worker<'n>> {
+        let mut effects = Effects::default();
+        effects.begin(node);
+        Some(Worker {
+            node,
+            seat: node.keyspace.gate.seat()?,
+            effects,
+            stats: node.stats.add_loop(node.table.all().len()),
+            now: base::clock::unix(),
+            clock_us: base::clock::monotonic_us(),
+        })
+    }
+
+    /// The node.
+    pub fn node(&self) -> &'n Node {
+        self.node
+    }
+
+    /// This thread's counters.
+    pub fn stats(&self) -> &LoopStats {
+        &self.stats
+    }
+
+    /// Begins a window: from here to `leave` no rule of the node changes.
+    #[inline]
+    pub fn enter(&mut self) {
+        self.seat.enter();
+        self.now = base::clock::unix();
+        self.clock_us = base::clock::monotonic_us();
+    }
+
+    /// Ends a window.
+    #[inline]
+    pub fn leave(&mut self) {
+        self.seat.leave();
+    }
+
+    /// Lets somebody pass who wants everything. Between two commands of a window.
+    #[inline]
+    pub fn give_way(&mut self) {
+        if self.node.keyspace.gate.is_closed() {
+            self.leave();
+            self.enter();
+        }
+    }
+
+    /// Hints to the processor that the key will be used: its bucket, then (`deep`) its entry.
+    #[inline]
+    pub fn prefetch(&self, db: u32, place: Place, deep: bool) {
+        if let Some(shard) = self.node.keyspace.try_lock(place.shard) {
+            if deep {
+                shard.prefetch_entry(db, place.hash);
+            } else {
+                shard.prefetch_bucket(db, place.hash);
+            }
+        }
+    }
+
+    /// Runs `request` for `session`, adding its reply to `out`. Inside a window.
+    ///
+    /// A panic on the way is a bug: it is caught here, answered as an error, and makes the node
+    /// incomplete.
+    pub fn execute(
+        &mut self,
+        session: &mut Session,
+        prepared: &Prepared,
+        request: Request<'_>,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let start = out.len();
+        if session.reply_mode == ReplyMode::SkipNext {
+            session.reply_mode = ReplyMode::SkipThis;
+        }
+        let ran = catch_unwind(AssertUnwindSafe(|| self.dispatch(session, prepared, request, out)));
+        let outcome = ran.unwrap_or_else(|_| {
+            self.node.incomplete.store(true, Ordering::Release);
+            tracing::error!("a command panicked; this node no longer vouches for its data");
+            self.effects = Effects::default();
+            out.truncate(start);
+            Writer::new(out, session.protocol).error(CommandError::Internal.wire());
+            Outcome::Done
+        });
+        match session.reply_mode {
+            ReplyMode::On => {}
+            ReplyMode::Off => out.truncate(start),
+            ReplyMode::SkipThis if !matches!(outcome, Outcome::Parked) => {
+                out.truncate(start);
+                session.reply_mode = ReplyMode::On;
+            }
+            ReplyMode::SkipThis => session.reply_mode = ReplyMode::SkipNext,
+            // CLIENT REPLY SKIP has just run; it is not answered itself.
+            ReplyMode::SkipNext => out.truncate(start),
+        }
+        outcome
+    }
+
+    #[inline]
+    fn dispatch(
+        &mut self,
+        session: &mut Session,
+        prepared: &Prepared,
+        request: Request<'_>,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let command = match admissible(prepared, request) {
+            Ok(command) => command,
+            Err(error) => {
+                if session.authenticated {
+                    return self.refuse(session, prepared.command, &error, out);
+                }
+                return self.refuse(session, prepared.command, &CommandError::NoAuth, out);
+            }
+        };
+        match gates::ask(self.node, session, command) {
+            Verdict::Pass => {}
+            Verdict::Wait => return Outcome::Parked,
+            Verdict::Refuse(error) => return self.refuse(session, Some(command), &error, out),
+        }
+        session.info.last_command.store(command.index, Ordering::Relaxed);
+        if session.queue.is_some() {
+            if command.command.spec.name == "exec" {
+                return self.exec(session, command, request, out);
+            }
+            if !command.never_queued {
+                return match transaction::enqueue(session, command, request) {
+                    Ok(()) => {
+                        Writer::new(out, session.protocol).simple("QUEUED");
+                        Outcome::Done
+                    }
+                    Err(error) => self.refuse(session, Some(command), &error, out),
+                };
+            }
+        }
+        self.lock_and_run(session, command, prepared, request, out)
+    }
+
+    #[inline]
+    fn lock_and_run(
+        &mut self,
+        session: &mut Session,
+        command: &'static Registered,
+        prepared: &Prepared,
+        request: Request<'_>,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let keyspace = &self.node.keyspace;
+        if command.scope == Scope::All {
+            return self.alone(|worker| {
+                let ran = worker.run(session, command, request, None, LockSet::all(keyspace), out);
+                worker.finish(session, ran)
+            });
+        }
+        let mut first = None;
+        let mut shards: SmallVec<[u16; 8]> = SmallVec::new();
+        if command.scope == Scope::Keys {
+            if prepared.key_word > 0 {
+                first = Some((request.word(prepared.key_word as usize), prepared.place));
+            }
+            if command.command.spec.is_one_key() {
+                shards.push(prepared.place.shard);
+            } else {
+                shards.extend(command.keys(request).map(|(_, key)| Place::of(key).shard));
+            }
+        }
+        let locks = match LockSet::keys(keyspace, &mut shards) {
+            Some(locks) => locks,
+            None => return Outcome::Parked,
+        };
+        let ran = self.run(session, command, request, first, locks, out);
+        self.finish(session, ran)
+    }
+
+    /// Runs `action` with the whole keyspace alone.
+    pub(super) fn alone<T>(&mut self, action: impl FnOnce(&mut Self) -> T) -> T {
+        self.leave();
+        let exclusive = self.node.keyspace.gate.exclusive();
+        let result = action(self);
+        drop(exclusive);
+        self.seat.enter();
+        result
+    }
+
+    /// Runs a handler under `locks`, which it gives back still held.
+    pub(super) fn run(
+        &mut self,
+        session: &mut Session,
+        command: &'static Registered,
+        request: Request<'_>,
+        first: Option<(&[u8], Place)>,
+        locks: LockSet<'n>,
+        out: &mut Vec<u8>,
+    ) -> Ran<'n> {
+        let start = out.len();
+        self.effects.begin(self.node);
+        let mut keys = Keys::new(self.node, locks, session.db, self.now, first);
+        if session.no_touch {
+            keys.without_touching();
+        }
+        let db = session.db;
+        let protocol = session.protocol;
+        let mut outcome = Outcome::Done;
+        let mut cx = Context {
+            node: self.node,
+            session,
+            keys,
+            effects: &mut self.effects,
+            reply: Writer::new(out, protocol),
+            now: self.now,
+            command,
+            outcome: &mut outcome,
+        };
+        let mut args = Args::new(request, command.name_words);
+        let result = (command.command.run)(&mut cx, &mut args);
+        let Context { keys, session, .. } = cx;
+        let (locks, left) = keys.into_parts();
+        self.settle(left, db, request);
+        let failed = result.is_err();
+        if let Err(error) = result {
+            out.truncate(start);
+            let text = error.wire();
+            self.node.stats.count_error(&text);
+            add(&self.stats.errors, 1);
+            Writer::new(out, session.protocol).error(text);
+        }
+        self.account(session, command, request, failed);
+        Ran { locks, outcome }
+    }
+
+    fn settle(&mut self, left: Leftover, db: u32, request: Request<'_>) {
+        if left.hits > 0 {
+            add(&self.stats.hits, left.hits);
+        }
+        if left.misses > 0 {
+            add(&self.stats.misses, left.misses);
+        }
+        for (db, key) in &left.expired {
+            self.effects.expired(self.node, *db, key);
+        }
+        self.effects.end(self.node, db, request);
+    }
+
+    /// Carries the effects out and unlocks.
+    pub(super) fn finish(&mut self, session: &mut Session, ran: Ran<'n>) -> Outcome {
+        if let Some(end) = self.effects.perform(self.node) {
+            session.last_write = end;
+        }
+        drop(ran.locks);
+        ran.outcome
+    }
+
+    #[inline]
+    fn account(
+        &mut self,
+        session: &Session,
+        command: &'static Registered,
+        request: Request<'_>,
+        failed: bool,
+    ) {
+        let before = self.clock_us;
+        self.clock_us = base::clock::monotonic_us();
+        let spent = self.clock_us.saturating_sub(before);
+        if let Some(stat) = self.stats.commands.get(command.index) {
+            add(&stat.calls, 1);
+            add(&stat.usec, spent);
+            if failed {
+                add(&stat.failed, 1);
+            }
+        }
+        add(&self.stats.processed, 1);
+        let threshold = self.node.settings.slowlog_log_slower_than.get();
+        if threshold >= 0
+            && spent >= threshold.unsigned_abs()
+            && !command.flags.has(spec::Flag::SkipSlowlog)
+        {
+            let len_max = self.node.settings.slowlog_max_len.get();
+            let name = session.info.names.lock().name.clone();
+            let len_max = usize::try_from(len_max).unwrap_or(usize::MAX);
+            self.node.slowlog.add(len_max, spent, request, &session.info.address, name);
+        }
+    }
+
+    /// Answers an error for a command that does not run.
+    #[cold]
+    pub(super) fn refuse(
+        &mut self,
+        session: &mut Session,
+        command: Option<&'static Registered>,
+        error: &CommandError,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        if let Some(stat) = command.and_then(|command| self.stats.commands.get(command.index)) {
+            add(&stat.rejected, 1);
+        }
+        if let Some(queue) = &mut session.queue {
+            let is_exec = command.is_some_and(|command| command.command.spec.name == "exec");
+            queue.broken = true;
+            if is_exec {
+                transaction::take_queue(session);
+                transaction::unwatch(self.node, session);
+            }
+        }
+        let text = error.wire();
+        self.node.stats.count_error(&text);
+        add(&self.stats.errors, 1);
+        Writer::new(out, session.protocol).error(text);
+        Outcome::Done
+    }
+}
+
+/// The command a request names, if its words are of the right number.
+#[inline]
+fn admissible(
+    prepared: &Prepared,
+    request: Request<'_>,
+) -> Result<&'static Registered, CommandError> {
+    let Some(command) = prepared.command else { return Err(unknown(request)) };
+    if !command.subcommands.is_empty() && request.len() >= 2 {
+        let word: Vec<u8> = request.word(1).iter().copied().take(QUOTED_BYTES_MAX).collect();
+        return Err(CommandError::UnknownSubcommand(
+            String::from_utf8_lossy(&word).into_owned(),
+            command.full_name.to_ascii_uppercase(),
+        ));
+    }
+    if !command.fits(request.len()) {
+        return Err(CommandError::Arity(command.full_name.clone()));
+    }
+    Ok(command)
+}
+
+fn unknown(request: Request<'_>) -> CommandError {
+    let shown = |word: &[u8]| {
+        String::from_utf8_lossy(&word[..word.len().min(QUOTED_BYTES_MAX)]).into_owned()
+    };
+    let mut args = String::new();
+    for at in 1..request.len() {
+        if args.len() >= QUOTED_BYTES_MAX {
+            break;
+        }
+        args.push('\'');
+        args.push_str(&shown(request.word(at)));
+        args.push_str("' ");
+    }
+    CommandError::UnknownCommand { name: shown(request.word(0)), args }
+}

@@ -1,0 +1,201 @@
+//! Channels and patterns: who subscribes, and how a message reaches them.
+//!
+//! A message is encoded once and put into the mailbox of each loop that has receivers, under the lock
+//! of the registry, so that all subscribers see messages in one order.
+
+use crate::effects::Event;
+use crate::mailbox::{Message, Push};
+use crate::node::Node;
+use crate::session::Session;
+use ahash::AHashMap;
+use base::lock::{Mutex, Rank};
+use resp::reply::{Protocol, Writer};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A subscriber: its client id and its loop.
+type Subscriber = (u64, usize);
+
+/// Whether a name is a channel or a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An exact channel.
+    Channel,
+    /// A glob pattern over channels.
+    Pattern,
+}
+
+#[derive(Debug, Default)]
+struct Registry {
+    channels: AHashMap<Box<[u8]>, Vec<Subscriber>>,
+    patterns: BTreeMap<Box<[u8]>, Vec<Subscriber>>,
+}
+
+/// All subscriptions of the node.
+#[derive(Debug)]
+pub struct PubSub {
+    registry: Mutex<Registry>,
+    subscribers: AtomicUsize,
+}
+
+impl Default for PubSub {
+    fn default() -> PubSub {
+        PubSub {
+            registry: Mutex::new(Rank::PubSub, Registry::default()),
+            subscribers: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Registry {
+    fn add(&mut self, kind: Kind, name: &[u8], subscriber: Subscriber) {
+        match kind {
+            Kind::Channel => self.channels.entry(name.into()).or_default().push(subscriber),
+            Kind::Pattern => self.patterns.entry(name.into()).or_default().push(subscriber),
+        }
+    }
+
+    fn remove(&mut self, kind: Kind, name: &[u8], client: u64) {
+        let left = |list: &mut Vec<Subscriber>| {
+            list.retain(|&(id, _)| id != client);
+            list.is_empty()
+        };
+        let emptied = match kind {
+            Kind::Channel => self.channels.get_mut(name).map(left),
+            Kind::Pattern => self.patterns.get_mut(name).map(left),
+        };
+        match (emptied, kind) {
+            (Some(true), Kind::Channel) => drop(self.channels.remove(name)),
+            (Some(true), Kind::Pattern) => drop(self.patterns.remove(name)),
+            _ => {}
+        }
+    }
+}
+
+impl PubSub {
+    /// Subscribes the session; false if it already did. O(1) for a channel.
+    pub fn subscribe(&self, session: &mut Session, kind: Kind, name: &[u8]) -> bool {
+        let set = match kind {
+            Kind::Channel => &mut session.subscriptions.channels,
+            Kind::Pattern => &mut session.subscriptions.patterns,
+        };
+        if !set.insert(name.into()) {
+            return false;
+        }
+        let subscriber = (session.info.id, session.info.loop_index);
+        self.registry.lock().add(kind, name, subscriber);
+        self.subscribers.fetch_add(1, Ordering::AcqRel);
+        note(session);
+        true
+    }
+
+    /// Ends a subscription; false if there was none.
+    pub fn unsubscribe(&self, session: &mut Session, kind: Kind, name: &[u8]) -> bool {
+        let set = match kind {
+            Kind::Channel => &mut session.subscriptions.channels,
+            Kind::Pattern => &mut session.subscriptions.patterns,
+        };
+        if !set.remove(name) {
+            return false;
+        }
+        self.registry.lock().remove(kind, name, session.info.id);
+        self.subscribers.fetch_sub(1, Ordering::AcqRel);
+        note(session);
+        true
+    }
+
+    /// Ends all subscriptions of a session, without telling it.
+    pub fn forget(&self, session: &mut Session) {
+        for name in session.subscriptions.channels.clone() {
+            self.unsubscribe(session, Kind::Channel, &name);
+        }
+        for name in session.subscriptions.patterns.clone() {
+            self.unsubscribe(session, Kind::Pattern, &name);
+        }
+    }
+
+    /// Sends `message` to `channel`; gives the number of receivers. O(receivers + patterns).
+    pub fn publish(&self, node: &Node, channel: &[u8], message: &[u8]) -> usize {
+        if self.subscribers.load(Ordering::Acquire) == 0 {
+            return 0;
+        }
+        let registry = self.registry.lock();
+        let mut receivers = 0;
+        if let Some(list) = registry.channels.get(channel) {
+            receivers += list.len();
+            deliver(node, list, &[b"message", channel, message]);
+        }
+        for (pattern, list) in &registry.patterns {
+            if values::glob::matches(pattern, channel, false) {
+                receivers += list.len();
+                deliver(node, list, &[b"pmessage", pattern, channel, message]);
+            }
+        }
+        receivers
+    }
+
+    /// Publishes a keyspace event as `notify-keyspace-events` asks.
+    pub fn notify_keyspace(&self, node: &Node, db: u32, event: Event, key: &[u8]) {
+        let (name, class) = event.name();
+        let flags = node.settings.notify_keyspace_events.get();
+        let has = |letter: u8| flags.contains(&letter);
+        if !(has(class) || (has(b'A') && !matches!(class, b'm' | b'n'))) {
+            return;
+        }
+        if has(b'K') {
+            let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+            self.publish(node, &channel, name.as_bytes());
+        }
+        if has(b'E') {
+            let channel = format!("__keyevent@{db}__:{name}");
+            self.publish(node, channel.as_bytes(), key);
+        }
+    }
+
+    /// Channels with subscribers that match `pattern` (all without one).
+    pub fn channels(&self, pattern: Option<&[u8]>) -> Vec<Box<[u8]>> {
+        let registry = self.registry.lock();
+        let wanted = |name: &&Box<[u8]>| {
+            pattern.is_none_or(|pattern| values::glob::matches(pattern, name, false))
+        };
+        registry.channels.keys().filter(wanted).cloned().collect()
+    }
+
+    /// The number of subscribers of `channel`, patterns not counted.
+    pub fn subscriber_count(&self, channel: &[u8]) -> usize {
+        self.registry.lock().channels.get(channel).map_or(0, Vec::len)
+    }
+
+    /// The numbers of channels and of patterns that have subscribers.
+    pub fn counts(&self) -> (usize, usize) {
+        let registry = self.registry.lock();
+        (registry.channels.len(), registry.patterns.len())
+    }
+}
+
+fn note(session: &Session) {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let subscriptions = &session.subscriptions;
+    session.info.channels.store(count(subscriptions.channels.len()), Ordering::Relaxed);
+    session.info.patterns.store(count(subscriptions.patterns.len()), Ordering::Relaxed);
+}
+
+fn deliver(node: &Node, list: &[Subscriber], words: &[&[u8]]) {
+    let encode = |protocol| -> Arc<[u8]> {
+        let mut out = Vec::new();
+        let mut writer = Writer::new(&mut out, protocol);
+        writer.push(words.len());
+        words.iter().for_each(|word| writer.bulk(word));
+        out.into()
+    };
+    let (resp2, resp3) = (encode(Protocol::Resp2), encode(Protocol::Resp3));
+    for (index, mailbox) in node.mailboxes().iter().enumerate() {
+        let clients: Vec<u64> =
+            list.iter().filter(|(_, home)| *home == index).map(|(id, _)| *id).collect();
+        if !clients.is_empty() {
+            let (resp2, resp3) = (Arc::clone(&resp2), Arc::clone(&resp3));
+            mailbox.send(Message::Push(Push { clients, resp2, resp3 }));
+        }
+    }
+}

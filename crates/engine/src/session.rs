@@ -1,0 +1,156 @@
+//! A session: everything that belongs to one connection and is touched by its loop alone.
+//!
+//! What other threads may see of it (CLIENT LIST, CLIENT KILL) is in its [`ClientInfo`].
+
+use crate::args::OwnedRequest;
+use crate::client::ClientInfo;
+use base::{Millis, Offset};
+use keyspace::WatchFlag;
+use resp::reply::Protocol;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What CLIENT REPLY has asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Every command is answered.
+    #[default]
+    On,
+    /// None is.
+    Off,
+    /// The next one is not (set by SKIP, becomes `SkipThis` when that next one begins).
+    SkipNext,
+    /// The one that runs is not.
+    SkipThis,
+}
+
+/// Commands queued between MULTI and EXEC.
+#[derive(Debug, Default)]
+pub struct Queue {
+    /// The commands.
+    pub requests: Vec<OwnedRequest>,
+    /// One of them was refused, so EXEC will abort.
+    pub broken: bool,
+    /// Bytes held.
+    pub len_bytes: usize,
+    /// One of them writes.
+    pub writes: bool,
+}
+
+/// Keys that are watched until EXEC, with the flag that a change of any of them sets.
+#[derive(Debug, Default)]
+pub struct Watched {
+    /// The flag.
+    pub flag: WatchFlag,
+    /// Database, key, and whether the key had already expired when it was watched.
+    pub keys: Vec<(u32, Box<[u8]>, bool)>,
+}
+
+/// Channels and patterns the connection subscribes to.
+#[derive(Debug, Default)]
+pub struct Subscriptions {
+    /// Channels.
+    pub channels: BTreeSet<Box<[u8]>>,
+    /// Patterns.
+    pub patterns: BTreeSet<Box<[u8]>>,
+}
+
+impl Subscriptions {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.channels.len() + self.patterns.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a connection that means to become a replica has said of itself.
+#[derive(Clone, Debug, Default)]
+pub struct ReplicaFacts {
+    /// Every REPLCONF option and its value, as they came.
+    pub options: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The words of the PSYNC or SYNC that ended the session.
+    pub request: Vec<Vec<u8>>,
+}
+
+/// A reply that comes later.
+#[derive(Clone, Debug)]
+pub enum Blocked {
+    /// WAIT: so many replicas are to acknowledge `offset`.
+    Replicas {
+        /// How many.
+        count: usize,
+        /// Up to where.
+        offset: Offset,
+        /// Monotonic time at which to answer anyway.
+        deadline: Option<Millis>,
+    },
+    /// SHUTDOWN: an answer comes only if it fails.
+    Shutdown,
+}
+
+/// One connection's state.
+#[derive(Debug)]
+pub struct Session {
+    /// What others may see.
+    pub info: Arc<ClientInfo>,
+    /// The selected database.
+    pub db: u32,
+    /// The reply protocol.
+    pub protocol: Protocol,
+    /// Whether it may run commands.
+    pub authenticated: bool,
+    /// Whether replies are sent.
+    pub reply_mode: ReplyMode,
+    /// Between MULTI and EXEC.
+    pub queue: Option<Box<Queue>>,
+    /// Between WATCH and EXEC.
+    pub watched: Option<Box<Watched>>,
+    /// Its subscriptions.
+    pub subscriptions: Subscriptions,
+    /// Log end after its last write: what WAIT waits for.
+    pub last_write: Offset,
+    /// Set by REPLCONF and PSYNC.
+    pub replica: Option<Box<ReplicaFacts>>,
+    /// What it waits for.
+    pub blocked: Option<Blocked>,
+    /// It reads without touching access clocks (CLIENT NO-TOUCH).
+    pub no_touch: bool,
+    /// Inside EXEC.
+    pub executing: bool,
+}
+
+impl Session {
+    /// A new connection's state.
+    pub fn new(info: Arc<ClientInfo>, authenticated: bool) -> Session {
+        Session {
+            info,
+            db: 0,
+            protocol: Protocol::Resp2,
+            authenticated,
+            reply_mode: ReplyMode::On,
+            queue: None,
+            watched: None,
+            subscriptions: Subscriptions::default(),
+            last_write: Offset(0),
+            replica: None,
+            blocked: None,
+            no_touch: false,
+            executing: false,
+        }
+    }
+
+    /// Whether nothing about the connection concerns any gate.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.authenticated && self.queue.is_none() && self.subscriptions.is_empty()
+    }
+
+    /// Whether it speaks RESP2 and subscribes, so that it may do little else.
+    pub fn is_subscriber_only(&self) -> bool {
+        self.protocol == Protocol::Resp2 && !self.subscriptions.is_empty()
+    }
+}

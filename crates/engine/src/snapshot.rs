@@ -1,0 +1,226 @@
+//! Saving the data set without a fork: the cut, the walk's records, and the saver's state.
+//!
+//! [`Cut::take`] freezes an instant with the whole keyspace alone: the log's end, the replication id
+//! and the walk. [`Cut::write`] then runs the walk on the calling thread and writes a snapshot of
+//! that instant to any sink (a file, a replica's socket) while writes go on.
+
+mod load;
+mod save;
+
+pub use load::{Dataset, load_file, read_dataset};
+pub use save::{SaveState, Saves, save_in_background, save_now};
+
+use crate::keys::Text;
+use crate::node::{Node, used_memory};
+use base::lock::{Mutex, Rank};
+use base::{Millis, Offset, RunId};
+use keyspace::{Entry, Exclusive, Keyspace, Recorder, Walk};
+use rdb::{Attributes, Encoder, StringRef};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The version of Redis that a snapshot claims to come from, for those who read it.
+pub const REDIS_VERSION: &str = "7.2.4";
+
+/// Bytes of records that writers may queue for a walk whose sink is slow; beyond, the walk is given
+/// up rather than memory.
+pub const QUEUE_BYTES_MAX: usize = 512 << 20;
+
+/// Records wait until so many bytes have gathered before they go to the sink.
+const FLUSH_BYTES: usize = 64 << 10;
+
+/// Values above this are not packed, for they are recorded under a shard's lock.
+const PACKED_VALUE_BYTES_MAX: usize = 4096;
+
+/// Encoded records, by database.
+#[derive(Debug)]
+struct Records {
+    queue: Mutex<Queue>,
+    queued_bytes: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Queue {
+    packing: Encoder,
+    plain: Encoder,
+    dbs: Vec<(u32, Vec<u8>)>,
+    keys: u64,
+}
+
+struct Recording(Arc<Records>);
+
+impl Recorder for Recording {
+    fn record(&self, db: u32, entry: &Entry) {
+        let mut queue = self.0.queue.lock();
+        let queue = &mut *queue;
+        let at = match queue.dbs.iter().position(|(number, _)| *number == db) {
+            Some(at) => at,
+            None => {
+                queue.dbs.push((db, Vec::new()));
+                queue.dbs.len() - 1
+            }
+        };
+        let out = &mut queue.dbs[at].1;
+        let before = out.len();
+        encode(&mut queue.packing, &mut queue.plain, entry, out);
+        queue.keys += 1;
+        self.0.queued_bytes.fetch_add(out.len() - before, Ordering::AcqRel);
+    }
+}
+
+fn encode(packing: &mut Encoder, plain: &mut Encoder, entry: &Entry, out: &mut Vec<u8>) {
+    let attributes = Attributes { expire_at: entry.expire_at(), ..Attributes::default() };
+    let Ok(text) = Text::of(entry) else { return };
+    let (encoder, value) = match text {
+        Text::Int(number) => (plain, StringRef::Int(number)),
+        Text::Bytes(bytes) if bytes.len() <= PACKED_VALUE_BYTES_MAX => {
+            (packing, StringRef::Bytes(bytes))
+        }
+        Text::Bytes(bytes) => (plain, StringRef::Bytes(bytes)),
+    };
+    encoder.encode_string_key(out, entry.key(), value, &attributes);
+}
+
+/// A frozen instant.
+#[derive(Debug)]
+pub struct Cut {
+    walk: Arc<Walk>,
+    records: Arc<Records>,
+    /// The log's end.
+    pub offset: Offset,
+    /// The name of the history.
+    pub replid: RunId,
+    /// Changes that the snapshot contains.
+    pub changes: u64,
+    created: Millis,
+    counts: Vec<(u32, u64, u64)>,
+}
+
+impl Cut {
+    /// Cuts now. `None` if too many walks are under way. O(shards).
+    pub fn take(node: &Node, alone: &Exclusive<'_>) -> Option<Cut> {
+        let compression = node.settings.rdbcompression.get();
+        let queue = Queue {
+            packing: Encoder::new(compression),
+            plain: Encoder::new(false),
+            dbs: Vec::new(),
+            keys: 0,
+        };
+        let records = Arc::new(Records {
+            queue: Mutex::new(Rank::Walk, queue),
+            queued_bytes: AtomicUsize::new(0),
+        });
+        let replid = node.replication.state().history.replid;
+        let walk = node.keyspace.cut(alone, Box::new(Recording(Arc::clone(&records))))?;
+        node.log.force_select();
+        Some(Cut {
+            walk,
+            records,
+            offset: node.log.end(),
+            replid,
+            changes: node.changes.load(Ordering::Acquire),
+            created: base::clock::unix(),
+            counts: counts(&node.keyspace),
+        })
+    }
+
+    /// The walk, to abort it.
+    pub fn walk(&self) -> &Arc<Walk> {
+        &self.walk
+    }
+
+    /// Writes the snapshot, calling `progress` with the number of keys written now and then; it ends
+    /// the walk by answering false. Gives the number of keys. Not inside a window of this thread.
+    ///
+    /// # Errors
+    /// Those of the sink; `Interrupted` if the walk was aborted, `OutOfMemory` if the sink was so
+    /// slow that [`QUEUE_BYTES_MAX`] was reached.
+    pub fn write<W: io::Write>(
+        self,
+        node: &Node,
+        writer: &mut rdb::Writer<W>,
+        mut progress: impl FnMut(u64) -> bool,
+    ) -> io::Result<u64> {
+        let begun = self.begin(writer);
+        let (mut failure, mut current) = (begun.err(), None);
+        let complete = node.keyspace.walk(&self.walk, || {
+            if failure.is_some() {
+                return false;
+            }
+            let queued = self.records.queued_bytes.load(Ordering::Acquire);
+            if queued > QUEUE_BYTES_MAX {
+                failure = Some(io::ErrorKind::OutOfMemory.into());
+                return false;
+            }
+            if queued >= FLUSH_BYTES {
+                failure = self.flush(writer, &mut current).err();
+            }
+            failure.is_none() && progress(self.records.queue.lock().keys)
+        });
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if !complete {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        self.flush(writer, &mut current)?;
+        Ok(self.records.queue.lock().keys)
+    }
+
+    fn begin<W: io::Write>(&self, writer: &mut rdb::Writer<W>) -> io::Result<()> {
+        writer.info(&rdb::Info {
+            redis_version: REDIS_VERSION,
+            created: self.created,
+            used_memory: used_memory(),
+            replication: Some(rdb::Replication {
+                stream_db: 0,
+                id: self.replid,
+                offset: self.offset,
+            }),
+            aof_base: false,
+        })
+    }
+
+    fn flush<W: io::Write>(
+        &self,
+        writer: &mut rdb::Writer<W>,
+        current: &mut Option<u32>,
+    ) -> io::Result<()> {
+        let dbs = {
+            let mut queue = self.records.queue.lock();
+            self.records.queued_bytes.store(0, Ordering::Release);
+            std::mem::take(&mut queue.dbs)
+        };
+        for (db, bytes) in dbs {
+            if *current != Some(db) {
+                let (keys, expires) = self
+                    .counts
+                    .iter()
+                    .find(|(number, ..)| *number == db)
+                    .map_or((0, 0), |&(_, keys, expires)| (keys, expires));
+                writer.select(db, keys, expires)?;
+                *current = Some(db);
+            }
+            writer.records(&bytes)?;
+        }
+        Ok(())
+    }
+}
+
+fn counts(keyspace: &Keyspace) -> Vec<(u32, u64, u64)> {
+    let mut counts: Vec<(u32, u64, u64)> = Vec::new();
+    keyspace.each_shard(|_, shard| {
+        for (number, db) in shard.dbs() {
+            let (keys, volatile) = (db.len() as u64, db.volatile() as u64);
+            match counts.iter_mut().find(|(known, ..)| *known == number) {
+                Some((_, all_keys, all_volatile)) => {
+                    *all_keys += keys;
+                    *all_volatile += volatile;
+                }
+                None => counts.push((number, keys, volatile)),
+            }
+        }
+    });
+    counts
+}

@@ -1,0 +1,146 @@
+//! Loading a snapshot aside: the data set is replaced only when the new one is complete.
+
+use crate::keys::{INLINE_BYTES_MAX, Place};
+use base::{Millis, Offset, RunId};
+use keyspace::{Entry, Exclusive, Keyspace, SHARD_COUNT, Shard};
+use rdb::{Item, LoadError, LoadedValue, Loader};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+use structures::NewValue;
+use values::Object;
+
+/// A data set that was loaded but is not served yet.
+#[derive(Debug)]
+pub struct Dataset {
+    shards: Vec<Shard>,
+    /// The highest database number seen, plus one.
+    pub databases: u32,
+    /// Keys.
+    pub keys: u64,
+    /// Keys left out because they had expired.
+    pub expired: u64,
+    /// The history the snapshot belongs to and its offset in it, if it says so.
+    pub history: Option<(RunId, Offset)>,
+}
+
+/// How a load treats what it finds.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions {
+    /// Keys that expire before this are left out; `None` keeps all (a replica does).
+    pub expired_before: Option<Millis>,
+    /// How many databases there are.
+    pub databases: u32,
+    /// Verify the checksum.
+    pub checksum: bool,
+}
+
+impl Dataset {
+    /// Puts the data set in place of everything `keyspace` holds, giving that back to be freed.
+    pub fn install(self, keyspace: &Keyspace, _alone: &Exclusive<'_>) -> Vec<Shard> {
+        let mut old = Vec::new();
+        for (index, mut new) in (0..SHARD_COUNT).zip(self.shards) {
+            let mut shard = keyspace.lock(index);
+            let mut taken = Shard::default();
+            let last = shard.dbs().count().max(new.dbs().count());
+            for db in 0..u32::try_from(last).unwrap_or(u32::MAX) {
+                let fresh = new.clear(db).unwrap_or_default();
+                taken.replace(db, shard.replace(db, fresh));
+            }
+            old.push(taken);
+        }
+        old
+    }
+}
+
+/// Reads a whole snapshot from `input`; `progress` is called now and then with the bytes read.
+///
+/// # Errors
+/// [`LoadError`]; nothing is kept then.
+pub fn read_dataset<R: Read>(
+    input: R,
+    options: LoadOptions,
+    mut progress: impl FnMut(u64),
+) -> Result<(Dataset, R), LoadError> {
+    /// Keys between two calls of `progress`.
+    const PROGRESS_KEYS: u64 = 1024;
+    let mut loader = Loader::new(input).verify_checksum(options.checksum);
+    let mut set = Dataset {
+        shards: (0..SHARD_COUNT).map(|_| Shard::default()).collect(),
+        databases: 0,
+        keys: 0,
+        expired: 0,
+        history: None,
+    };
+    let (mut db, mut replid, mut seen) = (0, None, 0);
+    while let Some(item) = loader.next_item()? {
+        match item {
+            Item::SelectDb(number) if number < options.databases => {
+                db = number;
+                set.databases = set.databases.max(number + 1);
+            }
+            Item::SelectDb(number) => {
+                return Err(LoadError::Io {
+                    offset: loader.offset(),
+                    source: io::Error::other(format!(
+                        "the snapshot has a database {number} but only {} are configured",
+                        options.databases
+                    )),
+                });
+            }
+            Item::Aux { key, value } if key == b"repl-id" => replid = RunId::parse(&value),
+            Item::Aux { key, value } if key == b"repl-offset" => {
+                let offset = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
+                set.history = replid.zip(offset.map(Offset));
+            }
+            Item::Key(loaded) => {
+                seen += 1;
+                let at = loaded.attributes.expire_at;
+                if at.zip(options.expired_before).is_some_and(|(at, now)| at <= now) {
+                    set.expired += 1;
+                } else {
+                    add(&mut set, db, &loaded.key, loaded.value, at);
+                }
+                if seen % PROGRESS_KEYS == 0 {
+                    progress(loader.offset());
+                }
+            }
+            _ => {}
+        }
+    }
+    let (rest, _unread) = loader.into_rest();
+    Ok((set, rest))
+}
+
+fn add(set: &mut Dataset, db: u32, key: &[u8], value: LoadedValue, at: Option<Millis>) {
+    let value = match &value {
+        LoadedValue::Int(number) => NewValue::Int(*number),
+        LoadedValue::String(bytes) if bytes.len() <= INLINE_BYTES_MAX => NewValue::Bytes(bytes),
+        LoadedValue::String(bytes) => NewValue::Boxed(Object::Text(bytes.clone())),
+    };
+    let place = Place::of(key);
+    if let Some(shard) = set.shards.get_mut(usize::from(place.shard)) {
+        shard.insert(db, place.hash, Entry::new(key, value, at));
+        set.keys += 1;
+    }
+}
+
+/// Reads the snapshot file at `path`; `Ok(None)` if there is none.
+///
+/// # Errors
+/// [`LoadError`]; nothing is kept then.
+pub fn load_file(
+    path: &Path,
+    options: LoadOptions,
+    progress: impl FnMut(u64),
+) -> Result<Option<Dataset>, LoadError> {
+    /// Read-ahead.
+    const BUFFER_BYTES: usize = 1 << 20;
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(LoadError::Io { offset: 0, source }),
+    };
+    let input = BufReader::with_capacity(BUFFER_BYTES, file);
+    read_dataset(input, options, progress).map(|(set, _)| Some(set))
+}

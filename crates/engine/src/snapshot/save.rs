@@ -1,0 +1,212 @@
+//! The saver: SAVE, BGSAVE and save rules, and what INFO says of them.
+
+use super::Cut;
+use crate::node::Node;
+use base::Millis;
+use base::lock::{Mutex, MutexGuard, Rank};
+use keyspace::Walk;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{io, thread};
+
+/// The saver's state.
+#[derive(Debug)]
+pub struct SaveState {
+    /// The save under way.
+    pub running: Option<Arc<Walk>>,
+    /// Monotonic time of its start.
+    pub started: Option<Millis>,
+    /// Keys saved by it so far.
+    pub keys_saved: u64,
+    /// Unix seconds of the last success.
+    pub last_save_s: u64,
+    /// Whether the last attempt succeeded.
+    pub last_ok: bool,
+    /// Unix seconds of the last attempt.
+    pub last_try_s: u64,
+    /// Seconds the last one took, -1 before the first.
+    pub last_duration_s: i64,
+    /// Changes that are on disk.
+    pub saved_changes: u64,
+    /// BGSAVE SCHEDULE.
+    pub scheduled: bool,
+    /// Saves since the start.
+    pub saves: u64,
+    /// Keys loaded at the start, and those that had expired meanwhile.
+    pub loaded: (u64, u64),
+}
+
+/// The saver.
+#[derive(Debug)]
+pub struct Saves {
+    state: Mutex<SaveState>,
+    failed: AtomicBool,
+}
+
+/// Why a save cannot begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveRefusal {
+    /// One is under way.
+    Running,
+    /// Too many walks are.
+    TooManyWalks,
+}
+
+impl Saves {
+    pub(crate) fn new() -> Saves {
+        let state = SaveState {
+            running: None,
+            started: None,
+            keys_saved: 0,
+            last_save_s: base::clock::unix().0 / 1000,
+            last_ok: true,
+            last_try_s: 0,
+            last_duration_s: -1,
+            saved_changes: 0,
+            scheduled: false,
+            saves: 0,
+            loaded: (0, 0),
+        };
+        Saves { state: Mutex::new(Rank::Leaf, state), failed: AtomicBool::new(false) }
+    }
+
+    /// The state.
+    pub fn state(&self) -> MutexGuard<'_, SaveState> {
+        self.state.lock()
+    }
+
+    /// Whether the last attempt failed. One load.
+    pub fn last_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Gives up the save under way, as FLUSHALL does.
+    pub fn abort(&self) {
+        if let Some(walk) = &self.state.lock().running {
+            walk.abort();
+        }
+    }
+
+    /// Whether a save rule asks for a save at Unix time `now_s`, `changes` being the node's count.
+    pub fn is_due(&self, rules: &[(i64, i64)], changes: u64, now_s: u64) -> bool {
+        /// Seconds between two attempts after a failure, as in stock.
+        const RETRY_S: u64 = 5;
+        let state = self.state.lock();
+        if state.running.is_some() {
+            return false;
+        }
+        if state.scheduled {
+            return true;
+        }
+        let unsaved = changes.saturating_sub(state.saved_changes);
+        let age = now_s.saturating_sub(state.last_save_s);
+        let may = state.last_ok || now_s.saturating_sub(state.last_try_s) > RETRY_S;
+        may && rules
+            .iter()
+            .any(|&(seconds, least)| age > seconds.unsigned_abs() && unsaved >= least.unsigned_abs())
+    }
+}
+
+fn target(node: &Node) -> (PathBuf, String) {
+    let text = |bytes: Arc<[u8]>| String::from_utf8_lossy(&bytes).into_owned();
+    (text(node.settings.dir.get()).into(), text(node.settings.dbfilename.get()))
+}
+
+/// Begins a save; the caller has the whole keyspace alone.
+fn begin(node: &Node, alone: &keyspace::Exclusive<'_>) -> Result<Cut, SaveRefusal> {
+    if node.saves.state().running.is_some() {
+        return Err(SaveRefusal::Running);
+    }
+    let cut = Cut::take(node, alone).ok_or(SaveRefusal::TooManyWalks)?;
+    let mut state = node.saves.state();
+    state.running = Some(Arc::clone(cut.walk()));
+    state.started = Some(base::clock::monotonic());
+    state.keys_saved = 0;
+    state.scheduled = false;
+    state.last_try_s = base::clock::unix().0 / 1000;
+    Ok(cut)
+}
+
+fn carry_out(node: &Node, cut: Cut) -> Result<(), rdb::SaveError> {
+    let (dir, name) = target(node);
+    let changes = cut.changes;
+    let options = rdb::Options {
+        compression: node.settings.rdbcompression.get(),
+        checksum: node.settings.rdbchecksum.get(),
+        ..rdb::Options::default()
+    };
+    let mut cut = Some(cut);
+    let result = rdb::save_to_file(&dir, &name, options, |writer| match cut.take() {
+        Some(cut) => cut.write(node, writer, |keys| {
+            node.saves.state().keys_saved = keys;
+            true
+        }),
+        None => Err(io::ErrorKind::InvalidInput.into()),
+    });
+    if let Some(cut) = cut {
+        // The file could not even be made: the walk must still be taken out of the shards.
+        cut.walk().abort();
+        node.keyspace.walk(cut.walk(), || false);
+    }
+    let now_s = base::clock::unix().0 / 1000;
+    let mut state = node.saves.state();
+    let took = state.started.map_or(0, |at| base::clock::monotonic().since(at).0 / 1000);
+    state.running = None;
+    state.started = None;
+    state.last_duration_s = i64::try_from(took).unwrap_or(i64::MAX);
+    let aborted = matches!(&result, Err(error) if error.source.kind() == io::ErrorKind::Interrupted);
+    if result.is_ok() {
+        state.saves += 1;
+        state.saved_changes = changes;
+        state.last_save_s = now_s;
+    }
+    state.last_ok = result.is_ok() || (aborted && state.last_ok);
+    node.saves.failed.store(!state.last_ok, Ordering::Release);
+    drop(state);
+    node.refresh();
+    result.map(|_| ())
+}
+
+/// Saves on a thread of its own. The caller has the whole keyspace alone.
+///
+/// # Errors
+/// [`SaveRefusal`] if it cannot begin.
+pub fn save_in_background(
+    node: &Arc<Node>,
+    alone: &keyspace::Exclusive<'_>,
+) -> Result<(), SaveRefusal> {
+    let cut = begin(node, alone)?;
+    let saver = Arc::clone(node);
+    tracing::info!("Background saving started");
+    let spawned = thread::Builder::new().name("saver".into()).spawn(move || {
+        match carry_out(&saver, cut) {
+            Ok(()) => tracing::info!("Background saving terminated with success"),
+            Err(error) if error.source.kind() == io::ErrorKind::Interrupted => {
+                tracing::warn!("Background saving given up");
+            }
+            Err(error) => tracing::error!("Background saving error: {error}"),
+        }
+    });
+    if let Err(error) = spawned {
+        tracing::error!("cannot start the saver's thread: {error}");
+        node.saves.state().running = None;
+        return Err(SaveRefusal::TooManyWalks);
+    }
+    Ok(())
+}
+
+/// Saves and waits for it. The caller has the whole keyspace alone, which it keeps.
+///
+/// # Errors
+/// The text of what went wrong.
+pub fn save_now(node: &Node, alone: &keyspace::Exclusive<'_>) -> Result<(), String> {
+    let cut = begin(node, alone)
+        .map_err(|_| "Background save already in progress".to_owned())?;
+    carry_out(node, cut).map_err(|error| {
+        tracing::error!("Error saving DB to disk: {error}");
+        error.to_string()
+    })?;
+    tracing::info!("DB saved on disk");
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! The keyspace of one node: 1024 shards, the gate, and the walks under way.
+
+use crate::gate::{Exclusive, Gate};
+use crate::hashing::KeyHash;
+use crate::shard::Shard;
+use crate::slot::Slot;
+use crate::walk::{Recorder, WALKS_MAX, Walk};
+use base::lock::{Mutex, MutexGuard, Rank};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+/// How many shards there are. A power of two that divides the slot count.
+pub const SHARD_COUNT: u16 = 1024;
+
+/// Bucket chains a walk visits before it lets a shard go.
+const WALK_STEP_BUCKETS: usize = 32;
+
+#[derive(Debug)]
+#[repr(align(64))]
+struct Place(Mutex<Shard>);
+
+/// The keys of a node.
+#[derive(Debug)]
+pub struct Keyspace {
+    shards: Box<[Place]>,
+    /// Who may touch it, and how one gets it alone.
+    pub gate: Gate,
+    epoch: AtomicU32,
+    walks: AtomicUsize,
+}
+
+impl Keyspace {
+    /// An empty keyspace that at most `threads` threads touch.
+    pub fn new(threads: usize) -> Keyspace {
+        let shard = || Place(Mutex::new(Rank::Shard, Shard::default()));
+        Keyspace {
+            shards: (0..SHARD_COUNT).map(|_| shard()).collect(),
+            gate: Gate::new(threads),
+            epoch: AtomicU32::new(0),
+            walks: AtomicUsize::new(0),
+        }
+    }
+
+    /// The shard of `key`.
+    #[inline]
+    pub fn shard_of(key: &[u8]) -> u16 {
+        Slot::of(key).0 % SHARD_COUNT
+    }
+
+    /// The hash of `key` that shards are asked with.
+    #[inline]
+    pub fn hash(key: &[u8]) -> u64 {
+        KeyHash::of(key)
+    }
+
+    /// Waits for shard `index`. For threads that are not loops, and for an exclusive owner.
+    pub fn lock(&self, index: u16) -> MutexGuard<'_, Shard> {
+        self.shards[usize::from(index)].0.lock()
+    }
+
+    /// Takes shard `index` if it is free.
+    #[inline]
+    pub fn try_lock(&self, index: u16) -> Option<MutexGuard<'_, Shard>> {
+        self.shards[usize::from(index)].0.try_lock()
+    }
+
+    /// Visits every shard, one lock at a time.
+    pub fn each_shard(&self, mut visit: impl FnMut(u16, &mut Shard)) {
+        for index in 0..SHARD_COUNT {
+            visit(index, &mut self.lock(index));
+        }
+    }
+
+    /// The number of keys of `db`, and how many of them have an expiry. O(shards).
+    pub fn count(&self, db: u32) -> (usize, usize) {
+        let (mut keys, mut volatile) = (0, 0);
+        self.each_shard(|_, shard| {
+            if let Some(db) = shard.db(db) {
+                keys += db.len();
+                volatile += db.volatile();
+            }
+        });
+        (keys, volatile)
+    }
+
+    /// How many walks are under way.
+    pub fn walks(&self) -> usize {
+        self.walks.load(Ordering::Acquire)
+    }
+
+    /// Cuts: from here on `recorder` gets every entry as it is now. `None` if too many walks are
+    /// under way. The caller then runs [`Keyspace::walk`] on a thread of its own.
+    pub fn cut(&self, _alone: &Exclusive<'_>, recorder: Box<dyn Recorder>) -> Option<Arc<Walk>> {
+        if self.walks.load(Ordering::Acquire) >= WALKS_MAX {
+            return None;
+        }
+        self.walks.fetch_add(1, Ordering::AcqRel);
+        let cut = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        let walk = Arc::new(Walk::new(cut, recorder));
+        self.each_shard(|_, shard| shard.join(&walk));
+        Some(walk)
+    }
+
+    /// Visits everything that `walk` must save, a few buckets to a lock, calling `between` after
+    /// each; ends early when it answers false or the walk is aborted. True if it came to the end.
+    pub fn walk(&self, walk: &Arc<Walk>, mut between: impl FnMut() -> bool) -> bool {
+        let mut complete = true;
+        for index in 0..SHARD_COUNT {
+            if complete {
+                complete = self.walk_shard(walk, index, &mut between) && !walk.is_aborted();
+            }
+            if !complete {
+                walk.abort();
+            }
+            self.lock(index).leave(walk);
+        }
+        self.walks.fetch_sub(1, Ordering::AcqRel);
+        complete
+    }
+
+    fn walk_shard(&self, walk: &Walk, index: u16, between: &mut impl FnMut() -> bool) -> bool {
+        let (mut db, mut cursor) = (0, 0);
+        loop {
+            {
+                let mut shard = self.lock(index);
+                for _ in 0..WALK_STEP_BUCKETS {
+                    if shard.db(db).is_none() {
+                        break;
+                    }
+                    cursor = shard.walk_some(walk, db, cursor);
+                    if cursor == 0 {
+                        db += 1;
+                    }
+                }
+                if shard.db(db).is_none() {
+                    drop(shard);
+                    return between();
+                }
+            }
+            if walk.is_aborted() || !between() {
+                return false;
+            }
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! A shard: its part of every database, with what must be told before and after a key changes.
+//!
+//! All changes of entries go through the methods here, because each must, in this order: save the
+//! entry for snapshot walks that still need it, change it, keep the count of volatile keys and the
+//! lower bound of the next expiry right, and set the flags of transactions that watch the key.
+
+use crate::Entry;
+use crate::hashing::KeyHash;
+use crate::walk::Walk;
+use crate::watch::{WatchFlag, Watchers};
+use base::Millis;
+use base::random::Random;
+use smallvec::SmallVec;
+use std::fmt;
+use std::sync::Arc;
+use structures::{NewValue, Table, ValueMut};
+use values::Object;
+
+/// "No key expires."
+const NEVER: Millis = Millis(u64::MAX);
+
+/// One database's part in one shard.
+pub struct Db {
+    table: Table<Object>,
+    /// How many entries have an expiry.
+    volatile: usize,
+    /// No entry expires before this.
+    soonest: Millis,
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db").field("keys", &self.table.len()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Db {
+    fn default() -> Db {
+        Db { table: Table::new(), volatile: 0, soonest: NEVER }
+    }
+}
+
+impl Db {
+    /// The number of keys.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.table.len() == 0
+    }
+
+    /// The number of keys with an expiry.
+    pub fn volatile(&self) -> usize {
+        self.volatile
+    }
+
+    /// The entries, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.table.iter()
+    }
+
+    /// Whether a key may have expired by `now`.
+    pub fn may_have_expired(&self, now: Millis) -> bool {
+        self.soonest <= now
+    }
+
+    fn note_expiry(&mut self, before: Option<Millis>, after: Option<Millis>) {
+        self.volatile =
+            self.volatile + usize::from(after.is_some()) - usize::from(before.is_some());
+        if let Some(at) = after {
+            self.soonest = self.soonest.min(at);
+        }
+    }
+}
+
+/// An entry that may be changed: it has been saved for every walk that needs it.
+#[derive(Debug)]
+pub struct Change<'a> {
+    entry: &'a mut Entry,
+}
+
+impl Change<'_> {
+    /// The entry as it is.
+    pub fn entry(&self) -> &Entry {
+        self.entry
+    }
+
+    /// The value in place.
+    pub fn value_mut(&mut self) -> ValueMut<'_, Object> {
+        self.entry.value_mut()
+    }
+
+    /// Replaces the value; key and expiry stay.
+    pub fn set_value(&mut self, value: NewValue<'_, Object>) {
+        self.entry.set_value(value);
+    }
+}
+
+/// One shard of the keyspace.
+#[derive(Debug, Default)]
+pub struct Shard {
+    dbs: Vec<Db>,
+    walks: SmallVec<[Arc<Walk>; 1]>,
+    watchers: Watchers,
+}
+
+impl Shard {
+    /// The database's part here; an empty one if nothing was ever stored.
+    pub fn db(&self, db: u32) -> Option<&Db> {
+        self.dbs.get(db as usize)
+    }
+
+    fn db_mut(&mut self, db: u32) -> &mut Db {
+        let at = db as usize;
+        if self.dbs.len() <= at {
+            self.dbs.resize_with(at + 1, Db::default);
+        }
+        &mut self.dbs[at]
+    }
+
+    /// The databases that exist here, with their numbers.
+    pub fn dbs(&self) -> impl Iterator<Item = (u32, &Db)> {
+        (0..).zip(&self.dbs)
+    }
+
+    /// Hints to the processor that `hash` will be looked up soon: its bucket.
+    #[inline]
+    pub fn prefetch_bucket(&self, db: u32, hash: u64) {
+        if let Some(db) = self.dbs.get(db as usize) {
+            db.table.prefetch_bucket(hash);
+        }
+    }
+
+    /// Hints to the processor that `hash` will be looked up soon: the entries its bucket names.
+    #[inline]
+    pub fn prefetch_entry(&self, db: u32, hash: u64) {
+        if let Some(db) = self.dbs.get(db as usize) {
+            db.table.prefetch_entry(hash);
+        }
+    }
+
+    /// The entry of `key`, expired or not. O(1).
+    #[inline]
+    pub fn find(&self, db: u32, hash: u64, key: &[u8]) -> Option<&Entry> {
+        self.dbs.get(db as usize)?.table.find(hash, key)
+    }
+
+    /// The entry of `key`, to be changed.
+    pub fn change(&mut self, db: u32, hash: u64, key: &[u8]) -> Option<Change<'_>> {
+        let table = &mut self.dbs.get_mut(db as usize)?.table;
+        let entry = table.find_mut(hash, key)?;
+        raise(&self.walks, db, entry);
+        self.watchers.touched_if_any(db, key);
+        Some(Change { entry })
+    }
+
+    /// Puts `entry` in, giving back what had its key.
+    pub fn insert(&mut self, db: u32, hash: u64, entry: Entry) -> Option<Entry> {
+        if !self.watchers.is_empty() {
+            self.watchers.touched(db, entry.key());
+        }
+        if let Some(newest) = self.walks.last() {
+            entry.set_epoch(newest.cut);
+            if let Some(old) =
+                self.dbs.get_mut(db as usize).and_then(|db| db.table.find_mut(hash, entry.key()))
+            {
+                raise(&self.walks, db, old);
+            }
+        }
+        let after = entry.expire_at();
+        let place = self.db_mut(db);
+        let old = place.table.insert(hash, entry, &KeyHash);
+        place.note_expiry(old.as_ref().and_then(Entry::expire_at), after);
+        old
+    }
+
+    /// Takes the entry of `key` out.
+    pub fn remove(&mut self, db: u32, hash: u64, key: &[u8]) -> Option<Entry> {
+        let place = self.dbs.get_mut(db as usize)?;
+        if !self.walks.is_empty()
+            && let Some(entry) = place.table.find_mut(hash, key)
+        {
+            raise(&self.walks, db, entry);
+        }
+        let entry = place.table.remove(hash, key)?;
+        place.note_expiry(entry.expire_at(), None);
+        self.watchers.touched_if_any(db, key);
+        Some(entry)
+    }
+
+    /// Sets or removes the expiry of `key`; false if there is no such key.
+    pub fn set_expire_at(&mut self, db: u32, hash: u64, key: &[u8], at: Option<Millis>) -> bool {
+        let Some(place) = self.dbs.get_mut(db as usize) else { return false };
+        let Some(entry) = place.table.find_mut(hash, key) else { return false };
+        raise(&self.walks, db, entry);
+        let before = entry.expire_at();
+        entry.set_expire_at(at);
+        place.note_expiry(before, at);
+        self.watchers.touched_if_any(db, key);
+        true
+    }
+
+    /// Visits some entries, as SCAN does: pass 0 first, then what it returns, until that is 0.
+    pub fn scan(&self, db: u32, cursor: u64, visit: impl FnMut(&Entry)) -> u64 {
+        self.dbs.get(db as usize).map_or(0, |db| db.table.scan(cursor, visit))
+    }
+
+    /// A key chosen about evenly.
+    pub fn random(&self, db: u32, random: &mut Random) -> Option<&Entry> {
+        self.dbs.get(db as usize)?.table.random(random)
+    }
+
+    /// Takes out what has expired by `now` among some entries; continues from `cursor` as SCAN does.
+    /// Stands between `begin_expiry_pass` and `end_expiry_pass`; the pass is over at a result of 0.
+    pub fn drain_expired(
+        &mut self,
+        db: u32,
+        cursor: u64,
+        now: Millis,
+        soonest: &mut Millis,
+        mut removed: impl FnMut(&Entry),
+    ) -> u64 {
+        let Some(place) = self.dbs.get_mut(db as usize) else { return 0 };
+        let (walks, watchers) = (&self.walks, &self.watchers);
+        let mut count = 0;
+        let expired = |entry: &mut Entry| match entry.expire_at() {
+            Some(at) if at <= now => {
+                raise(walks, db, entry);
+                true
+            }
+            Some(at) => {
+                *soonest = (*soonest).min(at);
+                false
+            }
+            None => false,
+        };
+        let next = place.table.drain_where(cursor, expired, |entry| {
+            watchers.touched_if_any(db, entry.key());
+            count += 1;
+            removed(&entry);
+        });
+        place.volatile -= count;
+        next
+    }
+
+    /// Begins a pass of `drain_expired` over a whole database: from here on the bound of the next
+    /// expiry gathers what is added meanwhile.
+    pub fn begin_expiry_pass(&mut self, db: u32) {
+        if let Some(place) = self.dbs.get_mut(db as usize) {
+            place.soonest = NEVER;
+        }
+    }
+
+    /// Ends a pass, in which `soonest` was the least expiry left.
+    pub fn end_expiry_pass(&mut self, db: u32, soonest: Millis) {
+        if let Some(place) = self.dbs.get_mut(db as usize) {
+            place.soonest = place.soonest.min(soonest);
+        }
+    }
+
+    /// Empties database `db`, giving its entries back to be freed elsewhere.
+    pub fn clear(&mut self, db: u32) -> Option<Db> {
+        self.settle(db);
+        let place = self.dbs.get_mut(db as usize)?;
+        self.watchers.touched_where(db, |key| place.table.find(KeyHash::of(key), key).is_some());
+        Some(std::mem::take(place))
+    }
+
+    /// Exchanges two databases.
+    pub fn swap(&mut self, one: u32, other: u32) {
+        self.settle(one);
+        self.settle(other);
+        let highest = one.max(other);
+        self.db_mut(highest);
+        self.dbs.swap(one as usize, other as usize);
+        for db in [one, other] {
+            let (here, there) = (&self.dbs[one as usize], &self.dbs[other as usize]);
+            self.watchers.touched_where(db, |key| {
+                let hash = KeyHash::of(key);
+                here.table.find(hash, key).is_some() || there.table.find(hash, key).is_some()
+            });
+        }
+    }
+
+    /// Puts a whole database in place of `db`'s, as a loaded snapshot does.
+    pub fn replace(&mut self, db: u32, new: Db) -> Db {
+        self.settle(db);
+        std::mem::replace(self.db_mut(db), new)
+    }
+
+    /// Sets `flag` when `key` changes.
+    pub fn watch(&mut self, db: u32, key: &[u8], flag: &WatchFlag) {
+        self.watchers.add(db, key, flag);
+    }
+
+    /// Ends `watch`.
+    pub fn unwatch(&mut self, db: u32, key: &[u8], flag: &WatchFlag) {
+        self.watchers.remove(db, key, flag);
+    }
+
+    /// Enters a walk, at its cut.
+    pub(crate) fn join(&mut self, walk: &Arc<Walk>) {
+        self.walks.push(Arc::clone(walk));
+    }
+
+    /// Ends a walk's business here.
+    pub(crate) fn leave(&mut self, walk: &Arc<Walk>) {
+        self.walks.retain(|other| !Arc::ptr_eq(other, walk));
+    }
+
+    /// Saves some entries for `walk`, as SCAN visits them.
+    pub(crate) fn walk_some(&mut self, walk: &Walk, db: u32, cursor: u64) -> u64 {
+        let Some(place) = self.dbs.get_mut(db as usize) else { return 0 };
+        let walks = &self.walks;
+        place.table.scan_mut(cursor, |entry| raise_to(walks, db, entry, walk.cut))
+    }
+
+    /// Saves every entry of `db` for the walks that still need it.
+    fn settle(&mut self, db: u32) {
+        let Some(place) = self.dbs.get_mut(db as usize) else { return };
+        let mut cursor = 0;
+        while !self.walks.is_empty() {
+            cursor = place.table.scan_mut(cursor, |entry| raise(&self.walks, db, entry));
+            if cursor == 0 {
+                break;
+            }
+        }
+    }
+}
+
+impl Watchers {
+    #[inline]
+    fn touched_if_any(&self, db: u32, key: &[u8]) {
+        if !self.is_empty() {
+            self.touched(db, key);
+        }
+    }
+}
+
+/// Saves `entry` for every walk that needs it, before it is changed.
+#[inline]
+fn raise(walks: &[Arc<Walk>], db: u32, entry: &mut Entry) {
+    if let Some(newest) = walks.last() {
+        raise_to(walks, db, entry, newest.cut);
+    }
+}
+
+fn raise_to(walks: &[Arc<Walk>], db: u32, entry: &mut Entry, epoch: u32) {
+    let from = entry.epoch();
+    if from >= epoch {
+        return;
+    }
+    for walk in walks {
+        if from < walk.cut && walk.cut <= epoch && !walk.is_aborted() {
+            walk.recorder.record(db, entry);
+        }
+    }
+    entry.set_epoch(epoch);
+}
