@@ -15,6 +15,8 @@
 pub mod checksum;
 pub mod file;
 pub mod format;
+#[cfg(test)]
+mod golden;
 pub mod load;
 pub mod lzf;
 pub mod save;

@@ -164,6 +164,21 @@ mod tests {
     }
 
     #[test]
+    fn the_numbers_are_stocks() {
+        // SET foo bar; DEBUG DIGEST-VALUE foo; DEBUG DIGEST; in db 3 SET n 42 EX 10000; DEBUG DIGEST.
+        let value = ValueDigest::new(Kind::String).part(b"bar").finish(false);
+        assert_eq!(value.to_string(), "68467c70ae30376e7ce005bcc8827f5ba7fd67dc");
+        let (mut first, mut third) = (KeysDigest::default(), KeysDigest::default());
+        first.add(ValueDigest::of_key(b"foo", Kind::String).part(b"bar").finish(false));
+        third.add(ValueDigest::of_key(b"n", Kind::String).part(b"42").finish(true));
+        let mut dataset = DatasetDigest::default();
+        dataset.add_db(0, first);
+        assert_eq!(dataset.finish().to_string(), "d2ab4820c1be0580ea28efbfe8bfa1dc05bb802a");
+        dataset.add_db(3, third);
+        assert_eq!(dataset.finish().to_string(), "63803425730a54e00b86a3929ca3bf55084c8024");
+    }
+
+    #[test]
     fn key_value_db_and_expiry_all_count() {
         let one = |db, key: &[u8], value: &[u8], expires| {
             let mut keys = KeysDigest::default();
