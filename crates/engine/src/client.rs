@@ -79,7 +79,8 @@ impl ClientInfo {
             Class::Primary
         } else if self.replica.load(Ordering::Relaxed) {
             Class::Replica
-        } else if self.channels.load(Ordering::Relaxed) + self.patterns.load(Ordering::Relaxed) > 0 {
+        } else if self.channels.load(Ordering::Relaxed) + self.patterns.load(Ordering::Relaxed) > 0
+        {
             Class::PubSub
         } else {
             Class::Normal

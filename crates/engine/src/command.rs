@@ -119,7 +119,8 @@ impl CommandTable {
     ) -> &'static Registered {
         let spec = &command.spec;
         let flags = spec.flag_set();
-        let full_name = container.map_or_else(|| spec.name.into(), |c| format!("{c}|{}", spec.name));
+        let full_name =
+            container.map_or_else(|| spec.name.into(), |c| format!("{c}|{}", spec.name));
         let name_words = if container.is_some() { 2 } else { 1 };
         let subcommands: Vec<_> =
             command.subcommands.iter().map(|sub| self.register(sub, Some(spec.name))).collect();
@@ -143,12 +144,12 @@ impl CommandTable {
             arity,
             scope,
             gates: gates::concerned(spec),
-            ends_window: matches!(spec.name, "auth" | "hello" | "reset" | "psync" | "sync" | "quit"),
+            ends_window: matches!(
+                spec.name,
+                "auth" | "hello" | "reset" | "psync" | "sync" | "quit"
+            ),
             never_queued: container.is_none()
-                && matches!(
-                    spec.name,
-                    "exec" | "discard" | "multi" | "watch" | "quit" | "reset"
-                ),
+                && matches!(spec.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset"),
             full_name,
             name_words,
             subcommands,

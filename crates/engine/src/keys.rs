@@ -12,6 +12,7 @@ use crate::error::CommandError;
 use crate::node::Node;
 use base::Millis;
 use keyspace::{Change, Entry, Keyspace, LockSet, Shard};
+use std::fmt;
 use structures::NewValue;
 use values::Object;
 
@@ -35,11 +36,27 @@ impl Place {
     }
 }
 
+/// The shards a command holds. A trait only to hide how long the locks live from handlers.
+pub(crate) trait Held {
+    fn shard(&mut self, index: u16) -> Option<&mut Shard>;
+    fn release(&mut self);
+}
+
+impl Held for LockSet<'_> {
+    #[inline]
+    fn shard(&mut self, index: u16) -> Option<&mut Shard> {
+        LockSet::shard(self, index)
+    }
+
+    fn release(&mut self) {
+        LockSet::release(self);
+    }
+}
+
 /// Access to the declared keys of one database.
-#[derive(Debug)]
 pub struct Keys<'a> {
     node: &'a Node,
-    locks: LockSet<'a>,
+    locks: &'a mut (dyn Held + 'a),
     /// The database.
     pub db: u32,
     now: Millis,
@@ -62,12 +79,18 @@ pub(crate) struct Leftover {
     pub(crate) misses: u64,
 }
 
+impl fmt::Debug for Keys<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("db", &self.db).finish_non_exhaustive()
+    }
+}
+
 impl<'a> Keys<'a> {
     /// Access through `locks`; `first` is the place of the first key if it is already known.
     #[inline]
     pub(crate) fn new(
         node: &'a Node,
-        locks: LockSet<'a>,
+        locks: &'a mut (dyn Held + 'a),
         db: u32,
         now: Millis,
         first: Option<(&'a [u8], Place)>,
@@ -81,12 +104,12 @@ impl<'a> Keys<'a> {
         self.touches = false;
     }
 
-    /// The locks, and what is left to be done. Keys that a lookup found expired are taken out here.
-    pub(crate) fn into_parts(mut self) -> (LockSet<'a>, Leftover) {
+    /// What is left to be done. Keys that a lookup found expired are taken out here.
+    pub(crate) fn finish(mut self) -> Leftover {
         for (db, key) in std::mem::take(&mut self.left.lapsed) {
             let _taken_out = self.shard(db, &key).is_some();
         }
-        (self.locks, self.left)
+        self.left
     }
 
     #[inline]
@@ -160,13 +183,13 @@ impl<'a> Keys<'a> {
     }
 
     /// Puts a whole entry in database `db`. True if something had its key.
-    pub fn put_entry(&mut self, db: u32, mut entry: Entry) -> bool {
+    pub fn put_entry(&mut self, db: u32, entry: Entry) -> bool {
         entry.set_access(self.node.access_clock().fresh());
         let place = Place::of(entry.key());
         match self.locks.shard(place.shard) {
-            Some(shard) => shard.insert(db, place.hash, entry).is_some_and(|old| {
-                old.expire_at().is_none_or(|at| at > self.now)
-            }),
+            Some(shard) => shard
+                .insert(db, place.hash, entry)
+                .is_some_and(|old| old.expire_at().is_none_or(|at| at > self.now)),
             None => false,
         }
     }
@@ -208,7 +231,7 @@ impl<'a> Keys<'a> {
         let (now, access) = (self.now, self.node.access_clock().fresh());
         let db = self.db;
         let Some(shard) = self.locks.shard(place.shard) else { return false };
-        let mut entry = Entry::new(key, string::new_value(text), at);
+        let entry = Entry::new(key, string::new_value(text), at);
         entry.set_access(access);
         let old = shard.insert(db, place.hash, entry);
         old.is_some_and(|old| old.expire_at().is_none_or(|at| at > now))
@@ -223,7 +246,7 @@ impl<'a> Keys<'a> {
         let limit = self.node.settings.proto_max_bulk_len.get();
         let place = self.place(key);
         if self.shard(db, key).is_some_and(|(shard, hash)| shard.find(db, hash, key).is_none()) {
-            let mut entry = Entry::new(key, NewValue::Bytes(b""), None);
+            let entry = Entry::new(key, NewValue::Bytes(b""), None);
             entry.set_access(access);
             if let Some(shard) = self.locks.shard(place.shard) {
                 shard.insert(db, place.hash, entry);

@@ -74,8 +74,7 @@ impl Mailbox {
                     queue.push_bytes += push.resp2.len();
                     queue.messages.push_back(Message::Push(push));
                 }
-                Message::Recheck
-                    if matches!(queue.messages.back(), Some(Message::Recheck)) => {}
+                Message::Recheck if matches!(queue.messages.back(), Some(Message::Recheck)) => {}
                 other => queue.messages.push_back(other),
             }
         }

@@ -154,12 +154,12 @@ impl Node {
         settings: Arc<Settings>,
         config_path: Option<PathBuf>,
         commands: &[&'static Command],
+        renamed: &[(Vec<u8>, Vec<u8>)],
         loops: usize,
         node_id: Option<RunId>,
     ) -> Node {
         let mut random = Random::from_system();
-        let renamed = settings.rename_command.get();
-        let table = CommandTable::new(commands, &renamed);
+        let table = CommandTable::new(commands, renamed);
         let node = Node {
             config_path,
             table,

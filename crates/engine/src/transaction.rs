@@ -29,7 +29,8 @@ pub(crate) fn enqueue(
         return Err(CommandError::text("ERR transaction queue limit reached"));
     }
     queue.len_bytes += owned.len_bytes();
-    queue.writes |= command.flags.has(spec::Flag::Write) || command.flags.has(spec::Flag::MayReplicate);
+    queue.writes |=
+        command.flags.has(spec::Flag::Write) || command.flags.has(spec::Flag::MayReplicate);
     queue.requests.push(owned);
     let len = u32::try_from(queue.requests.len()).unwrap_or(u32::MAX - 1);
     session.info.queued.store(len, Ordering::Relaxed);

@@ -127,11 +127,7 @@ impl CommandSpec {
     pub const fn is_one_key(&self) -> bool {
         matches!(
             self.keys,
-            [KeySpec {
-                begin: BeginSearch::Index(_),
-                find: FindKeys::Range { last: 0, .. },
-                ..
-            }]
+            [KeySpec { begin: BeginSearch::Index(_), find: FindKeys::Range { last: 0, .. }, .. }]
         )
     }
 

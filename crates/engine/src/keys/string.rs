@@ -87,7 +87,10 @@ pub struct StringChange<'a> {
 }
 
 impl<'a> StringChange<'a> {
-    pub(super) fn new(change: Change<'a>, len_max: usize) -> Result<StringChange<'a>, CommandError> {
+    pub(super) fn new(
+        change: Change<'a>,
+        len_max: usize,
+    ) -> Result<StringChange<'a>, CommandError> {
         Text::of(change.entry())?;
         Ok(StringChange { change, len_max })
     }

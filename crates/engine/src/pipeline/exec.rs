@@ -2,7 +2,7 @@
 
 use super::prepare;
 use super::run::Worker;
-use crate::args::{OwnedRequest, Request};
+use crate::args::OwnedRequest;
 use crate::command::Registered;
 use crate::context::Outcome;
 use crate::error::CommandError;
@@ -18,7 +18,6 @@ impl<'n> Worker<'n> {
         &mut self,
         session: &mut Session,
         command: &'static Registered,
-        request: Request<'_>,
         out: &mut Vec<u8>,
     ) -> Outcome {
         let Some(queue) = session.queue.take() else { return Outcome::Done };
@@ -41,26 +40,19 @@ impl<'n> Worker<'n> {
             let text = format!("EXECABORT Transaction discarded because of: {}", error.wire());
             return self.refuse(session, Some(command), &CommandError::text(text), out);
         }
-        self.exec_locked(session, command, request, out)
+        self.exec_locked(session, out)
     }
 
-    fn exec_locked(
-        &mut self,
-        session: &mut Session,
-        command: &'static Registered,
-        request: Request<'_>,
-        out: &mut Vec<u8>,
-    ) -> Outcome {
+    fn exec_locked(&mut self, session: &mut Session, out: &mut Vec<u8>) -> Outcome {
         let Some(queue) = &session.queue else { return Outcome::Done };
         let keyspace = &self.node.keyspace;
         let (all, mut shards) = transaction::shards(self.node, queue, session.watched.as_deref());
         if all {
-            return self.alone(|worker| {
-                worker.exec_under(session, command, request, LockSet::all(keyspace), out)
-            });
+            return self
+                .alone(|worker| worker.exec_under(session, &mut LockSet::all(keyspace), out));
         }
         match LockSet::keys(keyspace, &mut shards) {
-            Some(locks) => self.exec_under(session, command, request, locks, out),
+            Some(mut locks) => self.exec_under(session, &mut locks, out),
             None => Outcome::Parked,
         }
     }
@@ -68,14 +60,11 @@ impl<'n> Worker<'n> {
     fn exec_under(
         &mut self,
         session: &mut Session,
-        _command: &'static Registered,
-        _request: Request<'_>,
-        mut locks: LockSet<'n>,
+        locks: &mut LockSet<'n>,
         out: &mut Vec<u8>,
     ) -> Outcome {
         let queue = transaction::take_queue(session).unwrap_or_default();
-        let dirty =
-            session.watched.as_deref().is_some_and(|watched| is_dirty(watched, &mut locks));
+        let dirty = session.watched.as_deref().is_some_and(|watched| is_dirty(watched, locks));
         if let Some(watched) = session.watched.take() {
             for (db, key, _) in &watched.keys {
                 if let Some(shard) = locks.shard(Place::of(key).shard) {
@@ -93,16 +82,12 @@ impl<'n> Worker<'n> {
         session.executing = true;
         let mut outcome = Outcome::Done;
         for owned in &queue.requests {
-            let one;
-            (locks, one) = self.exec_one(session, owned, locks, out);
-            if matches!(one, Outcome::Close) {
-                outcome = one;
+            if matches!(self.exec_one(session, owned, locks, out), Outcome::Close) {
+                outcome = Outcome::Close;
             }
         }
         session.executing = false;
-        if let Some(end) = self.effects.perform(self.node) {
-            session.last_write = end;
-        }
+        self.finish(session);
         outcome
     }
 
@@ -110,20 +95,19 @@ impl<'n> Worker<'n> {
         &mut self,
         session: &mut Session,
         owned: &OwnedRequest,
-        locks: LockSet<'n>,
+        locks: &mut LockSet<'n>,
         out: &mut Vec<u8>,
-    ) -> (LockSet<'n>, Outcome) {
+    ) -> Outcome {
         let request = owned.request();
         let prepared = prepare(&self.node.table, request);
-        let Some(command) = prepared.command else { return (locks, Outcome::Done) };
+        let Some(command) = prepared.command else { return Outcome::Done };
         if let Verdict::Refuse(error) = gates::ask(self.node, session, command) {
             self.refuse(session, Some(command), &error, out);
-            return (locks, Outcome::Done);
+            return Outcome::Done;
         }
         let first = (prepared.key_word > 0)
             .then(|| (request.word(prepared.key_word as usize), prepared.place));
-        let ran = self.run(session, command, request, first, locks, out);
-        (ran.locks, ran.outcome)
+        self.run(session, command, request, first, locks, out)
     }
 }
 

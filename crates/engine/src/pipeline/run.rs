@@ -34,12 +34,6 @@ pub struct Worker<'n> {
     clock_us: u64,
 }
 
-/// What one run of a handler gave.
-pub(super) struct Ran<'n> {
-    pub(super) locks: LockSet<'n>,
-    pub(super) outcome: Outcome,
-}
-
 impl<'n> Worker<'n> {
     /// A worker of `node`; `None` if more threads want one than the node was made for.
     pub fn new(node: &'n Node) -> Option<Worker<'n>> {
@@ -163,7 +157,7 @@ impl<'n> Worker<'n> {
         session.info.last_command.store(command.index, Ordering::Relaxed);
         if session.queue.is_some() {
             if command.command.spec.name == "exec" {
-                return self.exec(session, command, request, out);
+                return self.exec(session, command, out);
             }
             if !command.never_queued {
                 return match transaction::enqueue(session, command, request) {
@@ -190,8 +184,10 @@ impl<'n> Worker<'n> {
         let keyspace = &self.node.keyspace;
         if command.scope == Scope::All {
             return self.alone(|worker| {
-                let ran = worker.run(session, command, request, None, LockSet::all(keyspace), out);
-                worker.finish(session, ran)
+                let mut locks = LockSet::all(keyspace);
+                let outcome = worker.run(session, command, request, None, &mut locks, out);
+                worker.finish(session);
+                outcome
             });
         }
         let mut first = None;
@@ -206,12 +202,12 @@ impl<'n> Worker<'n> {
                 shards.extend(command.keys(request).map(|(_, key)| Place::of(key).shard));
             }
         }
-        let locks = match LockSet::keys(keyspace, &mut shards) {
-            Some(locks) => locks,
-            None => return Outcome::Parked,
+        let Some(mut locks) = LockSet::keys(keyspace, &mut shards) else {
+            return Outcome::Parked;
         };
-        let ran = self.run(session, command, request, first, locks, out);
-        self.finish(session, ran)
+        let outcome = self.run(session, command, request, first, &mut locks, out);
+        self.finish(session);
+        outcome
     }
 
     /// Runs `action` with the whole keyspace alone.
@@ -224,16 +220,16 @@ impl<'n> Worker<'n> {
         result
     }
 
-    /// Runs a handler under `locks`, which it gives back still held.
+    /// Runs a handler under `locks`.
     pub(super) fn run(
         &mut self,
         session: &mut Session,
         command: &'static Registered,
         request: Request<'_>,
         first: Option<(&[u8], Place)>,
-        locks: LockSet<'n>,
+        locks: &mut LockSet<'n>,
         out: &mut Vec<u8>,
-    ) -> Ran<'n> {
+    ) -> Outcome {
         let start = out.len();
         self.effects.begin(self.node);
         let mut keys = Keys::new(self.node, locks, session.db, self.now, first);
@@ -255,8 +251,7 @@ impl<'n> Worker<'n> {
         };
         let mut args = Args::new(request, command.name_words);
         let result = (command.command.run)(&mut cx, &mut args);
-        let Context { keys, session, .. } = cx;
-        let (locks, left) = keys.into_parts();
+        let left = cx.keys.finish();
         self.settle(left, db, request);
         let failed = result.is_err();
         if let Err(error) = result {
@@ -267,7 +262,7 @@ impl<'n> Worker<'n> {
             Writer::new(out, session.protocol).error(text);
         }
         self.account(session, command, request, failed);
-        Ran { locks, outcome }
+        outcome
     }
 
     fn settle(&mut self, left: Leftover, db: u32, request: Request<'_>) {
@@ -283,13 +278,12 @@ impl<'n> Worker<'n> {
         self.effects.end(self.node, db, request);
     }
 
-    /// Carries the effects out and unlocks.
-    pub(super) fn finish(&mut self, session: &mut Session, ran: Ran<'n>) -> Outcome {
+    /// Carries the effects out, while the locks are still held.
+    #[inline]
+    pub(super) fn finish(&mut self, session: &mut Session) {
         if let Some(end) = self.effects.perform(self.node) {
             session.last_write = end;
         }
-        drop(ran.locks);
-        ran.outcome
     }
 
     #[inline]

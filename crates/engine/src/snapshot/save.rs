@@ -89,7 +89,7 @@ impl Saves {
     }
 
     /// Whether a save rule asks for a save at Unix time `now_s`, `changes` being the node's count.
-    pub fn is_due(&self, rules: &[(i64, i64)], changes: u64, now_s: u64) -> bool {
+    pub fn is_due(&self, rules: &[(u64, u64)], changes: u64, now_s: u64) -> bool {
         /// Seconds between two attempts after a failure, as in stock.
         const RETRY_S: u64 = 5;
         let state = self.state.lock();
@@ -102,9 +102,7 @@ impl Saves {
         let unsaved = changes.saturating_sub(state.saved_changes);
         let age = now_s.saturating_sub(state.last_save_s);
         let may = state.last_ok || now_s.saturating_sub(state.last_try_s) > RETRY_S;
-        may && rules
-            .iter()
-            .any(|&(seconds, least)| age > seconds.unsigned_abs() && unsaved >= least.unsigned_abs())
+        may && rules.iter().any(|&(seconds, least)| age > seconds && unsaved >= least)
     }
 }
 
@@ -155,7 +153,8 @@ fn carry_out(node: &Node, cut: Cut) -> Result<(), rdb::SaveError> {
     state.running = None;
     state.started = None;
     state.last_duration_s = i64::try_from(took).unwrap_or(i64::MAX);
-    let aborted = matches!(&result, Err(error) if error.source.kind() == io::ErrorKind::Interrupted);
+    let aborted =
+        matches!(&result, Err(error) if error.source.kind() == io::ErrorKind::Interrupted);
     if result.is_ok() {
         state.saves += 1;
         state.saved_changes = changes;
@@ -179,15 +178,14 @@ pub fn save_in_background(
     let cut = begin(node, alone)?;
     let saver = Arc::clone(node);
     tracing::info!("Background saving started");
-    let spawned = thread::Builder::new().name("saver".into()).spawn(move || {
-        match carry_out(&saver, cut) {
+    let spawned =
+        thread::Builder::new().name("saver".into()).spawn(move || match carry_out(&saver, cut) {
             Ok(()) => tracing::info!("Background saving terminated with success"),
             Err(error) if error.source.kind() == io::ErrorKind::Interrupted => {
                 tracing::warn!("Background saving given up");
             }
             Err(error) => tracing::error!("Background saving error: {error}"),
-        }
-    });
+        });
     if let Err(error) = spawned {
         tracing::error!("cannot start the saver's thread: {error}");
         node.saves.state().running = None;
@@ -201,8 +199,7 @@ pub fn save_in_background(
 /// # Errors
 /// The text of what went wrong.
 pub fn save_now(node: &Node, alone: &keyspace::Exclusive<'_>) -> Result<(), String> {
-    let cut = begin(node, alone)
-        .map_err(|_| "Background save already in progress".to_owned())?;
+    let cut = begin(node, alone).map_err(|_| "Background save already in progress".to_owned())?;
     carry_out(node, cut).map_err(|error| {
         tracing::error!("Error saving DB to disk: {error}");
         error.to_string()
