@@ -12,6 +12,8 @@ use std::ops::{Deref, DerefMut};
 pub enum Rank {
     /// The supervisor's view of its nodes (`redoubt up`).
     Supervisor,
+    /// The turn of those who want the whole keyspace.
+    Gate,
     /// Role, primary address and replica list of the node.
     Replication,
     /// Shards of the keyspace, several at once in ascending order.
