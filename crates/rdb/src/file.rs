@@ -16,7 +16,8 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// The writer that [`save_to_file`] hands to its caller.
 pub type FileWriter = Writer<BufWriter<File>>;
 
-/// Why a snapshot was not saved. Its file is the one of the save before.
+/// Why a snapshot was not saved. Its file is the one of the save before, unless it is the directory that
+/// cannot be synced: then it is the new one, but may be lost if the machine stops now.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {}: {source}", path.display())]
 pub struct SaveError {

@@ -23,5 +23,5 @@ pub mod save;
 
 pub use file::{SaveError, save_to_file};
 pub use format::Attributes;
-pub use load::{Item, LoadError, LoadedKey, LoadedValue, Loader};
+pub use load::{Fields, Item, LoadError, LoadedKey, LoadedValue, Loader};
 pub use save::{Encoder, Info, Options, Replication, StringRef, Writer};

@@ -5,6 +5,7 @@
 //! [`Loader::into_rest`]. Items come in the order of the file; each key carries its attributes. That
 //! no item follows is said only after the checksum was compared.
 
+mod fields;
 mod module;
 mod source;
 mod string;
@@ -12,6 +13,7 @@ mod string;
 use crate::format::{self, Attributes, opcode, value_type};
 use crate::lzf::LzfError;
 use base::Millis;
+pub use fields::Fields;
 use source::Source;
 use std::io;
 

@@ -184,7 +184,7 @@ impl<W: io::Write> Writer<W> {
         })
     }
 
-    /// Writes one function library, `code` as FUNCTION LOAD takes it.
+    /// Writes one function library, `code` as FUNCTION LOAD takes it. Exists from version 10 on.
     ///
     /// # Errors
     /// Those of the output.

@@ -93,8 +93,23 @@ impl Extended {
             return None;
         };
         let base = exponent.min(other);
-        let left = BigUint::from(mantissa) << exponent.abs_diff(base);
-        let right = BigUint::from(other_mantissa) << other.abs_diff(base);
+        let (shift, other_shift) = (exponent.abs_diff(base), other.abs_diff(base));
+        if shift.max(other_shift) < MANTISSA_BITS.unsigned_abs() - 1 {
+            // Both fit 127 bits, and so does their sum 128.
+            let left = u128::from(mantissa) << shift;
+            let right = u128::from(other_mantissa) << other_shift;
+            let (negative, magnitude) = if negative == other_negative {
+                (negative, left + right)
+            } else if left >= right {
+                (negative, left - right)
+            } else {
+                (other_negative, right - left)
+            };
+            let (mantissa, exponent) = round(magnitude, base, false)?;
+            return Some(Extended::Finite { negative, mantissa, exponent });
+        }
+        let left = BigUint::from(mantissa) << shift;
+        let right = BigUint::from(other_mantissa) << other_shift;
         let (negative, magnitude) = if negative == other_negative {
             (negative, left + right)
         } else if left >= right {
@@ -102,7 +117,7 @@ impl Extended {
         } else {
             (other_negative, right - left)
         };
-        let (mantissa, exponent) = round(&magnitude, base, false)?;
+        let (mantissa, exponent) = round_big(&magnitude, base, false)?;
         Some(Extended::Finite { negative, mantissa, exponent })
     }
 
@@ -142,38 +157,50 @@ fn place_point(negative: bool, digits: &str) -> Vec<u8> {
 
 /// `value / 2^shift`, to nearest, ties to even.
 fn shift_rounding(value: u128, shift: u64) -> u128 {
-    let Some(shift) = u32::try_from(shift).ok().filter(|&shift| shift < u128::BITS) else {
-        return 0;
-    };
-    if shift == 0 {
-        return value;
+    match shift {
+        0 => value,
+        1..128 => {
+            let (quotient, half) = (value >> shift, 1 << (shift - 1));
+            let rest = value & ((1 << shift) - 1);
+            quotient + u128::from(rest > half || (rest == half && quotient & 1 == 1))
+        }
+        128 => u128::from(value > 1 << 127),
+        _ => 0,
     }
-    let (quotient, rest, half) = (value >> shift, value & ((1 << shift) - 1), 1 << (shift - 1));
-    quotient + u128::from(rest > half || (rest == half && quotient & 1 == 1))
 }
 
 /// Rounds `magnitude * 2^exponent` to a mantissa and an exponent; `sticky` says that the true value
-/// lies a little above. `None` if the result is infinite.
-fn round(magnitude: &BigUint, exponent: i64, sticky: bool) -> Option<(u64, i64)> {
-    if magnitude.bits() == 0 {
+/// lies above by less than one unit of `magnitude`, which then has more bits than a mantissa needs.
+/// `None` if the result is infinite.
+fn round(magnitude: u128, exponent: i64, sticky: bool) -> Option<(u64, i64)> {
+    if magnitude == 0 {
         return Some((0, EXPONENT_MIN));
     }
-    let bits = i64::try_from(magnitude.bits()).ok()?;
+    let bits = i64::from(u128::BITS - magnitude.leading_zeros());
     let target = (exponent + bits - MANTISSA_BITS).max(EXPONENT_MIN);
-    let Some(drop) = u64::try_from(target - exponent).ok().filter(|&drop| drop > 0) else {
+    if target <= exponent {
         let mantissa = magnitude << exponent.abs_diff(target);
-        return finish(mantissa.iter_u64_digits().next().unwrap_or(0), target);
-    };
-    let mantissa = (magnitude >> drop).iter_u64_digits().next().unwrap_or(0);
-    let half = magnitude.bit(drop - 1);
-    let below = sticky || magnitude.trailing_zeros().is_some_and(|zeros| zeros < drop - 1);
-    if half && (below || mantissa & 1 == 1) {
-        return match mantissa.checked_add(1) {
-            Some(mantissa) => finish(mantissa, target),
-            None => finish(1 << (MANTISSA_BITS - 1), target + 1),
-        };
+        return finish(u64::try_from(mantissa).ok()?, target);
     }
-    finish(mantissa, target)
+    // A sticky bit below the last: it breaks a tie and changes nothing else.
+    let drop = exponent.abs_diff(target);
+    let mantissa = match (magnitude.checked_mul(2), sticky) {
+        (_, false) => shift_rounding(magnitude, drop),
+        (Some(doubled), true) => shift_rounding(doubled | 1, drop + 1),
+        (None, true) => shift_rounding(magnitude | 1, drop),
+    };
+    match u64::try_from(mantissa) {
+        Ok(mantissa) => finish(mantissa, target),
+        Err(_) => finish(1 << (MANTISSA_BITS - 1), target + 1),
+    }
+}
+
+/// As [`round`], of any number of bits: all but the first 128 only count as sticky.
+fn round_big(magnitude: &BigUint, exponent: i64, sticky: bool) -> Option<(u64, i64)> {
+    let drop = magnitude.bits().saturating_sub(u64::from(u128::BITS));
+    let lost = drop > 0 && magnitude.trailing_zeros().is_some_and(|zeros| zeros < drop);
+    let head = u128::try_from(magnitude >> drop).ok()?;
+    round(head, exponent + i64::try_from(drop).ok()?, sticky || lost)
 }
 
 fn finish(mantissa: u64, exponent: i64) -> Option<(u64, i64)> {
@@ -183,31 +210,48 @@ fn finish(mantissa: u64, exponent: i64) -> Option<(u64, i64)> {
 /// Reads `digits[.digits][e[+-]digits]`: what a written number, not zero, rounds to must not be zero.
 fn read_decimal(text: &[u8]) -> Option<(u64, i64)> {
     let (digits, scale, rest) = read_digits(text, 10)?;
-    let written = read_exponent(rest, b'e')?;
+    let power = read_exponent(rest, b'e')?.saturating_sub(scale);
+    if let Some(rounded) = round_short(&digits, power) {
+        return Some(rounded);
+    }
     let value = BigUint::from_radix_be(&digits, 10)?;
     if value.bits() == 0 {
         return Some((0, EXPONENT_MIN));
     }
-    let power = written.saturating_sub(scale);
-    let ten_to =
-        |power: u64| u32::try_from(power).ok().map(|power| BigUint::from(10u32).pow(power));
     // `digits` is below 10^5120 and a number of the format between 10^-4951 and 10^4933.
     if !(-11_000..=5_000).contains(&power) {
         return None;
     }
+    let ten_to_power = BigUint::from(10u32).pow(u32::try_from(power.unsigned_abs()).ok()?);
     let rounded = if power >= 0 {
-        round(&(value * ten_to(power.unsigned_abs())?), 0, false)?
+        round_big(&(value * ten_to_power), 0, false)?
     } else {
         // Enough bits in front of the division that the quotient has more than a mantissa.
-        let divisor = ten_to(power.unsigned_abs())?;
-        let extra =
-            (divisor.bits() + 2 * MANTISSA_BITS.unsigned_abs()).saturating_sub(value.bits());
+        let wanted = ten_to_power.bits() + 2 * MANTISSA_BITS.unsigned_abs();
+        let extra = wanted.saturating_sub(value.bits());
         let scaled = value << extra;
-        let quotient = &scaled / &divisor;
-        let sticky = &quotient * &divisor != scaled;
-        round(&quotient, -i64::try_from(extra).ok()?, sticky)?
+        let quotient = &scaled / &ten_to_power;
+        let sticky = &quotient * &ten_to_power != scaled;
+        round_big(&quotient, -i64::try_from(extra).ok()?, sticky)?
     };
     (rounded.0 != 0).then_some(rounded)
+}
+
+/// The usual case, without big integers: at most 19 digits, at most 18 of them behind the point.
+fn round_short(digits: &[u8], power: i64) -> Option<(u64, i64)> {
+    if digits.len() > 19 || !(-18..=0).contains(&power) {
+        return None;
+    }
+    let value = digits.iter().fold(0, |sum: u128, &digit| sum * 10 + u128::from(digit));
+    if value == 0 || power == 0 {
+        return round(value, 0, false);
+    }
+    // 128 bits divided by at most 60 leave at least 68, and a mantissa needs 64.
+    let divisor = 10u128.pow(u32::try_from(power.unsigned_abs()).ok()?);
+    let extra = value.leading_zeros();
+    let scaled = value << extra;
+    let quotient = scaled / divisor;
+    round(quotient, -i64::from(extra), quotient * divisor != scaled)
 }
 
 /// Reads what follows `0x`: hexadecimal digits with a point, and `p` with a decimal power of two.
@@ -218,7 +262,7 @@ fn read_hexadecimal(text: &[u8]) -> Option<(u64, i64)> {
     if value.bits() == 0 {
         return Some((0, EXPONENT_MIN));
     }
-    let rounded = round(&value, written.saturating_sub(4 * scale), false)?;
+    let rounded = round_big(&value, written.saturating_sub(4 * scale), false)?;
     (rounded.0 != 0).then_some(rounded)
 }
 

@@ -95,6 +95,13 @@ fn the_ends_of_the_range() {
     check(largest, "0x1p16320", Err(StringError::NotFinite));
     check("0x1p-16445", "0", Ok("0"));
     check("0x1p-16447", "0", Err(StringError::NotFloat));
+    // Half the smallest number is a tie with zero.
+    for text in ["2e-4951", "0x1.8p-16446", "0x1.00000000000000000000000000000001p-16446"] {
+        check(text, "0", Ok("0"));
+    }
+    for text in ["1.8e-4951", "0x1p-16446", "0x.ffffffffffffffffffffffffffffffffp-16446"] {
+        check(text, "0", Err(StringError::NotFloat));
+    }
 }
 
 proptest! {
