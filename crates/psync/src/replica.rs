@@ -399,12 +399,13 @@ impl Replica {
                 Ok(())
             }
             State::Online { .. } => {
-                let bytes = std::mem::take(input);
-                let received = self.received + bytes.len() as u64;
-                if received > OFFSET_MAX {
+                let room = usize::try_from(OFFSET_MAX - self.received).unwrap_or(usize::MAX);
+                if room == 0 {
                     return Err(Fault::OffsetOverflow);
                 }
-                self.received = received;
+                let (bytes, rest) = input.split_at(room.min(input.len()));
+                *input = rest;
+                self.received = self.received + bytes.len() as u64;
                 self.actions.push_back(Action::Stream(bytes.to_vec()));
                 Ok(())
             }
