@@ -306,7 +306,7 @@ fn write(slot: *mut Word, word: Word) {
 
 /// Bit `i` is set if slot `i` of a bucket has this tag or an unknown one.
 #[inline]
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(target_arch = "x86_64")]
 fn bucket_candidates(bucket: *mut Word, tag: u16) -> u32 {
     use core::arch::x86_64::{
         __m128i, _mm_castps_si128, _mm_castsi128_ps, _mm_cmpeq_epi16, _mm_loadu_si128,
@@ -333,7 +333,7 @@ fn bucket_candidates(bucket: *mut Word, tag: u16) -> u32 {
 
 /// Bit `i` is set if slot `i` of a bucket has this tag or an unknown one.
 #[inline]
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[cfg(not(target_arch = "x86_64"))]
 fn bucket_candidates(bucket: *mut Word, tag: u16) -> u32 {
     Node { slots: bucket, capacity: SLOTS }.candidates(tag)
 }

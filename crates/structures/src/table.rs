@@ -14,6 +14,8 @@
 //!
 //! Source: W. Litwin, "Linear Hashing: A New Tool for File and Table Addressing", VLDB 1980.
 
+#![allow(clippy::cast_ptr_alignment, reason = "chunks are aligned to cache lines")]
+
 mod scan;
 
 pub use scan::Iter;
