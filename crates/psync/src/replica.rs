@@ -44,6 +44,14 @@ pub const RETRY_PERIOD: Millis = Millis(1000);
 /// The period of ACKs, and of newlines while a snapshot is loaded.
 pub const ACK_PERIOD: Millis = Millis(1000);
 
+/// The period of the first ACKs after a full sync. Stock starts the stream at the first ACK that it
+/// sees after it has reaped its child, and forgets those before; seen with 7.0.15, where one ACK a
+/// second delayed the stream by that second.
+pub const EAGER_ACK_PERIOD: Millis = Millis(100);
+
+/// How many ACKs follow each other that quickly, at most.
+pub const EAGER_ACKS: u8 = 10;
+
 /// The bytes of the stream that may arrive while the snapshot before them is loaded. A driver that
 /// heeds [`Replica::wants_bytes`] stays far below.
 pub const PENDING_BYTES_MAX: usize = 16 << 20;
@@ -206,7 +214,7 @@ enum State {
     Handshake(Handshake),
     Transfer { sync: FullSync, phase: Phase },
     Loading { sync: FullSync, pending: Vec<u8>, total: u64, next_newline: Millis },
-    Online { next_ack: Millis },
+    Online { next_ack: Millis, eager_acks: u8 },
 }
 
 #[derive(Debug)]
@@ -327,6 +335,9 @@ impl Replica {
         self.received = sync.offset;
         self.holds_data = true;
         self.enter_online(now, sync.peer);
+        if let State::Online { eager_acks, .. } = &mut self.state {
+            *eager_acks = EAGER_ACKS;
+        }
         self.send_ack(now);
         self.handle_bytes(now, &pending);
     }
@@ -361,7 +372,7 @@ impl Replica {
                 *next_newline = now + ACK_PERIOD;
                 self.actions.push_back(Action::Send(b"\n".to_vec()));
             }
-            State::Online { next_ack } if *next_ack <= now => self.send_ack(now),
+            State::Online { next_ack, .. } if *next_ack <= now => self.send_ack(now),
             _ => {}
         }
     }
@@ -374,7 +385,7 @@ impl Replica {
             State::Waiting { until } => Some(*until),
             State::Connecting | State::Handshake(_) | State::Transfer { .. } => Some(silent),
             State::Loading { next_newline, .. } => Some(*next_newline),
-            State::Online { next_ack } => Some(silent.min(*next_ack)),
+            State::Online { next_ack, .. } => Some(silent.min(*next_ack)),
         }
     }
 
@@ -398,7 +409,9 @@ impl Replica {
                 pending.extend_from_slice(std::mem::take(input));
                 Ok(())
             }
-            State::Online { .. } => {
+            State::Online { eager_acks, .. } => {
+                // The stream flows: the primary has seen an ACK.
+                *eager_acks = 0;
                 let room = usize::try_from(OFFSET_MAX - self.received).unwrap_or(usize::MAX);
                 if room == 0 {
                     return Err(Fault::OffsetOverflow);
@@ -467,7 +480,7 @@ impl Replica {
         }
         self.down_since = None;
         self.last_io = now;
-        self.state = State::Online { next_ack: now + ACK_PERIOD };
+        self.state = State::Online { next_ack: now + ACK_PERIOD, eager_acks: 0 };
     }
 
     fn connect(&mut self, now: Millis) {
@@ -514,8 +527,9 @@ impl Replica {
         let offset = applied.to_string();
         command(&[b"REPLCONF", b"ACK", offset.as_bytes()], &mut ack);
         self.actions.push_back(Action::Send(ack));
-        if let State::Online { next_ack } = &mut self.state {
-            *next_ack = now + ACK_PERIOD;
+        if let State::Online { next_ack, eager_acks } = &mut self.state {
+            *next_ack = now + if *eager_acks > 0 { EAGER_ACK_PERIOD } else { ACK_PERIOD };
+            *eager_acks = eager_acks.saturating_sub(1);
         }
     }
 
