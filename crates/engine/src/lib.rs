@@ -10,6 +10,7 @@ pub mod args;
 pub mod client;
 pub mod command;
 pub mod context;
+pub mod cron;
 pub mod effects;
 pub mod error;
 pub mod expiry;

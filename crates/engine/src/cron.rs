@@ -1,0 +1,28 @@
+//! Housekeeping of the node, ten times a second, on the first loop.
+
+use crate::node::{Node, used_memory};
+use crate::snapshot;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// One round: derived state, rates, save rules.
+pub fn tick(node: &Arc<Node>) {
+    let was_paused = node.shut_gates() & (crate::gates::PAUSED | crate::gates::PAUSED_WRITES) != 0;
+    node.refresh();
+    let paused = node.shut_gates() & (crate::gates::PAUSED | crate::gates::PAUSED_WRITES) != 0;
+    if was_paused && !paused {
+        node.wake_loops();
+    }
+    node.stats.sample(base::clock::monotonic().0);
+    node.stats.peak_memory.fetch_max(used_memory(), Ordering::Relaxed);
+    let rules = node.settings.save.get();
+    let changes = node.changes.load(Ordering::Relaxed);
+    if node.saves.is_due(&rules, changes, base::clock::unix().0 / 1000)
+        && !node.loading.load(Ordering::Acquire)
+    {
+        let alone = node.keyspace.gate.exclusive();
+        if snapshot::save_in_background(node, &alone).is_err() {
+            tracing::warn!("a save is due but too many snapshots are under way");
+        }
+    }
+}

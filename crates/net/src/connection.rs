@@ -1,0 +1,225 @@
+//! One connection: its socket, what was read and not yet run, and what is to be sent.
+
+use crate::pool::Pool;
+use base::Millis;
+use conf::{ClassLimit, Settings};
+use engine::Session;
+use engine::client::Class;
+use resp::request::Parser;
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering;
+
+/// Bytes read from one socket in one turn, unless a large argument is on its way.
+pub(crate) const READ_BYTES: usize = 16 << 10;
+/// The most that is read at once while a large argument comes in.
+const READ_BYTES_MAX: usize = 1 << 20;
+/// A connection with more than this to be sent waits with its next requests until it has drained.
+pub(crate) const OUTPUT_PAUSE_BYTES: usize = 1 << 20;
+
+/// Why a connection does not go on by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It does.
+    None,
+    /// A shard was taken, or clients are paused: tried again each turn.
+    Parked,
+    /// A reply comes later.
+    Blocked,
+    /// Its output must drain first.
+    Draining,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) socket: OwnedFd,
+    pub(crate) session: Session,
+    pub(crate) parser: Parser,
+    /// Bytes read; those before `consumed` have been run.
+    pub(crate) input: Vec<u8>,
+    /// Up to here requests have been run.
+    pub(crate) consumed: usize,
+    /// Up to here requests have been parsed.
+    pub(crate) parsed: usize,
+    /// Bytes to be sent; those before `sent` are on their way.
+    pub(crate) output: Vec<u8>,
+    pub(crate) sent: usize,
+    pub(crate) hold: Hold,
+    /// Nothing more is parsed until what is parsed has run (AUTH, HELLO, RESET).
+    pub(crate) parse_held: bool,
+    /// It is closed once its output is sent.
+    pub(crate) closing: bool,
+    /// It is closed at the end of the turn.
+    pub(crate) dead: bool,
+    /// The peer has sent its last byte.
+    pub(crate) ended: bool,
+    /// A protocol error, told once what came before it is answered.
+    pub(crate) fault: Option<Vec<u8>>,
+    /// It waits for room in the socket.
+    pub(crate) wants_write: bool,
+    /// It stands in the turn's list of connections to be parsed.
+    pub(crate) queued: bool,
+    /// It stands in the turn's list of connections to be written.
+    pub(crate) dirty: bool,
+    /// Since when its output is above the soft limit.
+    pub(crate) soft_since: Option<Millis>,
+}
+
+/// What a read gave.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// Bytes.
+    Some(usize),
+    /// Nothing now.
+    Nothing,
+    /// The connection is over.
+    End,
+}
+
+impl Connection {
+    pub(crate) fn new(socket: OwnedFd, session: Session) -> Connection {
+        Connection {
+            socket,
+            session,
+            parser: Parser::new(),
+            input: Vec::new(),
+            consumed: 0,
+            parsed: 0,
+            output: Vec::new(),
+            sent: 0,
+            hold: Hold::None,
+            parse_held: false,
+            closing: false,
+            dead: false,
+            ended: false,
+            fault: None,
+            wants_write: false,
+            queued: false,
+            dirty: false,
+            soft_since: None,
+        }
+    }
+
+    /// Reads what is there, up to a limit.
+    pub(crate) fn read(&mut self, pool: &mut Pool) -> Read {
+        if self.input.capacity() == 0 {
+            self.input = pool.take(READ_BYTES);
+        } else if self.consumed > 0 && self.consumed == self.input.len() {
+            self.discard_consumed();
+        }
+        let room = self.input.capacity() - self.input.len();
+        if room < READ_BYTES / 2 {
+            self.discard_consumed();
+            let wanted = self.input.len().clamp(READ_BYTES, READ_BYTES_MAX);
+            self.input.reserve(wanted);
+        }
+        match recv(self.socket.as_fd(), spare_capacity(&mut self.input), RecvFlags::empty()) {
+            Ok((0, _)) | Err(Errno::CONNRESET | Errno::PIPE) => Read::End,
+            Ok((count, _)) => Read::Some(count),
+            Err(Errno::AGAIN | Errno::INTR) => Read::Nothing,
+            Err(_) => Read::End,
+        }
+    }
+
+    /// Moves what has not been run to the front.
+    fn discard_consumed(&mut self) {
+        if self.consumed > 0 {
+            self.input.drain(..self.consumed);
+            self.parsed -= self.consumed;
+            self.consumed = 0;
+        }
+    }
+
+    /// Forgets what was parsed but has not run, so that it is parsed again.
+    pub(crate) fn rewind(&mut self) {
+        self.parsed = self.consumed;
+        self.parser.reset();
+        self.parse_held = false;
+        self.fault = None;
+    }
+
+    /// An empty request was passed over; it began at `start`.
+    pub(crate) fn skip_empty(&mut self, start: usize) {
+        if start == self.consumed {
+            self.consumed = self.parsed;
+        }
+    }
+
+    /// Sends what there is. An error means that the connection is over.
+    pub(crate) fn write(&mut self) -> io::Result<usize> {
+        let mut total = 0;
+        while self.sent < self.output.len() {
+            match send(self.socket.as_fd(), &self.output[self.sent..], SendFlags::NOSIGNAL) {
+                Ok(count) => {
+                    self.sent += count;
+                    total += count;
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(total),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.output.clear();
+        self.sent = 0;
+        Ok(total)
+    }
+
+    /// Bytes that wait to be sent.
+    pub(crate) fn unsent(&self) -> usize {
+        self.output.len() - self.sent
+    }
+
+    /// Gives buffers that hold nothing back.
+    pub(crate) fn rest(&mut self, pool: &mut Pool) {
+        if self.consumed == self.input.len() && self.parser.is_between_requests() {
+            pool.give(&mut self.input);
+            self.consumed = 0;
+            self.parsed = 0;
+        }
+        if self.output.is_empty() {
+            pool.give(&mut self.output);
+        }
+    }
+
+    /// Whether the output is above the class's limits at `now`: the hard one, or the soft one for
+    /// too long.
+    pub(crate) fn exceeds_output_limit(&mut self, settings: &Settings, now: Millis) -> bool {
+        let unsent = self.unsent() as u64;
+        if unsent < OUTPUT_CHECK_BYTES {
+            self.soft_since = None;
+            return false;
+        }
+        let limits = settings.client_output_buffer_limit.get();
+        let class = match self.session.info.class() {
+            Class::Normal => 0,
+            Class::Replica | Class::Primary => 1,
+            Class::PubSub => 2,
+        };
+        let ClassLimit { hard_bytes, soft_bytes, soft_seconds } = limits[class];
+        if hard_bytes > 0 && unsent > hard_bytes {
+            return true;
+        }
+        if soft_bytes == 0 || unsent <= soft_bytes {
+            self.soft_since = None;
+            return false;
+        }
+        let since = *self.soft_since.get_or_insert(now);
+        now.since(since).0 > soft_seconds * 1000
+    }
+
+    /// Writes what CLIENT LIST shows of the buffers.
+    pub(crate) fn publish(&self, now: Millis) {
+        let info = &self.session.info;
+        info.last_interaction.store(now.0, Ordering::Relaxed);
+        info.query_buffer.store(self.input.len() - self.consumed, Ordering::Relaxed);
+        info.query_buffer_free.store(self.input.capacity() - self.input.len(), Ordering::Relaxed);
+        info.output_bytes.store(self.unsent(), Ordering::Relaxed);
+    }
+}
+
+/// Below this no limit is looked at.
+const OUTPUT_CHECK_BYTES: u64 = 1024;

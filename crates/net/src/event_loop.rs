@@ -1,0 +1,571 @@
+//! One loop: its connections, its epoll set, its inbox, and the order of a turn.
+
+use crate::connection::{Connection, Hold, Read};
+use crate::listener::Listener;
+use crate::pool::Pool;
+use crate::window::Window;
+use base::Millis;
+use base::lock::{Mutex, Rank};
+use engine::client::Origin;
+use engine::expiry::Expirer;
+use engine::mailbox::{Mailbox, Message};
+use engine::pipeline::Worker;
+use engine::stats::add;
+use engine::{Node, Session};
+use resp::request::Arguments;
+use rustix::buffer::spare_capacity;
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Events taken from epoll at once.
+const EVENTS_MAX: usize = 512;
+/// Connections accepted from one listener in one turn.
+const ACCEPTS_MAX: usize = 256;
+/// Milliseconds between two rounds of housekeeping.
+const CRON_MS: u64 = 100;
+/// Milliseconds a loop sleeps while a parked session waits for a shard or a pause.
+const PARKED_SLEEP_MS: u64 = 1;
+/// Epoll data of the wake-up descriptor; listeners count down from below it.
+const WAKE: u64 = u64::MAX;
+/// Epoll data above this is not a connection's slot.
+const LISTENERS: u64 = u64::MAX - 1024;
+
+/// What other threads hold of a loop.
+#[derive(Debug)]
+pub struct LoopHandle {
+    inbox: Mutex<Vec<Accepted>>,
+    wake: OwnedFd,
+    stopping: AtomicBool,
+    connections: std::sync::atomic::AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Accepted {
+    socket: OwnedFd,
+    is_unix: bool,
+}
+
+impl LoopHandle {
+    fn wake(&self) {
+        // A full counter means that the loop is awake already.
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    }
+
+    /// Ends the loop after its turn.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.wake();
+    }
+}
+
+/// A loop, before it runs.
+#[derive(Debug)]
+pub struct EventLoop {
+    index: usize,
+    handles: Vec<Arc<LoopHandle>>,
+    mailbox: Arc<Mailbox>,
+    listeners: Vec<Listener>,
+}
+
+/// Makes `count` loops and their mailboxes; `listeners` belong to the first.
+///
+/// # Errors
+/// Those of making the wake-up descriptors.
+pub fn make_loops(
+    count: usize,
+    listeners: Vec<Listener>,
+) -> io::Result<(Vec<EventLoop>, Vec<Arc<Mailbox>>, Vec<Arc<LoopHandle>>)> {
+    let mut handles = Vec::new();
+    for _ in 0..count {
+        handles.push(Arc::new(LoopHandle {
+            inbox: Mutex::new(Rank::Mailbox, Vec::new()),
+            wake: eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?,
+            stopping: AtomicBool::new(false),
+            connections: std::sync::atomic::AtomicUsize::new(0),
+        }));
+    }
+    let mailboxes: Vec<_> = handles
+        .iter()
+        .map(|handle| {
+            let handle = Arc::clone(handle);
+            Arc::new(Mailbox::new(Box::new(move || handle.wake())))
+        })
+        .collect();
+    let mut listeners = Some(listeners);
+    let loops = (0..count)
+        .map(|index| EventLoop {
+            index,
+            handles: handles.clone(),
+            mailbox: Arc::clone(&mailboxes[index]),
+            listeners: listeners.take().unwrap_or_default(),
+        })
+        .collect();
+    Ok((loops, mailboxes, handles))
+}
+
+impl EventLoop {
+    /// Runs until it is stopped.
+    ///
+    /// # Errors
+    /// Those of epoll itself; what goes wrong with one connection ends only that connection.
+    pub fn run(self, node: &Arc<Node>) -> io::Result<()> {
+        let Some(worker) = Worker::new(node) else {
+            return Err(io::Error::other("no seat is left for this loop"));
+        };
+        let loops = self.handles.len();
+        let mut running = Running {
+            shared: Arc::clone(node),
+            node,
+            worker,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            expirer: Expirer::new(self.index, loops),
+            expiry_pending: false,
+            home: self,
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_id: ahash::HashMap::default(),
+            pool: Pool::default(),
+            ready: Vec::new(),
+            held: Vec::new(),
+            dirty: Vec::new(),
+            dead: Vec::new(),
+            window: Window::default(),
+            arguments: Arguments::new(),
+            now: base::clock::monotonic(),
+            cron_at: Millis(0),
+            next_home: 0,
+        };
+        running.start()?;
+        running.run()
+    }
+}
+
+/// A loop that runs.
+pub(crate) struct Running<'n> {
+    shared: Arc<Node>,
+    pub(crate) node: &'n Node,
+    pub(crate) worker: Worker<'n>,
+    epoll: OwnedFd,
+    home: EventLoop,
+    expirer: Expirer,
+    expiry_pending: bool,
+    pub(crate) slots: Vec<Option<Box<Connection>>>,
+    free: Vec<usize>,
+    by_id: ahash::HashMap<u64, usize>,
+    pub(crate) pool: Pool,
+    /// Connections with input to be parsed in this turn.
+    pub(crate) ready: Vec<usize>,
+    /// Connections that do not go on by themselves.
+    pub(crate) held: Vec<usize>,
+    /// Connections with output to be written in this turn.
+    pub(crate) dirty: Vec<usize>,
+    /// Connections to be freed at the end of the turn.
+    pub(crate) dead: Vec<usize>,
+    pub(crate) window: Window,
+    pub(crate) arguments: Arguments,
+    /// Monotonic time of the turn.
+    pub(crate) now: Millis,
+    cron_at: Millis,
+    next_home: usize,
+}
+
+impl Running<'_> {
+    fn start(&mut self) -> io::Result<()> {
+        let wake = &self.home.handles[self.home.index].wake;
+        epoll::add(&self.epoll, wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
+        for (at, listener) in self.home.listeners.iter().enumerate() {
+            let data = epoll::EventData::new_u64(WAKE - 1 - at as u64);
+            epoll::add(&self.epoll, &listener.socket, data, epoll::EventFlags::IN)?;
+        }
+        Ok(())
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        while !self.home.handles[self.home.index].stopping.load(Ordering::Acquire) {
+            let sleep = Timespec::try_from(std::time::Duration::from_millis(self.sleep_ms()))
+                .unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
+            events.clear();
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&sleep)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            self.now = base::clock::monotonic();
+            for event in &events {
+                self.take_event(*event);
+            }
+            if self.home.mailbox.has_mail() {
+                self.take_mail();
+            }
+            self.retry_held();
+            self.run_windows();
+            self.write_all();
+            if self.now >= self.cron_at || self.expiry_pending {
+                self.cron();
+                self.write_all();
+            }
+            self.node.log.wake_readers();
+            self.free_dead();
+        }
+        self.close_all();
+        Ok(())
+    }
+
+    fn sleep_ms(&self) -> u64 {
+        let parked = |&slot: &usize| {
+            self.slots[slot].as_ref().is_some_and(|connection| connection.hold == Hold::Parked)
+        };
+        if !self.ready.is_empty() || self.expiry_pending {
+            0
+        } else if self.held.iter().any(parked) {
+            PARKED_SLEEP_MS
+        } else {
+            let deadline = self.held.iter().filter_map(|&slot| self.deadline_of(slot)).min();
+            let until = deadline.map_or(CRON_MS, |at| at.since(base::clock::monotonic()).0 + 1);
+            until.min(self.cron_at.since(base::clock::monotonic()).0 + 1).min(CRON_MS)
+        }
+    }
+
+    fn take_event(&mut self, event: epoll::Event) {
+        let data = event.data.u64();
+        if data == WAKE {
+            let handle = &self.home.handles[self.home.index];
+            let mut counter = [0; 8];
+            // Nothing to be read means that somebody else's wake was merged with it.
+            let _ = rustix::io::read(&handle.wake, &mut counter);
+            let accepted = std::mem::take(&mut *handle.inbox.lock());
+            for accepted in accepted {
+                self.adopt(accepted);
+            }
+        } else if data > LISTENERS {
+            self.accept(usize::try_from(WAKE - 1 - data).unwrap_or(0));
+        } else {
+            let slot = usize::try_from(data).unwrap_or(usize::MAX);
+            let flags = event.flags;
+            if flags.intersects(epoll::EventFlags::OUT) {
+                self.mark_dirty(slot);
+            }
+            let readable =
+                epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
+            if flags.intersects(readable) {
+                self.read(slot);
+            }
+        }
+    }
+
+    fn read(&mut self, slot: usize) {
+        let Some(connection) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
+        if connection.ended || connection.closing {
+            // Input of a connection that is being closed is thrown away so that epoll stays quiet.
+            let mut trash = Vec::with_capacity(4096);
+            let end = rustix::net::recv(
+                connection.socket.as_fd(),
+                spare_capacity(&mut trash),
+                rustix::net::RecvFlags::empty(),
+            );
+            if matches!(end, Ok((0, _))) || connection.unsent() == 0 {
+                self.kill(slot);
+            }
+            return;
+        }
+        let result = connection.read(&mut self.pool);
+        let stats = self.worker.stats();
+        add(&stats.reads, 1);
+        match result {
+            Read::Some(count) => {
+                add(&stats.bytes_in, count as u64);
+                let info = &connection.session.info;
+                info.total_in.fetch_add(count as u64, Ordering::Relaxed);
+                let limit = self.node.settings.client_query_buffer_limit.get().unsigned_abs();
+                if (connection.input.len() - connection.consumed) as u64 > limit {
+                    self.node.stats.query_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(
+                        "Closing client that reached max query buffer length: id={} addr={}",
+                        info.id,
+                        info.address
+                    );
+                    self.kill(slot);
+                } else if connection.hold == Hold::None && !connection.queued {
+                    connection.queued = true;
+                    self.ready.push(slot);
+                }
+            }
+            Read::Nothing => {}
+            Read::End => {
+                connection.ended = true;
+                self.kill(slot);
+            }
+        }
+    }
+
+    fn accept(&mut self, listener: usize) {
+        for _ in 0..ACCEPTS_MAX {
+            let Some(listener) = self.home.listeners.get(listener) else { return };
+            let is_unix = listener.is_unix();
+            let socket = match listener.accept() {
+                Ok(socket) => socket,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    tracing::warn!("Accepting client connection: {error}");
+                    return;
+                }
+            };
+            let accepted = Accepted { socket, is_unix };
+            let home = self.choose_home();
+            if home == self.home.index {
+                self.adopt(accepted);
+            } else {
+                let handle = &self.home.handles[home];
+                handle.inbox.lock().push(accepted);
+                handle.wake();
+            }
+        }
+    }
+
+    /// The loop with the fewest connections, the next in turn among equals.
+    fn choose_home(&mut self) -> usize {
+        let loops = self.home.handles.len();
+        let load = |home: usize| self.home.handles[home].connections.load(Ordering::Relaxed);
+        let chosen = (0..loops)
+            .map(|step| (self.next_home + step) % loops)
+            .min_by_key(|&home| load(home))
+            .unwrap_or(0);
+        self.next_home = (chosen + 1) % loops;
+        self.home.handles[chosen].connections.fetch_add(1, Ordering::Relaxed);
+        chosen
+    }
+
+    fn adopt(&mut self, accepted: Accepted) {
+        let Accepted { socket, is_unix } = accepted;
+        let settings = &self.node.settings;
+        let (address, local_address, is_local) = describe(&socket, is_unix, settings);
+        let refusal = if self.node.clients.count() as u64
+            >= settings.maxclients.get().unsigned_abs()
+        {
+            self.node.clients.rejected.fetch_add(1, Ordering::Relaxed);
+            Some("-ERR max number of clients reached\r\n")
+        } else if settings.protected_mode.get() && settings.requirepass.get().is_empty() && !is_local
+        {
+            Some(PROTECTED)
+        } else {
+            None
+        };
+        if let Some(text) = refusal {
+            // Best effort: the peer may be gone.
+            let _ =
+                rustix::net::send(&socket, text.as_bytes(), rustix::net::SendFlags::NOSIGNAL);
+            self.forget_connection();
+            return;
+        }
+        if !is_unix {
+            tune(&socket, u64::try_from(settings.tcp_keepalive.get()).unwrap_or(0));
+        }
+        let info = self.node.clients.add(Origin {
+            address,
+            local_address,
+            fd: socket.as_raw_fd(),
+            loop_index: self.home.index,
+            unix_socket: is_unix,
+            primary: false,
+        });
+        let id = info.id;
+        let session = Session::new(info, settings.requirepass.get().is_empty());
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        let data = epoll::EventData::new_u64(slot as u64);
+        if let Err(error) = epoll::add(&self.epoll, &socket, data, epoll::EventFlags::IN) {
+            tracing::warn!("Cannot watch a client's socket: {error}");
+            self.node.clients.remove(id);
+            self.free.push(slot);
+            self.forget_connection();
+            return;
+        }
+        self.by_id.insert(id, slot);
+        self.slots[slot] = Some(Box::new(Connection::new(socket, session)));
+    }
+
+    fn forget_connection(&self) {
+        self.home.handles[self.home.index].connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn take_mail(&mut self) {
+        for message in self.home.mailbox.take() {
+            match message {
+                Message::Push(push) => {
+                    for id in &push.clients {
+                        if let Some(&slot) = self.by_id.get(id) {
+                            self.push_to(slot, &push.resp2, &push.resp3);
+                        }
+                    }
+                }
+                Message::Close(id, gently) => {
+                    if let Some(&slot) = self.by_id.get(&id) {
+                        self.close_on_demand(slot, gently);
+                    }
+                }
+                Message::ShutdownFailed(id) => {
+                    if let Some(&slot) = self.by_id.get(&id) {
+                        self.shutdown_failed(slot);
+                    }
+                }
+                Message::Recheck | Message::Reconfigure => self.recheck_blocked(),
+            }
+        }
+    }
+
+    /// Asks epoll to tell of room in a socket, or not to.
+    pub(crate) fn watch_writable(&mut self, slot: usize, wanted: bool) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        if connection.wants_write == wanted {
+            return;
+        }
+        connection.wants_write = wanted;
+        let out = if wanted { epoll::EventFlags::OUT } else { epoll::EventFlags::empty() };
+        let data = epoll::EventData::new_u64(slot as u64);
+        let flags = epoll::EventFlags::IN | out;
+        if epoll::modify(&self.epoll, &connection.socket, data, flags).is_err() {
+            self.kill(slot);
+        }
+    }
+
+    /// Ends a connection at the end of the turn.
+    pub(crate) fn kill(&mut self, slot: usize) {
+        if let Some(connection) = self.slots.get_mut(slot).and_then(Option::as_mut)
+            && !connection.dead
+        {
+            connection.dead = true;
+            self.dead.push(slot);
+        }
+    }
+
+    fn free_dead(&mut self) {
+        for slot in std::mem::take(&mut self.dead) {
+            if let Some(connection) = self.take_out(slot) {
+                self.end_session(connection);
+            }
+        }
+    }
+
+    /// Takes a connection out of the loop, its socket still open.
+    pub(crate) fn take_out(&mut self, slot: usize) -> Option<Box<Connection>> {
+        let connection = self.slots.get_mut(slot)?.take()?;
+        // The set forgets a closed socket by itself; a handed-over one must be taken out.
+        let _ = epoll::delete(&self.epoll, &connection.socket);
+        self.by_id.remove(&connection.session.info.id);
+        self.held.retain(|&held| held != slot);
+        self.ready.retain(|&ready| ready != slot);
+        self.dirty.retain(|&dirty| dirty != slot);
+        self.free.push(slot);
+        self.forget_connection();
+        Some(connection)
+    }
+
+    fn end_session(&mut self, mut connection: Box<Connection>) {
+        let session = &mut connection.session;
+        if session.blocked.take().is_some() {
+            self.node.replication.note_waiting(false);
+        }
+        self.node.pubsub.forget(session);
+        engine::transaction::unwatch(self.node, session);
+        self.node.clients.remove(session.info.id);
+        self.pool.give(&mut connection.input);
+        self.pool.give(&mut connection.output);
+    }
+
+    fn close_all(&mut self) {
+        for slot in 0..self.slots.len() {
+            if let Some(mut connection) = self.slots[slot].take() {
+                // What is left is sent as far as the socket takes it.
+                let _ = connection.write();
+                self.end_session(connection);
+            }
+        }
+    }
+
+    fn cron(&mut self) {
+        self.worker.enter();
+        self.expiry_pending = self.expirer.step(&mut self.worker);
+        self.worker.leave();
+        if self.now < self.cron_at {
+            return;
+        }
+        self.cron_at = self.now + Millis(CRON_MS);
+        if self.home.index == 0 {
+            engine::cron::tick(&self.shared);
+        }
+        self.close_idle();
+    }
+
+    fn close_idle(&mut self) {
+        let timeout_ms = self.node.settings.timeout.get().unsigned_abs() * 1000;
+        for slot in 0..self.slots.len() {
+            let Some(connection) = self.slots[slot].as_mut() else { continue };
+            let session = &connection.session;
+            let last = Millis(session.info.last_interaction.load(Ordering::Relaxed));
+            let exempt = session.blocked.is_some() || !session.subscriptions.is_empty();
+            let idle = timeout_ms > 0 && !exempt && self.now.since(last).0 > timeout_ms;
+            if idle {
+                tracing::debug!("Closing idle client");
+            }
+            let over = connection.exceeds_output_limit(&self.node.settings, self.now);
+            if over {
+                self.close_for_output(slot);
+            } else if idle {
+                self.kill(slot);
+            }
+        }
+    }
+}
+
+const PROTECTED: &str = "-DENIED Redis is running in protected mode because protected mode is \
+enabled and no password is set for the default user. In this mode connections are only accepted \
+from the loopback interface. If you want to connect from external computers to Redis you may adopt \
+one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET \
+protected-mode no' from the loopback interface by connecting to Redis from the same host the server \
+is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use \
+CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected \
+mode by editing the Redis configuration file, and setting the protected mode option to 'no', and \
+then restarting the server. 3) If you started the server manually just for testing, restart it with \
+the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: \
+You only need to do one of the above things in order for the server to start accepting connections \
+from the outside.\r\n";
+
+fn describe(
+    socket: &OwnedFd,
+    is_unix: bool,
+    settings: &conf::Settings,
+) -> (String, String, bool) {
+    if is_unix {
+        let path = String::from_utf8_lossy(&settings.unixsocket.get()).into_owned();
+        return (format!("{path}:0"), format!("{path}:0"), true);
+    }
+    let text = |address: rustix::io::Result<rustix::net::SocketAddrAny>| {
+        let address = address.ok().and_then(|any| std::net::SocketAddr::try_from(any).ok());
+        let local = address.is_some_and(|address| address.ip().to_canonical().is_loopback());
+        (address.map_or_else(|| "?:0".to_owned(), |address| address.to_string()), local)
+    };
+    let (peer, is_local) = text(rustix::net::getpeername(socket).and_then(|any| {
+        any.ok_or(rustix::io::Errno::NOTCONN)
+    }));
+    let (own, _) = text(rustix::net::getsockname(socket));
+    (peer, own, is_local)
+}
+
+fn tune(socket: &OwnedFd, keepalive_s: u64) {
+    use rustix::net::sockopt;
+    use std::time::Duration;
+    // A socket that refuses an option works without it.
+    let _ = sockopt::set_tcp_nodelay(socket, true);
+    if keepalive_s > 0 {
+        let _ = sockopt::set_socket_keepalive(socket, true);
+        let _ = sockopt::set_tcp_keepidle(socket, Duration::from_secs(keepalive_s));
+        let interval = (keepalive_s / 3).max(1);
+        let _ = sockopt::set_tcp_keepintvl(socket, Duration::from_secs(interval));
+        let _ = sockopt::set_tcp_keepcnt(socket, 3);
+    }
+}

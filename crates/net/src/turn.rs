@@ -1,0 +1,380 @@
+//! The inner phases of a turn: windows, execution, writing; and what ends or delays a connection.
+
+use crate::connection::{Connection, Hold, OUTPUT_PAUSE_BYTES};
+use crate::event_loop::Running;
+use base::Millis;
+use engine::context::Outcome;
+use engine::pipeline::prepare;
+use engine::session::Blocked;
+use engine::stats::add;
+use resp::reply::{Protocol, Writer};
+use resp::request::{Limits, Progress};
+use std::sync::atomic::Ordering;
+
+impl Running<'_> {
+    /// Phases 2 and 3: fills windows from the ready connections and runs them, until nothing is left.
+    pub(crate) fn run_windows(&mut self) {
+        while !self.ready.is_empty() {
+            self.window.clear();
+            let mut at = 0;
+            while at < self.ready.len() && !self.window.is_full() {
+                let slot = self.ready[at];
+                if self.parse(slot) {
+                    self.ready.swap_remove(at);
+                    if let Some(connection) = self.slots[slot].as_mut() {
+                        connection.queued = false;
+                    }
+                } else {
+                    at += 1;
+                }
+            }
+            if self.window.pending.is_empty() {
+                if self.ready.is_empty() {
+                    break;
+                }
+                continue;
+            }
+            self.prefetch();
+            self.run_window();
+        }
+    }
+
+    /// Parses what the window has room for. True if the connection has nothing more to be parsed in
+    /// this turn.
+    fn parse(&mut self, slot: usize) -> bool {
+        let Some(connection) = self.slots[slot].as_mut() else { return true };
+        if connection.dead || connection.closing || connection.hold != Hold::None {
+            return true;
+        }
+        let limit = self.node.settings.proto_max_bulk_len.get();
+        let limits = Limits {
+            authenticated: connection.session.authenticated,
+            bulk_bytes_max: usize::try_from(limit).unwrap_or(usize::MAX),
+        };
+        while !self.window.is_full() {
+            if connection.parse_held || connection.fault.is_some() {
+                // Goes on when what was parsed has run.
+                return false;
+            }
+            let start = connection.parsed;
+            let input = connection.input.get(start..).unwrap_or_default();
+            match connection.parser.parse(input, &limits, &mut self.arguments) {
+                Ok(Progress::Complete { consumed }) => {
+                    connection.parsed = start + consumed;
+                    let (table, arguments) = (&self.node.table, &self.arguments);
+                    let end = connection.parsed;
+                    self.window.push(slot, arguments, &connection.input, start, end, |request| {
+                        prepare(table, request)
+                    });
+                    let last = self.window.pending.last();
+                    connection.parse_held = last
+                        .and_then(|pending| pending.prepared.command)
+                        .is_some_and(|command| command.ends_window);
+                }
+                Ok(Progress::Empty { consumed }) => {
+                    connection.parsed = start + consumed;
+                    connection.skip_empty(start);
+                }
+                Ok(Progress::Incomplete { .. }) => return true,
+                Err(error) => {
+                    connection.fault = Some(error.message());
+                    let own = self.window.pending.iter().any(|pending| pending.slot == slot);
+                    if own {
+                        return false;
+                    }
+                    self.fail_protocol(slot);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn fail_protocol(&mut self, slot: usize) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        let Some(message) = connection.fault.take() else { return };
+        let info = &connection.session.info;
+        tracing::debug!(
+            "Protocol error ({}) from client: id={} addr={}",
+            String::from_utf8_lossy(&message),
+            info.id,
+            info.address
+        );
+        let text = [b"ERR ", &message[..]].concat();
+        Writer::new(&mut connection.output, connection.session.protocol).error(text);
+        connection.closing = true;
+        connection.consumed = connection.input.len();
+        self.mark_dirty(slot);
+    }
+
+    fn prefetch(&mut self) {
+        if self.window.pending.len() < 2 {
+            return;
+        }
+        for deep in [false, true] {
+            for pending in &self.window.pending {
+                if pending.prepared.key_word > 0
+                    && let Some(connection) = &self.slots[pending.slot]
+                {
+                    self.worker.prefetch(connection.session.db, pending.prepared.place, deep);
+                }
+            }
+        }
+    }
+
+    fn run_window(&mut self) {
+        self.worker.enter();
+        let window = std::mem::take(&mut self.window);
+        for pending in &window.pending {
+            let Some(connection) = self.slots[pending.slot].as_mut() else { continue };
+            if connection.hold != Hold::None || connection.closing || connection.dead {
+                continue;
+            }
+            if connection.output.capacity() == 0 {
+                connection.output = self.pool.take(crate::connection::READ_BYTES);
+            }
+            let Connection { session, output, input, .. } = &mut **connection;
+            let request = window.request(pending, input);
+            let outcome = self.worker.execute(session, &pending.prepared, request, output);
+            if matches!(outcome, Outcome::Parked) {
+                self.hold(pending.slot, Hold::Parked);
+            } else {
+                connection.consumed = pending.end;
+                connection.parse_held = false;
+                self.after(pending.slot, &outcome);
+            }
+            self.worker.give_way();
+        }
+        self.worker.leave();
+        let mut faulty = Vec::new();
+        for pending in &window.pending {
+            if let Some(connection) = self.slots[pending.slot].as_mut()
+                && connection.fault.is_some()
+                && connection.hold == Hold::None
+            {
+                faulty.push(pending.slot);
+            }
+        }
+        for slot in faulty {
+            self.fail_protocol(slot);
+        }
+        self.window = window;
+        self.detach_all();
+    }
+
+    fn after(&mut self, slot: usize, outcome: &Outcome) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        let info = &connection.session.info;
+        let close = matches!(outcome, Outcome::Close) || info.closing.load(Ordering::Relaxed);
+        let drain = connection.output.len() > OUTPUT_PAUSE_BYTES;
+        if close {
+            connection.closing = true;
+        }
+        self.mark_dirty(slot);
+        match outcome {
+            Outcome::Blocked => {
+                self.node.replication.note_waiting(true);
+                self.hold(slot, Hold::Blocked);
+            }
+            Outcome::Detach => self.hold(slot, Hold::Blocked),
+            _ if drain => self.hold(slot, Hold::Draining),
+            _ => {}
+        }
+    }
+
+    /// Stops a connection; what it has sent beyond the last request that ran stays unparsed.
+    fn hold(&mut self, slot: usize, hold: Hold) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        connection.hold = hold;
+        connection.rewind();
+        connection.session.info.blocked.store(hold == Hold::Blocked, Ordering::Relaxed);
+        if !self.held.contains(&slot) {
+            self.held.push(slot);
+        }
+    }
+
+    /// Lets a connection go on.
+    fn go_on(&mut self, slot: usize) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        connection.hold = Hold::None;
+        connection.session.info.blocked.store(false, Ordering::Relaxed);
+        if !connection.queued {
+            connection.queued = true;
+            self.ready.push(slot);
+        }
+        self.held.retain(|&held| held != slot);
+    }
+
+    /// Tries parked connections again, and those whose output has drained or whose time is up.
+    pub(crate) fn retry_held(&mut self) {
+        for slot in self.held.clone() {
+            let Some(connection) = self.slots[slot].as_ref() else { continue };
+            let goes_on = match connection.hold {
+                Hold::Parked => true,
+                Hold::Draining => connection.unsent() == 0,
+                Hold::Blocked | Hold::None => false,
+            };
+            if goes_on {
+                self.go_on(slot);
+            } else if self.deadline_of(slot).is_some_and(|at| at <= self.now) {
+                self.answer_wait(slot);
+            }
+        }
+    }
+
+    /// When a blocked connection is to be answered anyway.
+    pub(crate) fn deadline_of(&self, slot: usize) -> Option<Millis> {
+        match self.slots[slot].as_ref()?.session.blocked.as_ref()? {
+            Blocked::Replicas { deadline, .. } => *deadline,
+            Blocked::Shutdown => None,
+        }
+    }
+
+    /// Looks whether what blocked connections wait for has come.
+    pub(crate) fn recheck_blocked(&mut self) {
+        for slot in self.held.clone() {
+            let Some(connection) = self.slots[slot].as_ref() else { continue };
+            if let Some(Blocked::Replicas { count, offset, .. }) = &connection.session.blocked
+                && self.node.replication.acknowledged(*offset) >= *count
+            {
+                self.answer_wait(slot);
+            }
+        }
+    }
+
+    fn answer_wait(&mut self, slot: usize) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        let Some(Blocked::Replicas { offset, .. }) = connection.session.blocked.take() else {
+            return;
+        };
+        self.node.replication.note_waiting(false);
+        let count = self.node.replication.acknowledged(offset);
+        let mut reply = Writer::new(&mut connection.output, connection.session.protocol);
+        reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
+        self.mark_dirty(slot);
+        self.go_on(slot);
+    }
+
+    /// Answers a SHUTDOWN that did not come about.
+    pub(crate) fn shutdown_failed(&mut self, slot: usize) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        if connection.session.blocked.take().is_some() {
+            self.node.replication.note_waiting(false);
+            Writer::new(&mut connection.output, connection.session.protocol)
+                .error("ERR Errors trying to SHUTDOWN. Check logs.");
+            self.mark_dirty(slot);
+            self.go_on(slot);
+        }
+    }
+
+    /// Adds a push to a connection's output.
+    pub(crate) fn push_to(&mut self, slot: usize, resp2: &[u8], resp3: &[u8]) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        if connection.closing || connection.dead {
+            return;
+        }
+        let bytes = if connection.session.protocol == Protocol::Resp3 { resp3 } else { resp2 };
+        connection.output.extend_from_slice(bytes);
+        if connection.exceeds_output_limit(&self.node.settings, self.now) {
+            self.close_for_output(slot);
+        } else {
+            self.mark_dirty(slot);
+        }
+    }
+
+    /// Closes a connection whose output has grown beyond its limits.
+    pub(crate) fn close_for_output(&mut self, slot: usize) {
+        let Some(connection) = self.slots[slot].as_ref() else { return };
+        let info = &connection.session.info;
+        tracing::warn!(
+            "Client id={} addr={} closed for overcoming of output buffer limits.",
+            info.id,
+            info.address
+        );
+        let limits = &self.node.stats.output_buffer_limit_disconnections;
+        limits.fetch_add(1, Ordering::Relaxed);
+        self.kill(slot);
+    }
+
+    /// Closes a connection as CLIENT KILL asks.
+    pub(crate) fn close_on_demand(&mut self, slot: usize, gently: bool) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        if gently {
+            connection.closing = true;
+            self.mark_dirty(slot);
+        } else {
+            self.kill(slot);
+        }
+    }
+
+    /// Says that a connection has output to be written in this turn.
+    pub(crate) fn mark_dirty(&mut self, slot: usize) {
+        if let Some(connection) = self.slots.get_mut(slot).and_then(Option::as_mut)
+            && !connection.dirty
+        {
+            connection.dirty = true;
+            self.dirty.push(slot);
+        }
+    }
+
+    /// Phase 4: one write per connection.
+    pub(crate) fn write_all(&mut self) {
+        for slot in std::mem::take(&mut self.dirty) {
+            let Some(connection) = self.slots[slot].as_mut() else { continue };
+            connection.dirty = false;
+            if connection.dead {
+                continue;
+            }
+            let result = if connection.output.is_empty() { Ok(0) } else { connection.write() };
+            let Ok(count) = result else {
+                self.kill(slot);
+                continue;
+            };
+            if count > 0 {
+                let stats = self.worker.stats();
+                add(&stats.writes, 1);
+                add(&stats.bytes_out, count as u64);
+                connection.session.info.total_out.fetch_add(count as u64, Ordering::Relaxed);
+            }
+            connection.publish(self.now);
+            let blocked = connection.unsent() > 0;
+            if !blocked && connection.closing {
+                self.kill(slot);
+                continue;
+            }
+            if blocked && connection.exceeds_output_limit(&self.node.settings, self.now) {
+                self.close_for_output(slot);
+                continue;
+            }
+            connection.rest(&mut self.pool);
+            self.watch_writable(slot, blocked);
+        }
+    }
+
+    /// Gives connections that have become replicas to the replication driver.
+    fn detach_all(&mut self) {
+        for slot in self.held.clone() {
+            let wanted = self.slots[slot].as_ref().is_some_and(|connection| {
+                connection.hold == Hold::Blocked
+                    && connection.session.blocked.is_none()
+                    && connection.session.replica.as_ref().is_some_and(|r| !r.request.is_empty())
+            });
+            if !wanted {
+                continue;
+            }
+            let Some(mut connection) = self.take_out(slot) else { continue };
+            // What was answered before PSYNC is small; the socket takes it.
+            let _ = connection.write();
+            let unread = connection.input.get(connection.consumed..).unwrap_or_default().to_vec();
+            self.node.pubsub.forget(&mut connection.session);
+            let id = connection.session.info.id;
+            connection.session.info.replica.store(true, Ordering::Relaxed);
+            let facts = connection.session.replica.take().map(|facts| *facts).unwrap_or_default();
+            let Connection { socket, .. } = *connection;
+            match self.node.services() {
+                Some(services) => services.adopt_replica(id, facts, socket, unread),
+                None => self.node.clients.remove(id),
+            }
+        }
+    }
+}
