@@ -89,20 +89,13 @@ impl Chain {
         }
     }
 
-    /// Prefetches what a search for `tag` will touch behind the bucket's own line.
+    /// Prefetches the entries that a search for `tag` will look at, reading the overflow if it must.
     #[inline]
     pub(crate) fn prefetch_matches(self, tag: u16) {
-        let mut candidates = bucket_candidates(self.bucket, tag);
-        let node = self.first();
-        if candidates == 0
-            && let Some(next) = node.next()
-        {
-            prefetch(next.slots.cast());
-        }
-        while candidates != 0 {
-            prefetch_entry(read(node.slot(candidates.trailing_zeros() as usize)));
-            candidates &= candidates - 1;
-        }
+        self.find(tag, |word| {
+            prefetch_entry(word);
+            true
+        });
     }
 
     /// Prefetches every entry.
