@@ -13,47 +13,40 @@
 //! 2. Key and value bytes are initialised; `Int` and `Boxed` values have a `value_len` of 8.
 //! 3. With the encoding `Boxed` the value is a pointer from `Box<B>::into_raw` that nobody else owns.
 //! 4. The high 16 bits of the pointer are the slot tag of the table (`chain` module), never part of
-//!    the address: allocations have 48-bit addresses, which `allocate` asserts.
+//!    the address: allocations have 48-bit addresses, which `pointer` asserts.
 
 #![allow(clippy::cast_ptr_alignment, reason = "header and expiry are aligned (invariant 1)")]
 
+mod pointer;
+mod value;
+
+pub(crate) use pointer::{TAG_SHIFT, UNKNOWN_TAG, slot_tag, untagged, with_tag};
+pub use value::{NewValue, ValueMut, ValueRef};
+
 use crate::size_class::size_class;
 use base::Millis;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
+use pointer::{ADDRESS_MASK, allocate, check_allocation, layout, tagged};
+use std::alloc::{dealloc, realloc};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use value::{BOXED, BYTES, ENCODING_MASK, INT};
 
 /// The longest key, as in Redis: 512 MB.
 pub const KEY_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// The longest inline value, as in Redis: 512 MB.
 pub const VALUE_BYTES_MAX: usize = 512 * 1024 * 1024;
 
-/// Slot tag of an entry that no table has tagged. It matches every search, which then compares keys.
-pub(crate) const UNKNOWN_TAG: u16 = 0xFFFE;
-/// Where the slot tag begins in a pointer.
-pub(crate) const TAG_SHIFT: u32 = 48;
-const ADDRESS_MASK: usize = (1 << TAG_SHIFT) - 1;
-
-const ALIGN: usize = 8;
 const HEADER_BYTES: usize = size_of::<Header>();
 const EXPIRY_BYTES: usize = size_of::<u64>();
-/// Length of the values that are not bytes: a number or a pointer.
-const WORD_BYTES: usize = 8;
 
 const ACCESS_MASK: u32 = (1 << 24) - 1;
 const TAG_MASK: u32 = 0xF << TYPE_SHIFT;
 const TYPE_SHIFT: u32 = 24;
-const ENCODING_SHIFT: u32 = 28;
-const ENCODING_MASK: u32 = 0b11 << ENCODING_SHIFT;
 const HAS_EXPIRY: u32 = 1 << 30;
-
-const INT: u32 = 0;
-const BYTES: u32 = 1 << ENCODING_SHIFT;
-const BOXED: u32 = 2 << ENCODING_SHIFT;
 
 #[repr(C, align(8))]
 struct Header {
@@ -61,39 +54,6 @@ struct Header {
     state: AtomicU32,
     key_len: u32,
     value_len: u32,
-}
-
-/// A value to be stored.
-#[derive(Debug)]
-pub enum NewValue<'a, B> {
-    /// A number, stored in eight bytes.
-    Int(i64),
-    /// Bytes, copied behind the key; at most [`VALUE_BYTES_MAX`].
-    Bytes(&'a [u8]),
-    /// Anything else, boxed.
-    Boxed(B),
-}
-
-/// A stored value, borrowed.
-#[derive(Debug, PartialEq, Eq)]
-pub enum ValueRef<'a, B> {
-    /// A number.
-    Int(i64),
-    /// Bytes.
-    Bytes(&'a [u8]),
-    /// Anything else.
-    Boxed(&'a B),
-}
-
-/// A stored value, borrowed for change. Numbers change through [`Entry::set_value`].
-#[derive(Debug, PartialEq, Eq)]
-pub enum ValueMut<'a, B> {
-    /// A number.
-    Int(i64),
-    /// Bytes, whose length stays.
-    Bytes(&'a mut [u8]),
-    /// Anything else.
-    Boxed(&'a mut B),
 }
 
 /// An owning pointer to a key and its value: 8 bytes, as is `Option<Entry<B>>`.
@@ -108,23 +68,6 @@ pub struct Entry<B> {
 unsafe impl<B: Send> Send for Entry<B> {}
 // SAFETY: 1. Through `&Entry` one reaches `&B`, bytes that do not change, and two atomics.
 unsafe impl<B: Sync> Sync for Entry<B> {}
-
-impl<B> NewValue<'_, B> {
-    fn stored_len(&self) -> usize {
-        match self {
-            NewValue::Bytes(bytes) => bytes.len(),
-            NewValue::Int(_) | NewValue::Boxed(_) => WORD_BYTES,
-        }
-    }
-
-    fn encoding(&self) -> u32 {
-        match self {
-            NewValue::Int(_) => INT,
-            NewValue::Bytes(_) => BYTES,
-            NewValue::Boxed(_) => BOXED,
-        }
-    }
-}
 
 impl<B> Entry<B> {
     /// An entry with its own copy of `key`; epoch, access clock and type tag are zero.
@@ -534,47 +477,9 @@ impl<B> fmt::Debug for Entry<B> {
     }
 }
 
-/// The slot tag in a word.
-#[inline]
-pub(crate) fn slot_tag(word: *mut u8) -> u16 {
-    u16::try_from(word.addr() >> TAG_SHIFT).expect("sixteen bits are left")
-}
-
-/// The word with another slot tag.
-#[inline]
-pub(crate) fn with_tag(word: *mut u8, slot_tag: u16) -> *mut u8 {
-    word.map_addr(|address| (address & ADDRESS_MASK) | (usize::from(slot_tag) << TAG_SHIFT))
-}
-
-/// The address in a word, without its tag.
-#[inline]
-pub(crate) fn untagged(word: *mut u8) -> *mut u8 {
-    with_tag(word, 0)
-}
-
-fn tagged(base: NonNull<u8>, slot_tag: u16) -> NonNull<u8> {
-    NonNull::new(with_tag(base.as_ptr(), slot_tag)).expect("the address is not zero")
-}
-
 fn checked_len(length: usize, limit: usize) -> u32 {
     assert!(length <= limit, "{length} bytes are over the limit of {limit}");
     u32::try_from(length).expect("the limits fit 32 bits")
-}
-
-fn layout(size: usize) -> Layout {
-    Layout::from_size_align(size, ALIGN).expect("the lengths are limited")
-}
-
-fn allocate(size: usize) -> NonNull<u8> {
-    // SAFETY: 1. The size is not zero: it includes the header.
-    check_allocation(unsafe { alloc(layout(size)) }, size)
-}
-
-/// Checks that there is memory, and that its address leaves room for the slot tag.
-fn check_allocation(base: *mut u8, size: usize) -> NonNull<u8> {
-    let Some(base) = NonNull::new(base) else { handle_alloc_error(layout(size)) };
-    assert!(base.addr().get() <= ADDRESS_MASK, "the allocator gave an address over 48 bits");
-    base
 }
 
 #[cfg(test)]
