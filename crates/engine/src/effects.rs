@@ -5,7 +5,7 @@
 //! been served by the shard at the moment of the change. By default a changing command is logged as
 //! it came; a handler whose effect depends on time, chance or state logs something absolute instead.
 
-use crate::args::Request;
+use crate::args::{OwnedRequest, Request};
 use crate::node::Node;
 use base::Offset;
 use oplog::{Batch, Framing};
@@ -71,6 +71,7 @@ pub struct Effects {
     batched: usize,
     dirty: u64,
     logging: Logging,
+    replacements: Vec<(u32, OwnedRequest)>,
     listening: bool,
     events: Vec<(u32, Event, Box<[u8]>)>,
     in_transaction: bool,
@@ -97,21 +98,23 @@ impl Effects {
         self.dirty += changes.max(1);
     }
 
-    /// Logs `words` instead of the command as it came. May be called more than once.
+    /// Logs `words` instead of the command as it came. May be called more than once. They join the
+    /// batch when the command ends, behind the keys that it found expired.
     pub fn log_instead(&mut self, db: u32, words: &[&[u8]]) {
         self.logging = Logging::Replaced;
-        self.push(db, words);
+        self.replacements.push((db, OwnedRequest::from_words(words.iter().copied())));
     }
 
     /// Logs nothing.
     pub fn log_nothing(&mut self) {
         self.logging = Logging::Nothing;
+        self.replacements.clear();
     }
 
     /// Logs the command as it came although no key has changed (PUBLISH).
     pub fn log_anyway(&mut self, db: u32, request: Request<'_>) {
         self.logging = Logging::Replaced;
-        self.push(db, &request.words());
+        self.replacements.push((db, OwnedRequest::copy_of(request)));
     }
 
     /// How many changes were declared since [`Effects::begin`].
@@ -129,6 +132,7 @@ impl Effects {
     pub(crate) fn begin(&mut self, node: &Node) {
         self.dirty = 0;
         self.logging = Logging::AsItCame;
+        self.replacements.clear();
         self.listening = node.notifies();
     }
 
@@ -154,6 +158,11 @@ impl Effects {
             node.changes.fetch_add(self.dirty, Ordering::Relaxed);
             if self.logging == Logging::AsItCame {
                 self.push(db, &request.words());
+            }
+        }
+        if self.logging == Logging::Replaced {
+            for (db, words) in std::mem::take(&mut self.replacements) {
+                self.push(db, &words.request().words());
             }
         }
     }

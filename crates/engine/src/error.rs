@@ -111,6 +111,21 @@ pub enum CommandError {
     Text(String),
 }
 
+impl From<values::StringError> for CommandError {
+    fn from(error: values::StringError) -> CommandError {
+        match error {
+            values::StringError::NotInteger => CommandError::NotInteger,
+            values::StringError::Overflow => CommandError::Overflow,
+            values::StringError::NotFloat => CommandError::NotFloat,
+            values::StringError::NotFinite => CommandError::NotFinite,
+            values::StringError::TooLong => CommandError::TooLong,
+            values::StringError::TooLongForLcs | values::StringError::LcsTable => {
+                CommandError::Text(format!("ERR {error}"))
+            }
+        }
+    }
+}
+
 impl CommandError {
     /// An error whose text begins with its code, such as `ERR ...`.
     pub fn text(text: impl Into<String>) -> CommandError {

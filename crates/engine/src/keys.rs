@@ -14,10 +14,16 @@ use base::Millis;
 use keyspace::{Change, Entry, Keyspace, LockSet, Shard};
 use std::fmt;
 use structures::NewValue;
-use values::Object;
+use values::{Kind, Object};
 
 /// The type tag of strings in an entry.
 pub const TAG_STRING: u8 = 0;
+
+/// The type of an entry's value.
+pub fn kind_of(entry: &Entry) -> Kind {
+    debug_assert_eq!(entry.tag(), TAG_STRING, "there are only strings so far");
+    Kind::String
+}
 
 /// A key's place, computed once when the request was parsed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,6 +69,8 @@ pub struct Keys<'a> {
     /// Expired keys are taken out rather than only passed over.
     expires: bool,
     touches: bool,
+    /// Expired keys are found as if they were not: to the primary's own stream, which deletes them.
+    shows_expired: bool,
     first: Option<(&'a [u8], Place)>,
     left: Leftover,
 }
@@ -96,12 +104,18 @@ impl<'a> Keys<'a> {
         first: Option<(&'a [u8], Place)>,
     ) -> Keys<'a> {
         let expires = node.originates();
-        Keys { node, locks, db, now, expires, touches: true, first, left: Leftover::default() }
+        let left = Leftover::default();
+        Keys { node, locks, db, now, expires, touches: true, shows_expired: false, first, left }
     }
 
     /// Reads leave access clocks alone.
     pub(crate) fn without_touching(&mut self) {
         self.touches = false;
+    }
+
+    /// Expired keys are found: only their primary's stream says when they end.
+    pub(crate) fn showing_expired(&mut self) {
+        self.shows_expired = true;
     }
 
     /// What is left to be done. Keys that a lookup found expired are taken out here.
@@ -125,9 +139,8 @@ impl<'a> Keys<'a> {
     fn shard(&mut self, db: u32, key: &[u8]) -> Option<(&mut Shard, u64)> {
         let Place { hash, shard } = self.place(key);
         let shard = self.locks.shard(shard)?;
-        if let Some(at) = shard.find(db, hash, key).and_then(Entry::expire_at)
-            && at <= self.now
-        {
+        let at = shard.find(db, hash, key).and_then(Entry::expire_at);
+        if at.is_some_and(|at| at <= self.now) && !self.shows_expired {
             if self.expires {
                 shard.remove(db, hash, key);
                 self.left.expired.push((db, key.into()));
@@ -141,10 +154,23 @@ impl<'a> Keys<'a> {
     /// The entry of `key`, counted as a hit or a miss, its access clock set.
     #[inline]
     pub fn find(&mut self, key: &[u8]) -> Option<&Entry> {
-        let (db, touches, clock) = (self.db, self.touches, self.node.access_clock());
+        self.look(key, self.touches)
+    }
+
+    /// The entry of `key`, counted as a hit or a miss, its access clock left alone: for commands
+    /// that ask about a key and not for its value.
+    #[inline]
+    pub fn find_untouched(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.look(key, false)
+    }
+
+    #[inline]
+    fn look(&mut self, key: &[u8], touches: bool) -> Option<&Entry> {
+        let (db, clock) = (self.db, self.node.access_clock());
         let Place { hash, shard } = self.place(key);
         let found = self.locks.shard(shard)?.find(db, hash, key);
-        let lapsed = found.and_then(Entry::expire_at).is_some_and(|at| at <= self.now);
+        let at = found.and_then(Entry::expire_at);
+        let lapsed = at.is_some_and(|at| at <= self.now) && !self.shows_expired;
         let Some(entry) = found.filter(|_| !lapsed) else {
             self.left.misses += 1;
             if lapsed && self.expires {
@@ -173,8 +199,11 @@ impl<'a> Keys<'a> {
     /// The entry of `key`, to be changed.
     pub fn change(&mut self, key: &[u8]) -> Option<Change<'_>> {
         let db = self.db;
+        let clock = self.node.access_clock();
         let (shard, hash) = self.shard(db, key)?;
-        shard.change(db, hash, key)
+        let change = shard.change(db, hash, key)?;
+        change.entry().set_access(clock.touched(change.entry().access()));
+        Some(change)
     }
 
     /// Puts a value at `key`, whatever was there. True if something was.
@@ -242,18 +271,19 @@ impl<'a> Keys<'a> {
     /// # Errors
     /// `WrongType` if the key holds another type.
     pub fn write_string(&mut self, key: &[u8]) -> Result<StringChange<'_>, CommandError> {
-        let (db, access) = (self.db, self.node.access_clock().fresh());
+        let (db, clock) = (self.db, self.node.access_clock());
         let limit = self.node.settings.proto_max_bulk_len.get();
         let place = self.place(key);
         if self.shard(db, key).is_some_and(|(shard, hash)| shard.find(db, hash, key).is_none()) {
             let entry = Entry::new(key, NewValue::Bytes(b""), None);
-            entry.set_access(access);
+            entry.set_access(clock.fresh());
             if let Some(shard) = self.locks.shard(place.shard) {
                 shard.insert(db, place.hash, entry);
             }
         }
         let shard = self.locks.shard(place.shard).ok_or(CommandError::NoSuchKey)?;
         let change = shard.change(db, place.hash, key).ok_or(CommandError::NoSuchKey)?;
+        change.entry().set_access(clock.touched(change.entry().access()));
         StringChange::new(change, usize::try_from(limit).unwrap_or(0))
     }
 

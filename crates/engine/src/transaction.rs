@@ -11,6 +11,7 @@ use crate::keys::Place;
 use crate::node::Node;
 use crate::session::{Queue, Session, Watched};
 use smallvec::SmallVec;
+use spec::{Flag, Group};
 use std::sync::atomic::Ordering;
 
 /// Bytes that one transaction may queue.
@@ -29,8 +30,7 @@ pub(crate) fn enqueue(
         return Err(CommandError::text("ERR transaction queue limit reached"));
     }
     queue.len_bytes += owned.len_bytes();
-    queue.writes |=
-        command.flags.has(spec::Flag::Write) || command.flags.has(spec::Flag::MayReplicate);
+    queue.writes |= command.flags.has(Flag::Write) || command.flags.has(Flag::MayReplicate);
     queue.requests.push(owned);
     let len = u32::try_from(queue.requests.len()).unwrap_or(u32::MAX - 1);
     session.info.queued.store(len, Ordering::Relaxed);
@@ -61,7 +61,9 @@ pub fn unwatch(node: &Node, session: &mut Session) {
     session.info.watching.store(0, Ordering::Relaxed);
 }
 
-/// What EXEC must lock: everything, or these shards.
+/// What EXEC must lock: everything, or these shards. A keyless command that looks at keys (SCAN,
+/// DBSIZE, INFO) takes shards by itself, one after the other, which it may not do while EXEC holds
+/// some: with such a command EXEC has everything alone.
 pub(crate) fn shards(
     node: &Node,
     queue: &Queue,
@@ -72,7 +74,9 @@ pub(crate) fn shards(
     for owned in &queue.requests {
         let request = owned.request();
         let Some(command) = node.table.resolve(request) else { continue };
-        all |= command.scope == Scope::All;
+        let row = &command.command.spec;
+        let looks_at_keys = command.flags.has(Flag::ReadOnly) || row.group == Group::Server;
+        all |= command.scope == Scope::All || (row.keys.is_empty() && looks_at_keys);
         shards.extend(command.keys(request).map(|(_, key)| Place::of(key).shard));
     }
     for (_, key, _) in watched.iter().flat_map(|watched| &watched.keys) {

@@ -82,6 +82,8 @@ impl<'n> Worker<'n> {
         session.executing = true;
         let mut outcome = Outcome::Done;
         for owned in &queue.requests {
+            // With everything alone: what the last command took is free for the next to take.
+            locks.release();
             if matches!(self.exec_one(session, owned, locks, out), Outcome::Close) {
                 outcome = Outcome::Close;
             }

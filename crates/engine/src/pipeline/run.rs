@@ -236,6 +236,9 @@ impl<'n> Worker<'n> {
         if session.no_touch {
             keys.without_touching();
         }
+        if session.info.primary {
+            keys.showing_expired();
+        }
         let db = session.db;
         let protocol = session.protocol;
         let mut outcome = Outcome::Done;
