@@ -9,7 +9,7 @@
 
 mod prober;
 mod table;
-mod writers;
+pub mod writers;
 
 use crate::arguments::Arguments;
 use crate::failure::{During, Failure, Outcome, ensure};
@@ -30,6 +30,9 @@ use writers::Writer;
 const P50_MAX_MS: u64 = 2_500;
 /// The longest a kill may go unrepaired.
 const GAP_MAX_MS: u64 = 5_000;
+/// The longest a client may take, whose library has pauses of its own: go-redis and ioredis wait
+/// for seconds between tries whatever the servers do.
+const CLIENT_MAX_MS: u64 = 10_000;
 /// Writing before the fault, and after the last client came back.
 const WRITE_FOR: Duration = Duration::from_millis(700);
 /// Writing between the freeze and the kill.
@@ -133,6 +136,9 @@ fn judge(name: &str, table: &Table, plan: Plan, verdicts: &mut Verdicts) {
     let fast = p50 <= P50_MAX_MS && max <= GAP_MAX_MS;
     let figures = || format!("p50 {p50} ms, max {max} ms");
     verdicts.outcome(&format!("{name}: accepts writes again in time"), ensure(fast, figures));
+    let slowest = table.slowest_client();
+    let returned = ensure(slowest <= CLIENT_MAX_MS, || format!("the slowest took {slowest} ms"));
+    verdicts.outcome(&format!("{name}: clients return in time"), returned);
 }
 
 fn one_run(

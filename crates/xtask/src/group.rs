@@ -52,7 +52,7 @@ pub struct Group {
 
 enum Members {
     Up(Process),
-    Stock { servers: Vec<Node>, sentinels: Vec<Node> },
+    Parts { servers: Vec<Node>, sentinels: Vec<Node> },
 }
 
 impl Group {
@@ -61,12 +61,50 @@ impl Group {
     /// # Errors
     /// When it does not come about.
     pub fn start(program: &Program, folder: &Path, options: &Options) -> Outcome<Group> {
+        if program.kind == Kind::Stock {
+            return Group::of_parts(program, [program; NODES as usize], folder, options);
+        }
         let (port, sentinel_port) = (ports::free(NODES)?, ports::free(NODES)?);
         fs::create_dir_all(folder)?;
-        let members = match program.kind {
-            Kind::Redoubt => up(program, folder, port, sentinel_port, options)?,
-            Kind::Stock => stock(program, folder, port, sentinel_port, options)?,
-        };
+        let up = up(program, folder, port, sentinel_port, options)?;
+        Group::finish(port, sentinel_port, Members::Up(up), folder, options)
+    }
+
+    /// Starts servers of one program and sentinels of others, each pair being a node.
+    ///
+    /// # Errors
+    /// When it does not come about.
+    pub fn of_parts(
+        servers: &Program,
+        sentinels: [&Program; NODES as usize],
+        folder: &Path,
+        options: &Options,
+    ) -> Outcome<Group> {
+        let (port, sentinel_port) = (ports::free(NODES)?, ports::free(NODES)?);
+        let (mut server_nodes, mut sentinel_nodes) = (Vec::new(), Vec::new());
+        for (node, sentinel) in (0..NODES).zip(sentinels) {
+            let folder = folder.join(format!("node-{node}"));
+            let settings = server_settings(node, port, options);
+            server_nodes.push(Node::server(servers, &folder, port + node, &settings)?);
+            let settings = sentinel_settings(port, options);
+            sentinel_nodes.push(Node::sentinel(
+                sentinel,
+                &folder,
+                sentinel_port + node,
+                &settings,
+            )?);
+        }
+        let members = Members::Parts { servers: server_nodes, sentinels: sentinel_nodes };
+        Group::finish(port, sentinel_port, members, folder, options)
+    }
+
+    fn finish(
+        port: u16,
+        sentinel_port: u16,
+        members: Members,
+        folder: &Path,
+        options: &Options,
+    ) -> Outcome<Group> {
         let group = Group {
             port,
             sentinel_port,
@@ -179,7 +217,7 @@ impl Group {
                 let id = pid_of(&self.folder, self.port + node)?;
                 ensure(process::signal_process(id, Signal::KILL), || format!("no process {id}"))
             }
-            Members::Stock { servers, sentinels } => {
+            Members::Parts { servers, sentinels } => {
                 let at = usize::from(node);
                 for member in [&mut servers[at], &mut sentinels[at]] {
                     member.process().into_iter().for_each(|process| process.signal(Signal::KILL));
@@ -194,7 +232,7 @@ impl Group {
     /// # Errors
     /// When order does not return.
     pub fn heal(&mut self, node: u16) -> Outcome<u16> {
-        if let Members::Stock { servers, sentinels } = &mut self.members {
+        if let Members::Parts { servers, sentinels } = &mut self.members {
             let at = usize::from(node);
             for member in [&mut servers[at], &mut sentinels[at]] {
                 member.kill();
@@ -239,7 +277,7 @@ fn up(
     port: u16,
     sentinel_port: u16,
     options: &Options,
-) -> Outcome<Members> {
+) -> Outcome<Process> {
     let mut command = program.command();
     command.arg("up").arg("--dir").arg(folder);
     command.args(["--port", &port.to_string(), "--sentinel-port", &sentinel_port.to_string()]);
@@ -250,36 +288,23 @@ fn up(
         command.arg("--no-restart");
     }
     let log = folder.with_extension("log");
-    Ok(Members::Up(Process::start(command, &log)?))
+    Process::start(command, &log)
 }
 
-fn stock(
-    program: &Program,
-    folder: &Path,
-    port: u16,
-    sentinel_port: u16,
-    options: &Options,
-) -> Outcome<Members> {
-    let (mut servers, mut sentinels) = (Vec::new(), Vec::new());
-    for node in 0..NODES {
-        let folder = folder.join(format!("node-{node}"));
-        let mut settings = Vec::new();
-        if let Some((password, _)) = &options.passwords {
-            settings.push(format!("requirepass {password}"));
-            settings.push(format!("masterauth {password}"));
-        }
-        if node > 0 {
-            settings.push(format!("replicaof 127.0.0.1 {port}"));
-        }
-        servers.push(Node::server(program, &folder, port + node, &settings)?);
-        let settings = sentinel_settings(port, options);
-        sentinels.push(Node::sentinel(program, &folder, sentinel_port + node, &settings)?);
+fn server_settings(node: u16, primary: u16, options: &Options) -> Vec<String> {
+    let mut settings = Vec::new();
+    if let Some((password, _)) = &options.passwords {
+        settings.push(format!("requirepass {password}"));
+        settings.push(format!("masterauth {password}"));
     }
-    Ok(Members::Stock { servers, sentinels })
+    if node > 0 {
+        settings.push(format!("replicaof 127.0.0.1 {primary}"));
+    }
+    settings
 }
 
 /// The settings of a sentinel that watches `mymaster` at `primary` with a quorum of two.
-pub fn sentinel_settings(primary: u16, options: &Options) -> Vec<String> {
+fn sentinel_settings(primary: u16, options: &Options) -> Vec<String> {
     let mut settings = vec![
         format!("sentinel monitor mymaster 127.0.0.1 {primary} 2"),
         format!("sentinel down-after-milliseconds mymaster {}", options.down_after_ms),

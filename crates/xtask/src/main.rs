@@ -9,6 +9,7 @@ mod arguments;
 mod drill;
 mod failure;
 mod group;
+mod interop;
 mod node;
 mod ports;
 mod process;
@@ -35,6 +36,8 @@ cargo xtask tidy [--lint]        layers, lengths, heads, words, formatting; --li
 cargo xtask drill [--program PATH] [--kind redoubt|stock] [--runs 20] [--freeze]
                   [--against-stock] [--down-after 1000]
                                  clients write while the primary is killed; prints gaps and losses
+cargo xtask interop [--program PATH] [--kind redoubt|stock] [--only NAME] [--list]
+                                 Redoubt and stock 7.0.15 in one group; bad starts; settings
 cargo xtask setup                fetch stock redis and the client libraries into target/";
 
 fn main() -> ExitCode {
@@ -70,6 +73,7 @@ fn perform(task: &str, mut arguments: Arguments) -> Outcome {
             verdicts.finish()
         }
         "drill" => drill::task(arguments),
+        "interop" => interop::task(arguments),
         "help" => {
             println!("{HELP}");
             Ok(())

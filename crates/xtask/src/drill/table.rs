@@ -63,6 +63,11 @@ impl Table {
         (median(self.gaps()), maximum(self.gaps()))
     }
 
+    /// The longest time any client took to return.
+    pub fn slowest_client(&self) -> u64 {
+        maximum(self.runs.iter().flat_map(|run| run.clients_ms.clone()).collect())
+    }
+
     /// Writes lost in all runs.
     pub fn lost(&self) -> u64 {
         self.runs.iter().map(|run| run.lost).sum()

@@ -141,7 +141,7 @@ fn prepare_node(folder: PathBuf) -> Outcome {
 
 fn prepare_go(folder: PathBuf) -> Outcome {
     if !run::exists("go") {
-        return Err(missing("go", "Go 1.24 or later"));
+        return Err(missing("go", "Go 1.26 or later"));
     }
     let mut go = Command::new("go");
     go.args(["build", "-trimpath", "-o"]).arg(go_program()).arg(".").current_dir(folder);
