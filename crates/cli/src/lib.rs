@@ -121,9 +121,13 @@ fn whole_input(console: &mut Console) -> io::Result<Vec<u8>> {
 /// Asks for the password, with the terminal's echo off while it is typed.
 fn ask_password(console: &mut Console) -> io::Result<Option<String>> {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-    console.print("Please input password: ")?;
     let terminal = io::stdin();
-    let before = if console.input_is_terminal { tcgetattr(&terminal).ok() } else { None };
+    let before = if console.input_is_terminal {
+        console.print("Please input password: ")?;
+        tcgetattr(&terminal).ok()
+    } else {
+        None
+    };
     if let Some(modes) = &before {
         let mut silent = modes.clone();
         silent.local_modes.remove(LocalModes::ECHO);

@@ -60,14 +60,19 @@ fn own_command(
         arguments.iter().map(|word| String::from_utf8_lossy(word).to_ascii_lowercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["exit" | "quit"] => return Ok(Own::Exit),
+        ["exit" | "quit", ..] => return Ok(Own::Exit),
         ["clear"] => console.print("\x1b[H\x1b[2J")?,
         ["connect", host, port] => match port.parse() {
             Ok(port) => session.move_to(console, host, port),
             Err(_) => console.complain("Invalid server port."),
         },
         [":set", "hints" | "nohints"] => {}
-        [":set", ..] => console.print("unknown redis-cli internal command\n")?,
+        [":set", other] => {
+            console.print(format!("unknown redis-cli preference '{other}'\n"))?;
+        }
+        [first, ..] if first.starts_with(':') => {
+            console.print(format!("unknown redis-cli internal command '{first}'\n"))?;
+        }
         ["help" | "?", topic @ ..] => help::show(session, console, topic)?,
         _ => return Ok(Own::No),
     }
@@ -76,18 +81,17 @@ fn own_command(
 
 /// Sends a line's command, as often as the number before it says.
 fn send(session: &mut Session, console: &mut Console, arguments: &[Vec<u8>]) -> Result<(), Ended> {
-    let count = match arguments {
-        [first, _, ..] => std::str::from_utf8(first).ok().and_then(|word| word.parse::<i64>().ok()),
-        _ => None,
-    };
-    let (repeat, command) = match (count, arguments.split_first()) {
-        (Some(count), Some((_, _))) if count <= 0 => {
-            console.print("Invalid redis-cli repeat command option value.\n")?;
-            return Ok(());
+    let (repeat, command) = match arguments {
+        [first, command @ ..] if !command.is_empty() && is_number(first) => {
+            let count = std::str::from_utf8(first).ok().and_then(|count| count.parse().ok());
+            (count.unwrap_or(0), command)
         }
-        (Some(count), Some((_, command))) => (count, command),
         _ => (1, arguments),
     };
+    if repeat <= 0 {
+        console.print("Invalid redis-cli repeat command option value.\n")?;
+        return Ok(());
+    }
     let began = base::clock::monotonic();
     let ended = session.run(console, command, repeat);
     let took_ms = base::clock::monotonic().0.saturating_sub(began.0);
@@ -99,4 +103,10 @@ fn send(session: &mut Session, console: &mut Console, arguments: &[Vec<u8>]) -> 
         Err(Ended::Output(error)) => Err(Ended::Output(error)),
         Ok(()) | Err(Ended::Connection | Ended::ErrorReply) => Ok(()),
     }
+}
+
+/// Whether a word is a number, of whatever size.
+fn is_number(word: &[u8]) -> bool {
+    let digits = word.strip_prefix(b"-").or(word.strip_prefix(b"+")).unwrap_or(word);
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }

@@ -134,14 +134,16 @@ impl Session {
                 return Err(Ended::Connection);
             }
         }
-        self.authenticate(console)?;
-        self.select(console)?;
-        self.switch_protocol(console)
+        // As soon as one is refused, the rest is left out.
+        if self.authenticate(console)? && self.select(console)? {
+            self.switch_protocol(console)?;
+        }
+        Ok(())
     }
 
-    fn authenticate(&mut self, console: &mut Console) -> Result<(), Ended> {
+    fn authenticate(&mut self, console: &mut Console) -> Result<bool, Ended> {
         let Some(password) = self.options.password.clone() else {
-            return Ok(());
+            return Ok(true);
         };
         let user = self.options.user.clone();
         let reply = match &user {
@@ -151,19 +153,19 @@ impl Session {
         if let Some(text) = reply.as_error() {
             console.complain(format!("AUTH failed: {text}"));
         }
-        Ok(())
+        Ok(!reply.is_error())
     }
 
-    fn select(&mut self, console: &mut Console) -> Result<(), Ended> {
+    fn select(&mut self, console: &mut Console) -> Result<bool, Ended> {
         if self.db_wanted == self.db {
-            return Ok(());
+            return Ok(true);
         }
         let db = self.db_wanted;
         match self.ask(console, &["SELECT", &db.to_string()])?.as_error() {
             Some(text) => console.complain(format!("SELECT {db} failed: {text}")),
             None => self.db = db,
         }
-        Ok(())
+        Ok(self.db == db)
     }
 
     fn switch_protocol(&mut self, console: &mut Console) -> Result<(), Ended> {

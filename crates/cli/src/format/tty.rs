@@ -62,12 +62,22 @@ fn map(out: &mut Vec<u8>, pairs: &[(Value, Value)], prefix: &str) {
     }
 }
 
-/// Whether a value of a map begins on a line of its own.
+/// Whether a value of a map begins on a line of its own: it, or what is alone in it, has several
+/// elements.
 fn is_long(value: &Value) -> bool {
-    match value {
-        Value::Map(pairs) => pairs.len() > 1,
-        other => other.as_array().is_some_and(|elements| elements.len() > 1),
-    }
+    let only = match value.plain() {
+        Value::Map(pairs) => match pairs.as_slice() {
+            [] => return false,
+            [(_, only)] => only,
+            _ => return true,
+        },
+        other => match other.as_array() {
+            None | Some([]) => return false,
+            Some([only]) => only,
+            Some(_) => return true,
+        },
+    };
+    is_long(only)
 }
 
 /// Numbers of one aggregate, right-aligned to the widest.
