@@ -44,8 +44,8 @@ pub trait Cell: Send + Sync {
 pub struct Flag(AtomicBool);
 
 impl Flag {
-    pub(crate) fn new(default: Plain) -> Flag {
-        Flag(AtomicBool::new(default == Plain::Flag(true)))
+    pub(crate) fn new(default: &Plain) -> Flag {
+        Flag(AtomicBool::new(*default == Plain::Flag(true)))
     }
 
     /// The value. Never blocks.
@@ -76,8 +76,8 @@ impl Cell for Flag {
 pub struct Number(AtomicI64);
 
 impl Number {
-    pub(crate) fn new(default: Plain) -> Number {
-        Number(AtomicI64::new(if let Plain::Number(value) = default { value } else { 0 }))
+    pub(crate) fn new(default: &Plain) -> Number {
+        Number(AtomicI64::new(if let Plain::Number(value) = default { *value } else { 0 }))
     }
 
     /// The value. Never blocks.
@@ -114,8 +114,8 @@ impl Cell for Number {
 pub struct Choice<E>(AtomicU8, PhantomData<E>);
 
 impl<E: Word> Choice<E> {
-    pub(crate) fn new(default: Plain) -> Choice<E> {
-        let position = if let Plain::Choice(at) = default { at } else { 0 };
+    pub(crate) fn new(default: &Plain) -> Choice<E> {
+        let position = if let Plain::Choice(at) = default { *at } else { 0 };
         Choice(AtomicU8::new(position), PhantomData)
     }
 
@@ -148,7 +148,7 @@ impl<E: Word + Send + Sync> Cell for Choice<E> {
 pub struct Shutdown(AtomicU8);
 
 impl Shutdown {
-    pub(crate) fn new(_: Plain) -> Shutdown {
+    pub(crate) fn new(_: &Plain) -> Shutdown {
         Shutdown(AtomicU8::new(0))
     }
 
@@ -176,8 +176,8 @@ macro_rules! shared {
         pub struct $name(Mutex<$held>);
 
         impl $name {
-            pub(crate) fn new(default: Plain) -> $name {
-                let value = if let Plain::$variant(value) = default { value } else { $empty };
+            pub(crate) fn new(default: &Plain) -> $name {
+                let value = if let Plain::$variant(value) = default { value.clone() } else { $empty };
                 $name(Mutex::new(Rank::Settings, value))
             }
 

@@ -37,5 +37,5 @@ pub use docs::markdown;
 pub use load::{LineError, LoadError, LoadRequest, Loaded, Origin, RawLine, SentinelLine, Warning};
 pub use plain::{Plain, ValueError};
 pub use rewrite::{RewriteContext, Upstream, sentinel_file};
-pub use row::{Kind, Mutability, Part, Row, Status, Unit};
+pub use row::{Kind, Mutability, Part, Row, Status, TextCanon, Unit, WordsCanon};
 pub use table::Settings;

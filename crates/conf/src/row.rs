@@ -7,6 +7,12 @@
 use crate::plain::{Plain, ValueError, parse};
 use std::fmt;
 
+/// Checks a text and brings it into its canonical form.
+pub type TextCanon = fn(&[u8]) -> Result<Vec<u8>, ValueError>;
+
+/// Checks words and brings them into their canonical form.
+pub type WordsCanon = fn(&[Vec<u8>]) -> Result<Vec<Vec<u8>>, ValueError>;
+
 /// One setting of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -65,14 +71,14 @@ pub enum Kind {
         /// The value when nothing is said; empty is "unset".
         default: &'static str,
         /// Checks a value and brings it into its canonical form.
-        canon: fn(&[u8]) -> Result<Vec<u8>, ValueError>,
+        canon: TextCanon,
     },
     /// Several words.
     List {
         /// The value when nothing is said.
         default: &'static [&'static str],
-        /// Checks the words.
-        check: fn(&[Vec<u8>]) -> Result<(), ValueError>,
+        /// Checks the words and brings them into their canonical form.
+        canon: WordsCanon,
     },
     /// The output limits of the three classes of clients.
     OutputLimits,
@@ -242,9 +248,9 @@ impl Row {
     pub(crate) const fn list(
         name: &'static str,
         default: &'static [&'static str],
-        check: fn(&[Vec<u8>]) -> Result<(), ValueError>,
+        canon: WordsCanon,
     ) -> Row {
-        Row::new(name, Kind::List { default, check })
+        Row::new(name, Kind::List { default, canon })
     }
 
     pub(crate) const fn unit(mut self, new: Unit) -> Row {
@@ -254,7 +260,7 @@ impl Row {
         self
     }
 
-    pub(crate) const fn canon(mut self, new: fn(&[u8]) -> Result<Vec<u8>, ValueError>) -> Row {
+    pub(crate) const fn canon(mut self, new: TextCanon) -> Row {
         if let Kind::Text { default, .. } = self.kind {
             self.kind = Kind::Text { default, canon: new };
         }

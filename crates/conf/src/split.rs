@@ -4,100 +4,35 @@
 //! word), with one addition: an unquoted `#` between blanks begins a comment. `#<sha256>`, `a#b` and `"#"` stay
 //! words.
 
+use resp::inline;
+
 /// The words of `line` and where a trailing comment begins. `None` if quotes are not balanced.
 pub fn words(line: &[u8]) -> Option<(Vec<Vec<u8>>, Option<usize>)> {
-    let mut words = Vec::new();
+    let comment = comment(line);
+    let text = line.get(..comment.unwrap_or(line.len()))?;
+    Some((inline::split(text).ok()?, comment))
+}
+
+/// Where an unquoted `#` stands between blanks, the ends of the line counting as blanks.
+fn comment(line: &[u8]) -> Option<usize> {
+    let blank = |byte: Option<&u8>| byte.is_none_or(|byte| inline::is_blank(*byte));
+    let mut open = None;
     let mut at = 0;
-    loop {
-        while line.get(at).is_some_and(|&byte| blank(byte)) {
-            at += 1;
-        }
-        if at >= line.len() {
-            return Some((words, None));
-        }
-        if line.get(at) == Some(&b'#') && line.get(at + 1).is_none_or(|&byte| blank(byte)) {
-            return Some((words, Some(at)));
-        }
-        words.push(word(line, &mut at)?);
-    }
-}
-
-fn blank(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || byte == 0x0b || byte == 0
-}
-
-fn word(line: &[u8], at: &mut usize) -> Option<Vec<u8>> {
-    let mut word = Vec::new();
-    while let Some(&byte) = line.get(*at) {
-        *at += 1;
-        match byte {
-            b'"' => {
-                double_quoted(line, at, &mut word)?;
-                return Some(word);
+    while let Some(byte) = line.get(at) {
+        match (open, byte) {
+            (None, b'"' | b'\'') => open = Some(*byte),
+            (None, b'#') if blank(line.get(at + 1)) && (at == 0 || blank(line.get(at - 1))) => {
+                return Some(at);
             }
-            b'\'' => {
-                single_quoted(line, at, &mut word)?;
-                return Some(word);
-            }
-            byte if blank(byte) => break,
-            byte => word.push(byte),
+            // What is escaped ends no quote. Only a quote can be escaped in single quotes.
+            (Some(b'"'), b'\\') => at += 1,
+            (Some(b'\''), b'\\') if line.get(at + 1) == Some(&b'\'') => at += 1,
+            (Some(quote), byte) if quote == *byte => open = None,
+            _ => {}
         }
+        at += 1;
     }
-    Some(word)
-}
-
-/// Nothing but a blank may follow a closing quote.
-fn closed(line: &[u8], at: usize) -> Option<()> {
-    line.get(at).is_none_or(|&byte| blank(byte)).then_some(())
-}
-
-fn double_quoted(line: &[u8], at: &mut usize, word: &mut Vec<u8>) -> Option<()> {
-    loop {
-        let byte = *line.get(*at)?;
-        *at += 1;
-        match byte {
-            b'"' => return closed(line, *at),
-            b'\\' => {
-                if let Some(value) = hex_escape(line.get(*at..*at + 3)) {
-                    word.push(value);
-                    *at += 3;
-                    continue;
-                }
-                let escaped = *line.get(*at)?;
-                *at += 1;
-                word.push(match escaped {
-                    b'n' => b'\n',
-                    b'r' => b'\r',
-                    b't' => b'\t',
-                    b'b' => 0x08,
-                    b'a' => 0x07,
-                    other => other,
-                });
-            }
-            byte => word.push(byte),
-        }
-    }
-}
-
-fn hex_escape(digits: Option<&[u8]>) -> Option<u8> {
-    let [b'x', high, low] = digits? else { return None };
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()
-}
-
-fn single_quoted(line: &[u8], at: &mut usize, word: &mut Vec<u8>) -> Option<()> {
-    loop {
-        let byte = *line.get(*at)?;
-        *at += 1;
-        match byte {
-            b'\'' => return closed(line, *at),
-            b'\\' if line.get(*at) == Some(&b'\'') => {
-                word.push(b'\'');
-                *at += 1;
-            }
-            byte => word.push(byte),
-        }
-    }
+    None
 }
 
 /// `word` in double quotes, printable, such that [`words`] gives it back.

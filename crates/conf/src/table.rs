@@ -77,7 +77,7 @@ macro_rules! settings {
             pub fn new() -> Settings {
                 let mut defaults = ROWS.iter().map(Row::default_value);
                 let mut next = || defaults.next().expect("rows and fields come from one table");
-                Settings { $($($field: <$type>::new(next()),)+)+ }
+                Settings { $($($field: <$type>::new(&next()),)+)+ }
             }
 
             /// The cells in the order of [`ROWS`].

@@ -111,11 +111,8 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Warning::NotBuilt { directive, part, line_number } => {
-                write!(
-                    f,
-                    "Configuration line {line_number}: '{directive}' has no effect yet, {part} "
-                )?;
-                f.write_str("not being built")?;
+                write!(f, "Configuration line {line_number}: '{directive}' has no effect: ")?;
+                write!(f, "not built yet ({part})")?;
                 match *directive {
                     "appendonly" => f.write_str("; data is saved by snapshots only"),
                     "tls-port" => f.write_str("; no TLS port is opened"),

@@ -188,9 +188,6 @@ impl Reader {
         line_number: usize,
     ) -> Result<(), LineError> {
         let row = ROWS.get(at).ok_or(LineError::Directive)?;
-        if arguments.is_empty() {
-            return Err(LineError::Value(crate::plain::ValueError::WordCount));
-        }
         let cells = self.loaded.settings.cells();
         let cell = cells.get(at).ok_or(LineError::Directive)?;
         // The first `save` of a configuration replaces the default rules, later ones add to it.

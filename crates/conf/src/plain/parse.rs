@@ -23,11 +23,7 @@ pub fn value(row: &Row, words: &[Vec<u8>], before: &Plain) -> Result<Plain, Valu
         Kind::Choice { words: known, .. } => choice(one(words)?, known).map(Plain::Choice),
         Kind::Shutdown => shutdown(words).map(Plain::Shutdown),
         Kind::Text { canon, .. } => Ok(Plain::Text(Arc::from(canon(one(words)?)?))),
-        Kind::List { check, .. } => {
-            let words = without_lone_blank(words);
-            check(words)?;
-            Ok(Plain::List(Arc::new(words.to_vec())))
-        }
+        Kind::List { canon, .. } => Ok(Plain::List(Arc::new(canon(without_lone_blank(words))?))),
         Kind::OutputLimits => output_limits(words, before),
         Kind::SaveRules => save_rules(words, before),
         Kind::Address => address(words).map(Plain::Address),
@@ -208,19 +204,21 @@ fn address(words: &[Vec<u8>]) -> Result<Option<Arc<Endpoint>>, ValueError> {
     }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "one of the checks that rows name")]
 pub(crate) fn any_text(word: &[u8]) -> Result<Vec<u8>, ValueError> {
     Ok(word.to_vec())
 }
 
-pub(crate) fn any_words(_: &[Vec<u8>]) -> Result<(), ValueError> {
-    Ok(())
+#[allow(clippy::unnecessary_wraps, reason = "one of the checks that rows name")]
+pub(crate) fn any_words(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, ValueError> {
+    Ok(words.to_vec())
 }
 
-pub(crate) fn bind_addresses(words: &[Vec<u8>]) -> Result<(), ValueError> {
+pub(crate) fn bind_addresses(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, ValueError> {
     if words.len() > BIND_ADDRESSES_MAX {
         return Err(ValueError::BindCount);
     }
-    Ok(())
+    Ok(words.to_vec())
 }
 
 pub(crate) fn db_file_name(word: &[u8]) -> Result<Vec<u8>, ValueError> {
@@ -303,7 +301,7 @@ pub(crate) fn keyspace_events(word: &[u8]) -> Result<Vec<u8>, ValueError> {
     Ok(shown)
 }
 
-pub(crate) fn oom_values(words: &[Vec<u8>]) -> Result<(), ValueError> {
+pub(crate) fn oom_values(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, ValueError> {
     const BOUND: i64 = 2000;
     if words.len() != 3 {
         return Err(ValueError::WordCount);
@@ -313,25 +311,21 @@ pub(crate) fn oom_values(words: &[Vec<u8>]) -> Result<(), ValueError> {
             "Invalid oom-score-adj-values, elements must be between -2000 and 2000.",
         ));
     }
-    Ok(())
+    Ok(words.to_vec())
 }
 
-pub(crate) fn percentiles(words: &[Vec<u8>]) -> Result<(), ValueError> {
-    for word in words {
-        let value: Option<f64> = std::str::from_utf8(word).ok().and_then(|text| text.parse().ok());
-        match value {
-            Some(value) if (0.0..=100.0).contains(&value) => {}
-            Some(_) => {
-                return Err(ValueError::Rule(
-                    "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
-                ));
-            }
-            None => {
-                return Err(ValueError::Rule(
-                    "Invalid latency-tracking-info-percentiles parameters",
-                ));
-            }
-        }
+pub(crate) fn percentiles(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, ValueError> {
+    words.iter().map(|word| percentile(word)).collect()
+}
+
+/// A percentage in its shortest notation.
+fn percentile(word: &[u8]) -> Result<Vec<u8>, ValueError> {
+    let value: Option<f64> = std::str::from_utf8(word).ok().and_then(|text| text.parse().ok());
+    match value {
+        Some(value) if (0.0..=100.0).contains(&value) => Ok(value.to_string().into_bytes()),
+        Some(_) => Err(ValueError::Rule(
+            "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
+        )),
+        None => Err(ValueError::Rule("Invalid latency-tracking-info-percentiles parameters")),
     }
-    Ok(())
 }

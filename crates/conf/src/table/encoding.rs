@@ -29,7 +29,7 @@ macro_rules! encoding_settings {
         /// The longest member of a compact sorted set.
         zset_max_listpack_value: Number = Row::bytes("zset-max-listpack-value", 64, 0, LONG)
             .aliases(&["zset-max-ziplist-value"]).not_built(Part::Encodings);
-        /// The largest sparse HyperLogLog.
+        /// The largest sparse `HyperLogLog`.
         hll_sparse_max_bytes: Number =
             Row::bytes("hll-sparse-max-bytes", 3000, 0, LONG).not_built(Part::Encodings);
         /// The largest node of a stream; 0 is no limit.

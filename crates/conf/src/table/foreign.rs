@@ -1,4 +1,4 @@
-//! Settings of KeyDB and Dragonfly, so that their files and command lines load.
+//! Settings of `KeyDB` and Dragonfly, so that their files and command lines load.
 //!
 //! Names that mean what one of our settings means are `foreign` names of that setting instead.
 

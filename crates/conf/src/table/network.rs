@@ -24,7 +24,7 @@ macro_rules! network_settings {
         tcp_backlog: Number = Row::number("tcp-backlog", 511, 0, INT).immutable();
         /// Answers only this machine while there is neither a password nor a `bind` for others.
         protected_mode: Flag = Row::flag("protected-mode", true);
-        /// The mark (SO_MARK) of listening sockets; 0 sets none.
+        /// The mark (`SO_MARK`) of listening sockets; 0 sets none.
         socket_mark_id: Number =
             Row::number("socket-mark-id", 0, 0, UINT).immutable().not_built(Part::Sockets);
         /// How many connections one turn of a loop accepts.
