@@ -6,6 +6,7 @@ use crate::keys::Keys;
 use crate::node::Node;
 use crate::session::Session;
 use base::Millis;
+use keyspace::Exclusive;
 use resp::reply::Writer;
 
 /// The world of one running command.
@@ -19,6 +20,8 @@ pub struct Context<'a> {
     pub session: &'a mut Session,
     /// The keys it has declared, in the session's database.
     pub keys: Keys<'a>,
+    /// The whole keyspace, if the command (or the transaction it runs in) has it alone.
+    pub alone: Option<&'a Exclusive<'a>>,
     /// What it has done.
     pub effects: &'a mut Effects,
     /// Its reply.

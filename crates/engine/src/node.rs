@@ -20,7 +20,7 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// Threads that touch the keyspace besides the loops: the replication link, walks, the saver.
 const THREADS_BESIDE_LOOPS: usize = 16;
@@ -139,6 +139,7 @@ pub struct Node {
     clock_s: AtomicU32,
     notifies: AtomicBool,
     mailboxes: OnceLock<Vec<Arc<Mailbox>>>,
+    this: OnceLock<Weak<Node>>,
     services: OnceLock<Box<dyn Services>>,
 }
 
@@ -184,6 +185,7 @@ impl Node {
             clock_s: AtomicU32::new(0),
             notifies: AtomicBool::new(false),
             mailboxes: OnceLock::new(),
+            this: OnceLock::new(),
             services: OnceLock::new(),
             settings,
         };
@@ -192,13 +194,19 @@ impl Node {
     }
 
     /// Gives the node its loops. Once, at start.
-    pub fn set_mailboxes(&self, mailboxes: Vec<Arc<Mailbox>>) {
+    pub fn set_mailboxes(self: &Arc<Node>, mailboxes: Vec<Arc<Mailbox>>) {
+        let _first_wins = self.this.set(Arc::downgrade(self));
         let _first_wins = self.mailboxes.set(mailboxes);
     }
 
     /// Gives the node its surroundings. Once, at start.
     pub fn set_services(&self, services: Box<dyn Services>) {
         let _first_wins = self.services.set(services);
+    }
+
+    /// The node as threads share it; `None` before it has its loops.
+    pub fn shared(&self) -> Option<Arc<Node>> {
+        self.this.get()?.upgrade()
     }
 
     /// The loops' mailboxes.

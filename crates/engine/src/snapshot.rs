@@ -7,7 +7,7 @@
 mod load;
 mod save;
 
-pub use load::{Dataset, load_file, read_dataset};
+pub use load::{Dataset, LoadOptions, load_file, read_dataset};
 pub use save::{SaveState, Saves, save_in_background, save_now};
 
 use crate::keys::Text;

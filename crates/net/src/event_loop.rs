@@ -248,8 +248,7 @@ impl Running<'_> {
             if flags.intersects(epoll::EventFlags::OUT) {
                 self.mark_dirty(slot);
             }
-            let readable =
-                epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
+            let readable = epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
             if flags.intersects(readable) {
                 self.read(slot);
             }
@@ -281,7 +280,10 @@ impl Running<'_> {
                 info.total_in.fetch_add(count as u64, Ordering::Relaxed);
                 let limit = self.node.settings.client_query_buffer_limit.get().unsigned_abs();
                 if (connection.input.len() - connection.consumed) as u64 > limit {
-                    self.node.stats.query_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+                    self.node
+                        .stats
+                        .query_buffer_limit_disconnections
+                        .fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(
                         "Closing client that reached max query buffer length: id={} addr={}",
                         info.id,
@@ -342,21 +344,21 @@ impl Running<'_> {
         let Accepted { socket, is_unix } = accepted;
         let settings = &self.node.settings;
         let (address, local_address, is_local) = describe(&socket, is_unix, settings);
-        let refusal = if self.node.clients.count() as u64
-            >= settings.maxclients.get().unsigned_abs()
-        {
-            self.node.clients.rejected.fetch_add(1, Ordering::Relaxed);
-            Some("-ERR max number of clients reached\r\n")
-        } else if settings.protected_mode.get() && settings.requirepass.get().is_empty() && !is_local
-        {
-            Some(PROTECTED)
-        } else {
-            None
-        };
+        let refusal =
+            if self.node.clients.count() as u64 >= settings.maxclients.get().unsigned_abs() {
+                self.node.clients.rejected.fetch_add(1, Ordering::Relaxed);
+                Some("-ERR max number of clients reached\r\n")
+            } else if settings.protected_mode.get()
+                && settings.requirepass.get().is_empty()
+                && !is_local
+            {
+                Some(PROTECTED)
+            } else {
+                None
+            };
         if let Some(text) = refusal {
             // Best effort: the peer may be gone.
-            let _ =
-                rustix::net::send(&socket, text.as_bytes(), rustix::net::SendFlags::NOSIGNAL);
+            let _ = rustix::net::send(&socket, text.as_bytes(), rustix::net::SendFlags::NOSIGNAL);
             self.forget_connection();
             return;
         }
@@ -535,11 +537,7 @@ the '--protected-mode no' option. 4) Setup a an authentication password for the 
 You only need to do one of the above things in order for the server to start accepting connections \
 from the outside.\r\n";
 
-fn describe(
-    socket: &OwnedFd,
-    is_unix: bool,
-    settings: &conf::Settings,
-) -> (String, String, bool) {
+fn describe(socket: &OwnedFd, is_unix: bool, settings: &conf::Settings) -> (String, String, bool) {
     if is_unix {
         let path = String::from_utf8_lossy(&settings.unixsocket.get()).into_owned();
         return (format!("{path}:0"), format!("{path}:0"), true);
@@ -549,9 +547,9 @@ fn describe(
         let local = address.is_some_and(|address| address.ip().to_canonical().is_loopback());
         (address.map_or_else(|| "?:0".to_owned(), |address| address.to_string()), local)
     };
-    let (peer, is_local) = text(rustix::net::getpeername(socket).and_then(|any| {
-        any.ok_or(rustix::io::Errno::NOTCONN)
-    }));
+    let (peer, is_local) = text(
+        rustix::net::getpeername(socket).and_then(|any| any.ok_or(rustix::io::Errno::NOTCONN)),
+    );
     let (own, _) = text(rustix::net::getsockname(socket));
     (peer, own, is_local)
 }

@@ -20,7 +20,8 @@ impl Pool {
     /// Takes `buffer`, leaving nothing, and keeps its memory if that is worth it.
     pub(crate) fn give(&mut self, buffer: &mut Vec<u8>) {
         let mut buffer = std::mem::take(buffer);
-        if buffer.capacity() > 0 && buffer.capacity() <= KEPT_BYTES_MAX && self.0.len() < SPARE_MAX {
+        if buffer.capacity() > 0 && buffer.capacity() <= KEPT_BYTES_MAX && self.0.len() < SPARE_MAX
+        {
             buffer.clear();
             self.0.push(buffer);
         }

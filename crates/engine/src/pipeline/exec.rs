@@ -1,7 +1,7 @@
 //! EXEC: the queued commands under one lock set.
 
 use super::prepare;
-use super::run::Worker;
+use super::run::{Held, Worker};
 use crate::args::OwnedRequest;
 use crate::command::Registered;
 use crate::context::Outcome;
@@ -10,7 +10,7 @@ use crate::gates::{self, Verdict};
 use crate::keys::Place;
 use crate::session::{Session, Watched};
 use crate::transaction;
-use keyspace::LockSet;
+use keyspace::{Exclusive, LockSet};
 use resp::reply::Writer;
 
 impl<'n> Worker<'n> {
@@ -48,11 +48,12 @@ impl<'n> Worker<'n> {
         let keyspace = &self.node.keyspace;
         let (all, mut shards) = transaction::shards(self.node, queue, session.watched.as_deref());
         if all {
-            return self
-                .alone(|worker| worker.exec_under(session, &mut LockSet::all(keyspace), out));
+            return self.alone(|worker, alone| {
+                worker.exec_under(session, &mut LockSet::all(keyspace), Some(alone), out)
+            });
         }
         match LockSet::keys(keyspace, &mut shards) {
-            Some(mut locks) => self.exec_under(session, &mut locks, out),
+            Some(mut locks) => self.exec_under(session, &mut locks, None, out),
             None => Outcome::Parked,
         }
     }
@@ -61,6 +62,7 @@ impl<'n> Worker<'n> {
         &mut self,
         session: &mut Session,
         locks: &mut LockSet<'n>,
+        alone: Option<&Exclusive<'_>>,
         out: &mut Vec<u8>,
     ) -> Outcome {
         let queue = transaction::take_queue(session).unwrap_or_default();
@@ -84,7 +86,7 @@ impl<'n> Worker<'n> {
         for owned in &queue.requests {
             // With everything alone: what the last command took is free for the next to take.
             locks.release();
-            if matches!(self.exec_one(session, owned, locks, out), Outcome::Close) {
+            if matches!(self.exec_one(session, owned, locks, alone, out), Outcome::Close) {
                 outcome = Outcome::Close;
             }
         }
@@ -98,6 +100,7 @@ impl<'n> Worker<'n> {
         session: &mut Session,
         owned: &OwnedRequest,
         locks: &mut LockSet<'n>,
+        alone: Option<&Exclusive<'_>>,
         out: &mut Vec<u8>,
     ) -> Outcome {
         let request = owned.request();
@@ -109,7 +112,7 @@ impl<'n> Worker<'n> {
         }
         let first = (prepared.key_word > 0)
             .then(|| (request.word(prepared.key_word as usize), prepared.place));
-        self.run(session, command, request, first, locks, out)
+        self.run(session, command, request, Held { locks, alone, first }, out)
     }
 }
 

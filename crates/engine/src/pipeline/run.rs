@@ -13,7 +13,7 @@ use crate::session::{ReplyMode, Session};
 use crate::stats::{LoopStats, add};
 use crate::transaction;
 use base::Millis;
-use keyspace::{LockSet, Seat};
+use keyspace::{Exclusive, LockSet, Seat};
 use resp::reply::Writer;
 use smallvec::SmallVec;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +22,14 @@ use std::sync::atomic::Ordering;
 
 /// Bytes of an unknown command's name and arguments that its error quotes.
 const QUOTED_BYTES_MAX: usize = 128;
+
+/// What a command holds while it runs.
+pub(super) struct Held<'a, 'n> {
+    pub(super) locks: &'a mut LockSet<'n>,
+    pub(super) alone: Option<&'a Exclusive<'a>>,
+    /// The first key and its place, if they are known already.
+    pub(super) first: Option<(&'a [u8], Place)>,
+}
 
 /// One thread's way into the engine.
 #[derive(Debug)]
@@ -183,9 +191,10 @@ impl<'n> Worker<'n> {
     ) -> Outcome {
         let keyspace = &self.node.keyspace;
         if command.scope == Scope::All {
-            return self.alone(|worker| {
+            return self.alone(|worker, alone| {
                 let mut locks = LockSet::all(keyspace);
-                let outcome = worker.run(session, command, request, None, &mut locks, out);
+                let held = Held { locks: &mut locks, alone: Some(alone), first: None };
+                let outcome = worker.run(session, command, request, held, out);
                 worker.finish(session);
                 outcome
             });
@@ -205,16 +214,17 @@ impl<'n> Worker<'n> {
         let Some(mut locks) = LockSet::keys(keyspace, &mut shards) else {
             return Outcome::Parked;
         };
-        let outcome = self.run(session, command, request, first, &mut locks, out);
+        let held = Held { locks: &mut locks, alone: None, first };
+        let outcome = self.run(session, command, request, held, out);
         self.finish(session);
         outcome
     }
 
     /// Runs `action` with the whole keyspace alone.
-    pub(super) fn alone<T>(&mut self, action: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn alone<T>(&mut self, action: impl FnOnce(&mut Self, &Exclusive<'_>) -> T) -> T {
         self.leave();
         let exclusive = self.node.keyspace.gate.exclusive();
-        let result = action(self);
+        let result = action(self, &exclusive);
         drop(exclusive);
         self.seat.enter();
         result
@@ -226,13 +236,12 @@ impl<'n> Worker<'n> {
         session: &mut Session,
         command: &'static Registered,
         request: Request<'_>,
-        first: Option<(&[u8], Place)>,
-        locks: &mut LockSet<'n>,
+        held: Held<'_, 'n>,
         out: &mut Vec<u8>,
     ) -> Outcome {
         let start = out.len();
         self.effects.begin(self.node);
-        let mut keys = Keys::new(self.node, locks, session.db, self.now, first);
+        let mut keys = Keys::new(self.node, held.locks, session.db, self.now, held.first);
         if session.no_touch {
             keys.without_touching();
         }
@@ -246,6 +255,7 @@ impl<'n> Worker<'n> {
             node: self.node,
             session,
             keys,
+            alone: held.alone,
             effects: &mut self.effects,
             reply: Writer::new(out, protocol),
             now: self.now,

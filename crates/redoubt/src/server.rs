@@ -1,0 +1,147 @@
+//! `redoubt server`: from the command line to the last byte saved.
+//!
+//! Order of a start: configuration, directory, log, listening sockets, loops (answering LOADING), the
+//! sentinel if there is one, data, the question to the sentinels who may serve ([`guard`]), replication,
+//! service. A stop goes back the same way, saving between.
+
+mod banner;
+mod services;
+mod shutdown;
+mod start;
+
+use crate::{daemon, logging};
+use conf::{LoadRequest, Loaded, Settings};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const USAGE: &str = "\
+Usage: redoubt server [/path/to/redis.conf] [options] [-]
+       redoubt server - (read config from stdin)
+       redoubt server -v or --version
+       redoubt server -h or --help
+       redoubt server --check-config /path/to/redis.conf
+
+Examples:
+       redoubt server (run the server with default conf)
+       echo 'maxmemory 128mb' | redoubt server -
+       redoubt server /etc/redis/6379.conf
+       redoubt server --port 7777
+       redoubt server --port 7777 --replicaof 127.0.0.1 8888
+       redoubt server /etc/myredis.conf --loglevel verbose -
+
+Sentinel mode:
+       redoubt server /etc/sentinel.conf --sentinel
+";
+
+/// Runs the program; gives its exit code.
+pub(crate) fn main(arguments: &[String], sentinel: bool) -> i32 {
+    match arguments.first().map(String::as_str) {
+        Some("-v" | "--version") => return crate::say(&banner::version_line()),
+        Some("-h" | "--help") => return crate::say(USAGE),
+        Some("--check-config") => return check_config(&arguments[1..], sentinel),
+        _ => {}
+    }
+    let loaded = match load(arguments, sentinel) {
+        Ok(loaded) => loaded,
+        Err(text) => return crate::complain(&format!("{text}\n")),
+    };
+    match prepare(loaded) {
+        Ok(Some(ready)) => start::run(ready),
+        Ok(None) => 0,
+        Err(text) => crate::complain(&format!("{text}\n")),
+    }
+}
+
+/// A configuration whose process is set up: directory, session, log.
+pub(crate) struct Ready {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) loaded: LoadedRest,
+    pub(crate) pid_file: Option<daemon::PidFile>,
+}
+
+/// What a configuration says besides its settings.
+pub(crate) struct LoadedRest {
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) sentinel_mode: bool,
+    pub(crate) sentinel: Vec<Vec<Vec<u8>>>,
+    pub(crate) renamed: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) says_io_threads: bool,
+}
+
+fn load(arguments: &[String], sentinel: bool) -> Result<Loaded, String> {
+    let (mut request, wants_stdin) = LoadRequest::from_command_line(arguments);
+    request.sentinel_mode |= sentinel;
+    if wants_stdin {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| format!("cannot read the configuration from stdin: {error}"))?;
+        request.stdin = Some(text);
+    }
+    Settings::load(&request).map_err(|error| error.to_string())
+}
+
+fn check_config(arguments: &[String], sentinel: bool) -> i32 {
+    match load(arguments, sentinel) {
+        Ok(loaded) => {
+            let warnings: String =
+                loaded.warnings.iter().map(|warning| format!("WARNING: {warning}\n")).collect();
+            crate::say(&format!("{warnings}configuration is valid\n"))
+        }
+        Err(text) => crate::complain(&format!("{text}\n")),
+    }
+}
+
+/// Goes to the data directory and, if asked to, into the background. `None` if this process has
+/// handed over to the daemon.
+fn prepare(loaded: Loaded) -> Result<Option<Ready>, String> {
+    let path = loaded.path.clone();
+    let says_io_threads = loaded.says("io-threads");
+    let settings = Arc::new(loaded.settings);
+    if settings.daemonize.get() && !daemon::is_daemon() {
+        let spawned = daemon::spawn();
+        return spawned
+            .map(|()| None)
+            .map_err(|error| format!("cannot go into the background: {error}"));
+    }
+    let dir = PathBuf::from(String::from_utf8_lossy(&settings.dir.get()).into_owned());
+    if !dir.as_os_str().is_empty() {
+        std::env::set_current_dir(&dir)
+            .map_err(|error| format!("Can't chdir to '{}': {error}", dir.display()))?;
+    }
+    logging::start(&settings);
+    logging::set_role(if loaded.sentinel_mode { b'X' } else { b'M' });
+    let pid_file = write_pid_file(&settings);
+    banner::announce(&settings, path.as_deref(), loaded.sentinel_mode);
+    for warning in &loaded.warnings {
+        tracing::warn!("WARNING: {warning}");
+    }
+    let rest = LoadedRest {
+        path,
+        sentinel_mode: loaded.sentinel_mode,
+        sentinel: loaded.sentinel.into_iter().map(|line| line.arguments).collect(),
+        renamed: loaded.renamed,
+        says_io_threads,
+    };
+    Ok(Some(Ready { settings, loaded: rest, pid_file }))
+}
+
+fn write_pid_file(settings: &Settings) -> Option<daemon::PidFile> {
+    let path = settings.pidfile.get();
+    let path = match &*path {
+        b"" if settings.daemonize.get() => b"/var/run/redis.pid",
+        b"" => return None,
+        path => path,
+    };
+    let path = String::from_utf8_lossy(path).into_owned();
+    daemon::PidFile::create(Path::new(&path))
+        .inspect_err(|error| tracing::warn!("Failed to write PID file {path}: {error}"))
+        .ok()
+}
+
+/// Writes to standard error when there is no log yet; nobody can be told that it is closed.
+pub(crate) fn last_words(text: &str) {
+    tracing::error!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

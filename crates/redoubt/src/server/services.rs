@@ -1,0 +1,71 @@
+//! What the engine asks of the program around it: role changes, replicas, the end.
+
+use crate::replication;
+use engine::Services;
+use engine::node::ShutdownRequest;
+use engine::replication::Address;
+use engine::session::ReplicaFacts;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
+
+/// What the main thread is told.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Stop.
+    Stop(ShutdownRequest),
+    /// A loop has ended by itself.
+    LoopFailed(String),
+}
+
+/// The services of a server.
+pub(crate) struct ServerServices {
+    pub(crate) orders: Sender<Order>,
+    pub(crate) replication: Arc<OnceLock<replication::Handle>>,
+    pub(crate) stop_aborted: Arc<AtomicBool>,
+    pub(crate) stopping: Arc<AtomicBool>,
+    pub(crate) settings_changed: Box<dyn Fn(&[&str]) -> Result<(), String> + Send + Sync>,
+}
+
+impl Services for ServerServices {
+    fn follow(&self, primary: Option<Address>) {
+        crate::logging::set_role(if primary.is_some() { b'S' } else { b'M' });
+        if let Some(replication) = self.replication.get() {
+            replication.follow(primary);
+        }
+    }
+
+    fn adopt_replica(&self, client: u64, facts: ReplicaFacts, socket: OwnedFd, unread: Vec<u8>) {
+        if let Some(replication) = self.replication.get() {
+            replication.adopt_replica(client, facts, socket, unread);
+        }
+    }
+
+    fn kill_link(&self, client: u64) {
+        if let Some(replication) = self.replication.get() {
+            replication.kill_link(client);
+        }
+    }
+
+    fn shut_down(&self, request: ShutdownRequest) {
+        self.stop_aborted.store(false, Ordering::Release);
+        // The main thread is gone only when the process ends anyway.
+        let _ = self.orders.send(Order::Stop(request));
+    }
+
+    fn abort_shutdown(&self) -> bool {
+        let stopping = self.stopping.load(Ordering::Acquire);
+        if stopping {
+            self.stop_aborted.store(true, Ordering::Release);
+        }
+        stopping
+    }
+
+    fn settings_changed(&self, names: &[&str]) -> Result<(), String> {
+        if let Some(replication) = self.replication.get() {
+            replication.settings_changed();
+        }
+        (self.settings_changed)(names)
+    }
+}

@@ -1,0 +1,254 @@
+//! Starting a server, serving, stopping it.
+
+use super::services::{Order, ServerServices};
+use super::{Ready, last_words, shutdown};
+use crate::identity::Identity;
+use crate::replication;
+use base::Millis;
+use conf::{Settings, ShutdownOn};
+use engine::Node;
+use engine::node::ShutdownRequest;
+use engine::replication::Address;
+use engine::snapshot::{Dataset, LoadOptions};
+use net::LoopHandle;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+
+/// Loops that are run at most.
+const LOOPS_MAX: usize = 128;
+
+/// A server under way.
+struct Running {
+    node: Arc<Node>,
+    orders: Receiver<Order>,
+    loops: Vec<Arc<LoopHandle>>,
+    threads: Vec<JoinHandle<()>>,
+    replication: Arc<OnceLock<replication::Handle>>,
+    stop_aborted: Arc<AtomicBool>,
+    stopping: Arc<AtomicBool>,
+}
+
+/// Runs a server until it is told to stop; gives the exit code.
+pub(crate) fn run(ready: Ready) -> i32 {
+    match start(&ready) {
+        Ok(running) => {
+            let code = serve(&running);
+            end(running);
+            drop(ready.pid_file);
+            code
+        }
+        Err(text) => {
+            last_words(&text);
+            1
+        }
+    }
+}
+
+fn start(ready: &Ready) -> Result<Running, String> {
+    let settings = &ready.settings;
+    let listeners = net::bind_all(settings).map_err(|error| {
+        format!("{error}\nFailed listening on port {} (tcp), aborting.", settings.port.get())
+    })?;
+    let dir = Path::new(".");
+    let identity = Identity::load_or_create(dir)
+        .map_err(|error| format!("cannot keep the node's id: {error}"))?;
+    let count = loop_count(settings, ready.loaded.says_io_threads);
+    let (loops, mailboxes, handles) = net::make_loops(count, listeners)
+        .map_err(|error| format!("cannot make the loops: {error}"))?;
+    let node = Arc::new(Node::new(
+        Arc::clone(settings),
+        ready.loaded.path.clone(),
+        &commands::all(),
+        &ready.loaded.renamed,
+        count,
+        Some(identity.node),
+    ));
+    node.loading.store(true, Ordering::Release);
+    node.refresh();
+    let (sender, orders) = channel();
+    let running = Running {
+        node: Arc::clone(&node),
+        orders,
+        loops: handles,
+        threads: Vec::new(),
+        replication: Arc::new(OnceLock::new()),
+        stop_aborted: Arc::new(AtomicBool::new(false)),
+        stopping: Arc::new(AtomicBool::new(false)),
+    };
+    node.set_mailboxes(mailboxes);
+    node.set_services(Box::new(ServerServices {
+        orders: sender.clone(),
+        replication: Arc::clone(&running.replication),
+        stop_aborted: Arc::clone(&running.stop_aborted),
+        stopping: Arc::clone(&running.stopping),
+        settings_changed: Box::new(|_| Ok(())),
+    }));
+    let mut running = running;
+    watch_signals(settings, sender.clone())?;
+    running.threads = run_loops(&node, loops, &sender)?;
+    tracing::info!("Server initialized");
+    load_data(&node)?;
+    let handle = replication::start(Arc::clone(&node), identity);
+    let handle = handle.map_err(|error| format!("cannot start replication: {error}"))?;
+    let _only_here = running.replication.set(handle);
+    follow_configured(&node);
+    node.loading.store(false, Ordering::Release);
+    node.refresh();
+    tracing::info!("Ready to accept connections");
+    Ok(running)
+}
+
+fn loop_count(settings: &Settings, said: bool) -> usize {
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let asked = usize::try_from(settings.io_threads.get()).unwrap_or(1);
+    if said { asked.clamp(1, LOOPS_MAX) } else { cores.clamp(1, LOOPS_MAX) }
+}
+
+fn run_loops(
+    node: &Arc<Node>,
+    loops: Vec<net::EventLoop>,
+    orders: &Sender<Order>,
+) -> Result<Vec<JoinHandle<()>>, String> {
+    let mut threads = Vec::new();
+    for (index, event_loop) in loops.into_iter().enumerate() {
+        let (node, orders) = (Arc::clone(node), orders.clone());
+        let body = move || {
+            if let Err(error) = event_loop.run(&node) {
+                // The main thread is gone only when the process ends anyway.
+                let _ = orders.send(Order::LoopFailed(error.to_string()));
+            }
+        };
+        let thread = thread::Builder::new().name(format!("loop-{index}")).spawn(body);
+        threads.push(thread.map_err(|error| format!("cannot start a loop: {error}"))?);
+    }
+    Ok(threads)
+}
+
+fn watch_signals(settings: &Arc<Settings>, orders: Sender<Order>) -> Result<(), String> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])
+        .map_err(|error| format!("cannot watch signals: {error}"))?;
+    let settings = Arc::clone(settings);
+    let body = move || {
+        for signal in signals.forever() {
+            tracing::warn!(
+                "Received {} scheduling shutdown...",
+                if signal == SIGINT { "SIGINT" } else { "SIGTERM" }
+            );
+            let on = if signal == SIGINT {
+                settings.shutdown_on_sigint.get()
+            } else {
+                settings.shutdown_on_sigterm.get()
+            };
+            if orders.send(Order::Stop(request_of(on))).is_err() {
+                return;
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(body)
+        .map(drop)
+        .map_err(|error| format!("cannot watch signals: {error}"))
+}
+
+fn request_of(on: ShutdownOn) -> ShutdownRequest {
+    let save = if on.save {
+        Some(true)
+    } else if on.nosave {
+        Some(false)
+    } else {
+        None
+    };
+    ShutdownRequest { save, now: on.now, force: on.force, asked_by: None }
+}
+
+fn load_data(node: &Arc<Node>) -> Result<(), String> {
+    let settings = &node.settings;
+    let name = String::from_utf8_lossy(&settings.dbfilename.get()).into_owned();
+    let began = base::clock::monotonic();
+    let will_follow = settings.replicaof.get().is_some();
+    let options = LoadOptions {
+        expired_before: (!will_follow).then(base::clock::unix),
+        databases: u32::try_from(settings.databases.get()).unwrap_or(16),
+        checksum: settings.rdbchecksum.get(),
+    };
+    let loaded =
+        engine::snapshot::load_file(Path::new(&name), options, |_| {}).map_err(|error| {
+            format!("Fatal error loading the DB, check server logs. {name}: {error}")
+        })?;
+    let Some(dataset) = loaded else { return Ok(()) };
+    install(node, dataset);
+    let took = base::clock::monotonic().since(began);
+    let (keys, expired) = node.saves.state().loaded;
+    tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");
+    tracing::info!("DB loaded from disk: {}.{:03} seconds", took.0 / 1000, took.0 % 1000);
+    Ok(())
+}
+
+fn install(node: &Arc<Node>, dataset: Dataset) {
+    node.saves.state().loaded = (dataset.keys, dataset.expired);
+    let history = dataset.history;
+    let alone = node.keyspace.gate.exclusive();
+    drop(dataset.install(&node.keyspace, &alone));
+    if let Some((replid, offset)) = history {
+        node.log.reset(offset);
+        let mut state = node.replication.state();
+        state.history = psync::history::History::new(replid);
+        state.link.ever_synced = true;
+    }
+}
+
+fn follow_configured(node: &Arc<Node>) {
+    if let Some(primary) = node.settings.replicaof.get() {
+        let alone = node.keyspace.gate.exclusive();
+        let address = Address { host: primary.host.clone(), port: primary.port };
+        node.change_role(&alone, Some(address));
+    }
+}
+
+/// Waits for the end; gives the exit code.
+fn serve(running: &Running) -> i32 {
+    let mut last_signal: Option<Millis> = None;
+    while let Ok(order) = running.orders.recv() {
+        match order {
+            Order::LoopFailed(text) => {
+                tracing::error!("a loop has failed: {text}");
+                return 1;
+            }
+            Order::Stop(request) => {
+                running.stopping.store(true, Ordering::Release);
+                let done = shutdown::prepare(&running.node, &request, &running.stop_aborted);
+                running.stopping.store(false, Ordering::Release);
+                if done {
+                    tracing::warn!("Redoubt is now ready to exit, bye bye...");
+                    return 0;
+                }
+                shutdown::report_failure(&running.node, &request);
+                let now = base::clock::monotonic();
+                if request.asked_by.is_none()
+                    && last_signal.is_some_and(|at| now.since(at) < Millis(1000))
+                {
+                    tracing::error!("Asked twice within a second: leaving without saving.");
+                    return 1;
+                }
+                last_signal = Some(now);
+            }
+        }
+    }
+    0
+}
+
+fn end(running: Running) {
+    running.loops.iter().for_each(|handle| handle.stop());
+    for thread in running.threads {
+        // A loop that panicked has said so.
+        let _ = thread.join();
+    }
+    if let Some(replication) = running.replication.get() {
+        replication.stop();
+    }
+}
