@@ -14,12 +14,12 @@ pub enum Rank {
     Supervisor,
     /// The turn of those who want the whole keyspace.
     Gate,
-    /// Role, primary address and replica list of the node.
-    Replication,
     /// Shards of the keyspace, several at once in ascending order.
     Shard,
     /// A snapshot walk's queue of saved values.
     Walk,
+    /// Role, primary address and replica list of the node.
+    Replication,
     /// The ordered log.
     Log,
     /// Channels and patterns.

@@ -86,8 +86,7 @@ impl Flag {
             Flag::SkipMonitor => "skip_monitor",
             Flag::Stale => "stale",
             Flag::Write => "write",
-            Flag::MayReplicate => "may_replicate",
-            Flag::WholeKeyspace => return None,
+            Flag::MayReplicate | Flag::WholeKeyspace => return None,
         })
     }
 }
