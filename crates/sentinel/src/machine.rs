@@ -55,6 +55,8 @@ pub struct Sentinel {
     pub(crate) simulate_failure: u8,
     next_id: u64,
     next_tick: Millis,
+    /// When the timers last ran.
+    last_tick: Millis,
     /// The last `Persist` failed; tried again at this time, and no vote is given until it works.
     unsaved: Option<Millis>,
 }
@@ -80,6 +82,7 @@ impl Sentinel {
             simulate_failure: 0,
             next_id: 0,
             next_tick: now,
+            last_tick: now,
             unsaved: None,
         };
         for group in config.groups.into_values() {
@@ -139,6 +142,10 @@ impl Sentinel {
     /// Runs every timer that is due. O(instances).
     pub fn handle_timeout(&mut self, now: Millis) {
         self.next_tick = now + Millis(TICK_MIN_MS + self.random.below(TICK_SPREAD_MS));
+        if now.since(self.last_tick) > self.periods.tilt_trigger {
+            self.forgive(now);
+        }
+        self.last_tick = now;
         if self.unsaved.is_some_and(|at| now >= at) {
             self.unsaved = None;
             self.persist();
@@ -152,6 +159,20 @@ impl Sentinel {
             }
             self.judge_reboot(&name, now);
             self.check_primary(&name, now);
+        }
+    }
+
+    /// This process did not run for a while: the silence it sees may be its own. Suspicion starts
+    /// afresh, where stock would enter TILT and judge nothing for 30 seconds.
+    fn forgive(&mut self, now: Millis) {
+        let slept = now.since(self.last_tick);
+        self.log(Level::Warning, format!("Not scheduled for {slept} ms: silence is judged afresh"));
+        for instance in self.instances.values_mut() {
+            instance.last_available = now;
+            instance.unanswered_ping = instance.unanswered_ping.map(|_| now);
+            if let Some(facts) = instance.peer_mut() {
+                facts.says_down = false;
+            }
         }
     }
 

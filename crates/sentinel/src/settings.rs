@@ -95,7 +95,7 @@ pub struct Periods {
     pub default_down_after: Millis,
     /// `failover-timeout` of new groups.
     pub default_failover_timeout: Millis,
-    /// Shown only: TILT is not entered.
+    /// Timers this late mean that the process slept: suspicion starts afresh.
     pub tilt_trigger: Millis,
     /// Shown only: TILT is not entered.
     pub tilt_period: Millis,

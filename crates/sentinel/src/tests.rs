@@ -337,6 +337,24 @@ fn a_sentinel_whose_disk_fails_abstains_and_recovers() {
 }
 
 #[test]
+fn sentinels_that_slept_do_not_take_their_own_silence_for_the_primarys() {
+    let mut net = settled(21, 3, 2);
+    for index in 0..3 {
+        net.nodes[index].paused = true;
+    }
+    net.run(5_000);
+    for index in 0..3 {
+        net.nodes[index].paused = false;
+    }
+    net.run(10_000);
+    assert_eq!(net.count("+sdown"), 0);
+    net.kill(1);
+    let killed = net.now;
+    assert!(net.run_until(10_000, |net| net.moved_from(1)));
+    assert!(net.now.since(killed).0 < 3_000);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run() {
     let run = || {
         let mut net = settled(20, 3, 2);

@@ -36,6 +36,7 @@ pub struct Server {
 pub struct Node {
     pub machine: Sentinel,
     pub alive: bool,
+    pub paused: bool,
     pub disk: Vec<Line>,
     pub disk_fails: bool,
     pub events: Vec<(Millis, String)>,
@@ -101,6 +102,7 @@ impl Net {
         self.nodes.push(Node {
             machine,
             alive: true,
+            paused: false,
             disk: Vec::new(),
             disk_fails: false,
             events: Vec::new(),
@@ -166,14 +168,14 @@ impl Net {
     pub fn run_until(&mut self, span: u64, done: impl Fn(&Net) -> bool) -> bool {
         let end = self.now + Millis(span);
         while !done(self) {
-            let timers = self.nodes.iter().filter(|node| node.alive);
+            let timers = self.nodes.iter().filter(|node| node.alive && !node.paused);
             let timers = timers.filter_map(|node| node.machine.poll_timeout());
             let queued = self.queue.keys().next().map(|key| key.0);
-            let next = timers.chain(queued).min().unwrap_or(end).max(self.now);
-            if next > end {
+            let Some(next) = timers.chain(queued).min().filter(|&next| next <= end) else {
                 self.now = end;
                 return done(self);
-            }
+            };
+            let next = next.max(self.now);
             self.now = next;
             while let Some(entry) = self.queue.first_entry().filter(|e| e.key().0 <= next) {
                 let delivery = entry.remove();
@@ -181,7 +183,8 @@ impl Net {
             }
             for index in 0..self.nodes.len() {
                 let node = &mut self.nodes[index];
-                if node.alive && node.machine.poll_timeout().is_some_and(|at| at <= next) {
+                let due = node.machine.poll_timeout().is_some_and(|at| at <= next);
+                if node.alive && !node.paused && due {
                     node.machine.handle_timeout(next);
                     self.perform(index);
                 }
