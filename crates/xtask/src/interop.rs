@@ -33,10 +33,11 @@ pub struct Stage {
 type Play = fn(&Stage) -> Outcome;
 
 /// Cases that any program with stock's command line can play.
-const FOR_ALL: [(&str, Play); 16] = [
+const FOR_ALL: [(&str, Play); 17] = [
     ("stock-follows-redoubt", replication::stock_follows),
     ("redoubt-follows-stock", replication::follows_stock),
     ("redoubt-follows-redoubt", replication::follows_itself),
+    ("full-sync-over-a-slow-link", replication::slow_link),
     ("chain-through-redoubt", replication::chain),
     ("partial-resync-after-a-cut", replication::partial_resync),
     ("partial-resync-of-a-stock-replica", replication::partial_resync_of_stock),

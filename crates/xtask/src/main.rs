@@ -6,8 +6,11 @@
 #![allow(clippy::print_stdout, reason = "printing is what the tasks are for")]
 
 mod arguments;
+mod bench;
 mod drill;
+mod everything;
 mod failure;
+mod r#gen;
 mod group;
 mod interop;
 mod node;
@@ -32,18 +35,23 @@ use verdicts::Verdicts;
 /// What `cargo xtask help` prints.
 const HELP: &str = "\
 cargo xtask test                 every test, installing what it needs; the last line counts them
+cargo xtask soak                 the same in long amounts
 cargo xtask tidy [--lint]        layers, lengths, heads, words, formatting; --lint adds clippy
 cargo xtask drill [--program PATH] [--kind redoubt|stock] [--runs 20] [--freeze]
                   [--against-stock] [--down-after 1000]
                                  clients write while the primary is killed; prints gaps and losses
 cargo xtask interop [--program PATH] [--kind redoubt|stock] [--only NAME] [--list]
                                  Redoubt and stock 7.0.15 in one group; bad starts; settings
+cargo xtask bench [--against PATH] [--quick] [--write-docs] [--seed 1] [--rounds 5]
+                                 Redoubt and stock on the same core: CPU per operation, rates
+cargo xtask gen [--check]        write the documents that come out of the program's tables
 cargo xtask setup                fetch stock redis and the client libraries into target/";
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::new(std::env::args().skip(1));
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments = Arguments::new(words.clone());
     let task = arguments.word().unwrap_or_else(|| "help".to_owned());
-    match process::guard().and_then(|()| perform(&task, arguments)) {
+    match process::guard().and_then(|()| perform(&task, arguments, &words)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let text = failure.to_string();
@@ -55,7 +63,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn perform(task: &str, mut arguments: Arguments) -> Outcome {
+fn perform(task: &str, mut arguments: Arguments, words: &[String]) -> Outcome {
     let mut verdicts = Verdicts::default();
     match task {
         "tidy" => {
@@ -74,6 +82,18 @@ fn perform(task: &str, mut arguments: Arguments) -> Outcome {
         }
         "drill" => drill::task(arguments),
         "interop" => interop::task(arguments),
+        "bench" => bench::task(arguments, words),
+        "test" => arguments.finish().and_then(|()| everything::test()),
+        "soak" => arguments.finish().and_then(|()| everything::soak()),
+        "gen" => {
+            let check = arguments.flag("--check");
+            arguments.finish()?;
+            if !check {
+                return r#gen::write();
+            }
+            r#gen::check(&mut verdicts);
+            verdicts.finish()
+        }
         "help" => {
             println!("{HELP}");
             Ok(())

@@ -28,7 +28,7 @@ static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(Rank::Leaf, BTreeSet::new());
 pub fn guard() -> Outcome {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
-        for signal in signals.forever() {
+        if let Some(signal) = signals.forever().next() {
             for &group in GROUPS.lock().iter() {
                 signal_group(group, Signal::KILL);
             }

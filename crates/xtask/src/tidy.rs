@@ -30,13 +30,13 @@ pub struct File {
 /// # Errors
 /// When the tree cannot be read. What the checks find is in the verdicts.
 pub fn check(verdicts: &mut Verdicts) -> Outcome {
-    let files = read(workspace::files()?)?;
-    verdicts.findings("tidy: layers", layers::check()?);
-    verdicts.findings("tidy: file length", length::files(&files));
-    verdicts.findings("tidy: function length", length::functions(&files));
-    verdicts.findings("tidy: file heads", words::heads(&files));
-    verdicts.findings("tidy: words", words::check(&files));
-    verdicts.findings("tidy: unsafe", words::unsafe_code(&files));
+    let files = read(&workspace::files()?)?;
+    verdicts.findings("tidy: layers", &layers::check()?);
+    verdicts.findings("tidy: file length", &length::files(&files));
+    verdicts.findings("tidy: function length", &length::functions(&files));
+    verdicts.findings("tidy: file heads", &words::heads(&files));
+    verdicts.findings("tidy: words", &words::check(&files));
+    verdicts.findings("tidy: unsafe", &words::unsafe_code(&files));
     for warning in length::warnings(&files) {
         println!("  long: {warning}");
     }
@@ -50,11 +50,11 @@ pub fn lint(verdicts: &mut Verdicts) {
     verdicts.outcome("cargo clippy", run::loudly("cargo", &arguments));
 }
 
-fn read(paths: Vec<PathBuf>) -> Outcome<Vec<File>> {
+fn read(paths: &[PathBuf]) -> Outcome<Vec<File>> {
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
-        let name = workspace::name_of(&path);
-        let bytes = fs::read(&path).map_err(|error| Failure::new(format!("{name}: {error}")))?;
+        let name = workspace::name_of(path);
+        let bytes = fs::read(path).map_err(|error| Failure::new(format!("{name}: {error}")))?;
         let Ok(text) = String::from_utf8(bytes) else { continue };
         let is_rust = path.extension().is_some_and(|extension| extension == "rs");
         let masked = is_rust.then(|| source::mask(&text));

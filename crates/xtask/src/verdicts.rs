@@ -26,8 +26,8 @@ impl Verdicts {
     }
 
     /// Notes a check that passes when it found nothing.
-    pub fn findings(&mut self, name: &str, findings: Vec<String>) {
-        for finding in &findings {
+    pub fn findings(&mut self, name: &str, findings: &[String]) {
+        for finding in findings {
             println!("  {finding}");
         }
         let count = findings.len();
@@ -51,11 +51,6 @@ impl Verdicts {
             self.outcome(name, Err(failure));
         }
         println!("--- {name}: {} s", clock::monotonic().since(start).0 / 1000);
-    }
-
-    /// Whether nothing failed so far.
-    pub fn is_clean(&self) -> bool {
-        self.failed.is_empty()
     }
 
     /// Prints what failed, then the counts alone on the last line.

@@ -14,6 +14,8 @@ use base::random::Random;
 const BATCHES: u64 = 150;
 /// How long they may take.
 const LOAD_MS: u64 = 30_000;
+/// What every chunk waits on a slow link.
+const SLOW_MS: u64 = 5;
 /// Batches written while a link is cut.
 const MISSED: u32 = 40;
 
@@ -47,6 +49,22 @@ fn under_load(stage: &Stage, primary: &Program, replica: &Program) -> Outcome {
     load.finish()?;
     compare::settled(&primary, &replica)?;
     refuses_writes(&replica)
+}
+
+/// A full sync whose every chunk waits: the primary goes on serving, and nothing is lost meanwhile.
+pub fn slow_link(stage: &Stage) -> Outcome {
+    let primary = server(stage, &stage.ours, "primary")?;
+    let replica = server(stage, &stage.ours, "replica")?;
+    let proxy = Proxy::start(primary.port)?;
+    let load = Load::start(primary.wire()?, 5);
+    progress(&load)?;
+    proxy.delay(SLOW_MS);
+    replica.ask(&["REPLICAOF", "127.0.0.1", &proxy.port.to_string()])?;
+    progress(&load)?;
+    replica.linked()?;
+    load.finish()?;
+    proxy.delay(0);
+    compare::settled(&primary, &replica)
 }
 
 /// Waits until the load has done another [`BATCHES`].
