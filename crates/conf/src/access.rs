@@ -1,7 +1,8 @@
 //! CONFIG GET and CONFIG SET over the table.
 //!
-//! Setting several pairs is all or nothing: every pair is read before the first is stored. Two changes at the
-//! same time must be kept apart by the caller, who holds the node still for CONFIG SET anyway.
+//! Setting several pairs is all or nothing: every pair is read before the first is stored. Two
+//! changes at the same time must be kept apart by the caller, who holds the node still for CONFIG
+//! SET anyway.
 
 use crate::cell::Cell;
 use crate::choice::ProtectedAction;
@@ -52,10 +53,11 @@ pub struct Change {
 }
 
 impl Settings {
-    /// The settings that match one of `patterns` with their values, each once, in the order of the table.
+    /// The settings that match one of `patterns` with their values, each once, in the order of the
+    /// table.
     ///
-    /// A pattern without `*`, `?` and `[` is a name, and finds hidden settings and names of other servers
-    /// too. O(settings times patterns).
+    /// A pattern without `*`, `?` and `[` is a name, and finds hidden settings and names of other
+    /// servers too. O(settings times patterns).
     pub fn get<P: AsRef<[u8]>>(&self, patterns: &[P]) -> Vec<(&'static str, Vec<u8>)> {
         let wanted = |name: &str, in_patterns: bool| {
             patterns.iter().map(AsRef::as_ref).any(|pattern| {
@@ -89,8 +91,8 @@ impl Settings {
         self.change(pairs, Caller::Remote).map(|change| change.rows)
     }
 
-    /// Sets all of `pairs` or none, and tells which rows that were, so that the caller may act (listen
-    /// again, cut the backlog) or [`undo`](Settings::undo).
+    /// Sets all of `pairs` or none, and tells which rows that were, so that the caller may act
+    /// (listen again, cut the backlog) or [`undo`](Settings::undo).
     ///
     /// # Errors
     /// The first pair that cannot be set; nothing is changed then.

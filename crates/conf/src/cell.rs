@@ -1,8 +1,9 @@
 //! The typed places that hold the values of settings.
 //!
-//! Numbers, flags and choices are read without a lock, relaxed: a reader sees a change soon, not at a moment
-//! that other memory agrees on. Who needs such a moment (role changes, CONFIG SET of several pairs) makes it
-//! above this crate. Longer values are shared: reading clones an `Arc` under a short lock.
+//! Numbers, flags and choices are read without a lock, relaxed: a reader sees a change soon, not at
+//! a moment that other memory agrees on. Who needs such a moment (role changes, CONFIG SET of
+//! several pairs) makes it above this crate. Longer values are shared: reading clones an `Arc`
+//! under a short lock.
 
 use crate::choice::{ShutdownOn, Word};
 use crate::plain::Plain;
@@ -177,7 +178,10 @@ macro_rules! shared {
 
         impl $name {
             pub(crate) fn new(default: &Plain) -> $name {
-                let value = if let Plain::$variant(value) = default { value.clone() } else { $empty };
+                let value = match default {
+                    Plain::$variant(value) => value.clone(),
+                    _ => $empty,
+                };
                 $name(Mutex::new(Rank::Settings, value))
             }
 

@@ -1,7 +1,7 @@
 //! Glob patterns: `*`, `?`, `[a-z]`, `[^x]` and `\` as in CONFIG GET.
 //!
-//! Matching is iterative with one point to come back to, so that a hostile pattern costs at most the product
-//! of both lengths.
+//! Matching is iterative with one point to come back to, so that a hostile pattern costs at most
+//! the product of both lengths.
 
 /// Whether `text` matches `pattern`, without regard to ASCII case if `fold`.
 pub fn matches(pattern: &[u8], text: &[u8], fold: bool) -> bool {

@@ -1,13 +1,14 @@
-//! Configuration in redis.conf syntax: the table of settings, reading it from files and arguments, CONFIG
-//! GET, SET and REWRITE.
+//! Configuration in redis.conf syntax: the table of settings, reading it from files and arguments,
+//! CONFIG GET, SET and REWRITE.
 //!
-//! Every setting is one row of the table in [`table`]; the row gives the typed field of [`Settings`], the
-//! default, bounds, aliases and what CONFIG SET may do with it. Directives whose part of the product does
-//! not exist yet are rows too ([`Status::NotBuilt`]): they load, with one warning.
+//! Every setting is one row of the table in [`table`]; the row gives the typed field of
+//! [`Settings`], the default, bounds, aliases and what CONFIG SET may do with it. Directives whose
+//! part of the product does not exist yet are rows too ([`Status::NotBuilt`]): they load, with one
+//! warning.
 //!
-//! Invariants: foreign input never panics; CONFIG SET changes all of its pairs or none; a file is replaced
-//! whole or not at all ([`rewrite`]). The crate reads configuration files and rewrites them, nothing else:
-//! no sockets, no change of directory, no process state.
+//! Invariants: foreign input never panics; CONFIG SET changes all of its pairs or none; a file is
+//! replaced whole or not at all ([`rewrite`]). The crate reads configuration files and rewrites
+//! them, nothing else: no sockets, no change of directory, no process state.
 //!
 //! Source: the redis.conf of Redis 7.0, 7.2 and Valkey 8.0; behaviour observed with Redis 7.0.15.
 

@@ -1,7 +1,8 @@
-//! Reading a configuration: the file, its includes, standard input, then arguments, later lines winning.
+//! Reading a configuration: the file, its includes, standard input, then arguments, later lines
+//! winning.
 //!
-//! Everything is read into a fresh [`Settings`]; an error anywhere gives none at all. What belongs to other
-//! parts (sentinel lines, users, modules, renamed commands) is handed over as it stands.
+//! Everything is read into a fresh [`Settings`]; an error anywhere gives none at all. What belongs
+//! to other parts (sentinel lines, users, modules, renamed commands) is handed over as it stands.
 
 mod arguments;
 mod error;
@@ -73,7 +74,8 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Whether the configuration says anything about the setting called `name` (its own name, no alias).
+    /// Whether the configuration says anything about the setting called `name` (its own name, no
+    /// alias).
     pub fn says(&self, name: &str) -> bool {
         self.said.contains(&name)
     }
@@ -83,7 +85,8 @@ impl Settings {
     /// Reads a configuration.
     ///
     /// # Errors
-    /// The file or line that stopped it; the text is what the program prints before it exits with 1.
+    /// The file or line that stopped it; the text is what the program prints before it exits with
+    /// 1.
     pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
         reader::load(request)
     }

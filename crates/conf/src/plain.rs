@@ -1,7 +1,7 @@
 //! The value of a setting as data, apart from the cell that holds it: parsing, printing, comparing.
 //!
-//! Loading, CONFIG SET and REWRITE all go through [`Plain`], so that each kind of value has one parser and
-//! one notation.
+//! Loading, CONFIG SET and REWRITE all go through [`Plain`], so that each kind of value has one
+//! parser and one notation.
 
 pub mod parse;
 pub mod show;
@@ -64,16 +64,19 @@ impl Plain {
         }
     }
 
-    /// Whether the value is "nothing": no, zero, empty.
-    pub fn is_off(&self) -> bool {
-        match self {
-            Plain::Flag(on) => !on,
-            Plain::Number(number) => *number == 0,
-            Plain::Text(text) => text.is_empty(),
-            Plain::List(words) => words.is_empty(),
-            Plain::SaveRules(rules) => rules.is_empty(),
-            Plain::Address(address) => address.is_none(),
-            Plain::Choice(_) | Plain::Shutdown(_) | Plain::OutputLimits(_) => false,
+    /// Whether the value is "nothing" for a setting of `kind`: no, zero, empty.
+    pub fn is_off(&self, kind: &Kind) -> bool {
+        match (self, kind) {
+            (Plain::Flag(on), _) => !on,
+            (Plain::Number(number), _) => *number == 0,
+            (Plain::Choice(at), Kind::Choice { words, .. }) => {
+                words.get(usize::from(*at)) == Some(&"no")
+            }
+            (Plain::Text(text), _) => text.is_empty(),
+            (Plain::List(words), _) => words.is_empty(),
+            (Plain::SaveRules(rules), _) => rules.is_empty(),
+            (Plain::Address(address), _) => address.is_none(),
+            (Plain::Choice(_) | Plain::Shutdown(_) | Plain::OutputLimits(_), _) => false,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What is known about a setting besides its value: one [`Row`] of the table.
 //!
 //! Rows are constants made by small builders, so that a table line reads as a sentence:
-//! `Row::bytes("repl-backlog-size", 1 << 20, 1, i64::MAX)`. A row without further words is live, visible and
-//! mutable.
+//! `Row::bytes("repl-backlog-size", 1 << 20, 1, i64::MAX)`. A row without further words is live,
+//! visible and mutable.
 
 use crate::plain::{Plain, ValueError, parse};
 use std::fmt;

@@ -1,8 +1,8 @@
 //! A line of a configuration file into words, and a word back into quotes.
 //!
-//! The rules are stock's for files and inline commands (`"..."` with escapes, `'...'`, a closing quote ends its
-//! word), with one addition: an unquoted `#` between blanks begins a comment. `#<sha256>`, `a#b` and `"#"` stay
-//! words.
+//! The rules are stock's for files and inline commands (`"..."` with escapes, `'...'`, a closing
+//! quote ends its word), with one addition: an unquoted `#` between blanks begins a comment.
+//! `#<sha256>`, `a#b` and `"#"` stay words.
 
 use resp::inline;
 

@@ -1,8 +1,9 @@
 //! The table of settings: [`Settings`] with one typed field for each row of [`ROWS`].
 //!
-//! The rows stand in a file per area, each a macro that hands its rows on, so that one expansion at the end
-//! makes the struct, the rows and the way between them; they cannot disagree. A new setting is one entry in
-//! one of these files. A field has the name of its setting with `-` turned into `_`.
+//! The rows stand in a file per area, each a macro that hands its rows on, so that one expansion at
+//! the end makes the struct, the rows and the way between them; they cannot disagree. A new setting
+//! is one entry in one of these files. A field has the name of its setting with `-` turned into
+//! `_`.
 
 #[macro_use]
 mod clients;

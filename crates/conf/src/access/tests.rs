@@ -55,87 +55,90 @@ fn values_are_shown_as_stock_shows_them() {
     assert_eq!(settings.loglevel.get(), crate::LogLevel::Verbose);
 }
 
-#[test]
-fn refusals_have_the_texts_of_stock() {
-    let settings = Settings::new();
-    let value = |name: &str, given: &str, reason: &str| {
-        let text = format!("CONFIG SET failed (possibly related to argument '{name}') - {reason}");
-        assert_eq!(set(&settings, &[(name, given)]), Err(text));
-    };
-    value("maxclients", "abc", "argument couldn't be parsed into an integer");
-    value("timeout", "010", "argument couldn't be parsed into an integer");
-    value("timeout", "+1", "argument couldn't be parsed into an integer");
-    value("maxmemory", "abc", "argument must be a memory value");
-    value("maxmemory", "-1", "argument must be a memory value");
-    value("maxmemory", "1.5mb", "argument must be a memory value");
-    value("maxmemory", "1 mb", "argument must be a memory value");
-    value("maxmemory-clients", "101%", "percentage argument must be less or equal to 100");
-    value("maxmemory-clients", "x%", "argument must be a memory or percent value");
-    value("maxmemory-clients", "-5", "argument must be a memory or percent value");
-    value("hz", "-1", "argument must be between 0 and 2147483647 inclusive");
-    value("maxclients", "4294967296", "argument must be between 1 and 4294967295 inclusive");
-    value(
+/// Setting, value, reason.
+const REFUSALS: &[(&str, &str, &str)] = &[
+    ("maxclients", "abc", "argument couldn't be parsed into an integer"),
+    ("timeout", "010", "argument couldn't be parsed into an integer"),
+    ("timeout", "+1", "argument couldn't be parsed into an integer"),
+    ("maxmemory", "abc", "argument must be a memory value"),
+    ("maxmemory", "-1", "argument must be a memory value"),
+    ("maxmemory", "1.5mb", "argument must be a memory value"),
+    ("maxmemory", "1 mb", "argument must be a memory value"),
+    ("maxmemory-clients", "101%", "percentage argument must be less or equal to 100"),
+    ("maxmemory-clients", "x%", "argument must be a memory or percent value"),
+    ("maxmemory-clients", "-5", "argument must be a memory or percent value"),
+    ("hz", "-1", "argument must be between 0 and 2147483647 inclusive"),
+    ("maxclients", "4294967296", "argument must be between 1 and 4294967295 inclusive"),
+    (
         "list-max-listpack-size",
         "99999999999",
         "argument must be between -2147483648 and 2147483647 inclusive",
-    );
-    value(
+    ),
+    (
         "proto-max-bulk-len",
         "10",
         "argument must be between 1048576 and 9223372036854775807 inclusive",
-    );
-    value("appendonly", "maybe", "argument must be 'yes' or 'no'");
-    value("appendfsync", "foo", "argument(s) must be one of the following: everysec, always, no");
-    let words = "argument(s) must be one of the following: default, save, nosave, now, force";
-    value("shutdown-on-sigint", "foo", words);
-    value("shutdown-on-sigint", "", words);
-    value(
+    ),
+    ("appendonly", "maybe", "argument must be 'yes' or 'no'"),
+    ("appendfsync", "foo", "argument(s) must be one of the following: everysec, always, no"),
+    (
+        "shutdown-on-sigint",
+        "foo",
+        "argument(s) must be one of the following: default, save, nosave, now, force",
+    ),
+    (
+        "shutdown-on-sigint",
+        "",
+        "argument(s) must be one of the following: default, save, nosave, now, force",
+    ),
+    (
         "shutdown-on-sigint",
         "save nosave",
         "shutdown options SAVE and NOSAVE can't be used simultaneously",
-    );
-    value("save", "900", "Invalid save parameters");
-    value("save", "0 1", "Invalid save parameters");
-    value(
+    ),
+    ("save", "900", "Invalid save parameters"),
+    ("save", "0 1", "Invalid save parameters"),
+    (
         "client-output-buffer-limit",
         "normal 1 2",
         "Wrong number of arguments in buffer limit configuration.",
-    );
-    value(
+    ),
+    (
         "client-output-buffer-limit",
         "master 0 0 0",
         "Invalid client class specified in buffer limit configuration.",
-    );
-    value(
+    ),
+    (
         "client-output-buffer-limit",
         "normal 1gb a 0",
         "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
-    );
-    value("notify-keyspace-events", "q", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
-    value("oom-score-adj-values", "1 2", "wrong number of arguments");
-    value(
+    ),
+    ("notify-keyspace-events", "q", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
+    ("oom-score-adj-values", "1 2", "wrong number of arguments"),
+    (
         "oom-score-adj-values",
         "1 2 3000",
         "Invalid oom-score-adj-values, elements must be between -2000 and 2000.",
-    );
-    value(
-        "bind",
-        "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
-        "Too many bind addresses specified.",
-    );
-    value(
-        "proc-title-template",
-        "{foo}",
-        "template format is invalid or contains unknown variables",
-    );
-    value(
+    ),
+    ("bind", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", "Too many bind addresses specified."),
+    ("proc-title-template", "{foo}", "template format is invalid or contains unknown variables"),
+    (
         "cluster-announce-hostname",
         "a_b",
         "Hostnames may only contain alphanumeric characters, hyphens or dots",
-    );
-    value("daemonize", "yes", "can't set immutable config");
-    value("replicaof", "a 1", "can't set immutable config");
-    value("dir", "/", "can't set protected config");
+    ),
+    ("daemonize", "yes", "can't set immutable config"),
+    ("replicaof", "a 1", "can't set immutable config"),
+    ("dir", "/", "can't set protected config"),
+];
+
+#[test]
+fn refusals_have_the_texts_of_stock() {
+    let settings = Settings::new();
+    for (name, given, reason) in REFUSALS {
+        let text = format!("CONFIG SET failed (possibly related to argument '{name}') - {reason}");
+        assert_eq!(set(&settings, &[(name, given)]), Err(text));
+    }
 }
 
 #[test]

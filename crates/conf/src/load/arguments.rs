@@ -1,8 +1,8 @@
 //! The command line of a server: `[FILE|-] [--name value ...] [-]`.
 //!
-//! Arguments become lines of configuration that are read after the file. `--maxmemory 700mb` may be one
-//! argument or two; Dragonfly's `--maxmemory=12gb` works for every known name; `--save` and `--sentinel`
-//! need no value.
+//! Arguments become lines of configuration that are read after the file. `--maxmemory 700mb` may be
+//! one argument or two; Dragonfly's `--maxmemory=12gb` works for every known name; `--save` and
+//! `--sentinel` need no value.
 
 use crate::split::quote;
 use crate::table;
@@ -22,8 +22,8 @@ pub struct LoadRequest {
 }
 
 impl LoadRequest {
-    /// Splits the arguments of a server program: a first argument that is no option is the file; a `-` there
-    /// or at the end asks the caller (by the second value) to read standard input into
+    /// Splits the arguments of a server program: a first argument that is no option is the file; a
+    /// `-` there or at the end asks the caller (by the second value) to read standard input into
     /// [`stdin`](LoadRequest::stdin).
     pub fn from_command_line(arguments: &[String]) -> (LoadRequest, bool) {
         let mut rest = arguments;

@@ -22,7 +22,8 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The files that `pattern` names, sorted. A pattern with wildcards may name none; a plain path names itself.
+/// The files that `pattern` names, sorted. A pattern with wildcards may name none; a plain path
+/// names itself.
 pub fn files(pattern: &[u8]) -> Vec<PathBuf> {
     let path = Path::new(OsStr::from_bytes(pattern));
     if !glob::is_pattern(pattern) {

@@ -22,7 +22,8 @@ struct Reader {
     loaded: Loaded,
     save_said: bool,
     first_sentinel: Option<LoadError>,
-    /// Whether lines that are wrong are passed over: for finding out what a file says, not for starting.
+    /// Whether lines that are wrong are passed over: for finding out what a file says, not for
+    /// starting.
     lenient: bool,
 }
 
@@ -196,7 +197,7 @@ impl Reader {
             _ => cell.plain(),
         };
         let value = parse::value(row, &words_of_line(row, arguments), &before)?;
-        let is_off = value.is_off() && row.default_value().is_off();
+        let is_off = value.is_off(&row.kind) && row.default_value().is_off(&row.kind);
         cell.store(value);
         self.save_said |= matches!(row.kind, Kind::SaveRules);
         if !self.loaded.said.contains(&row.name) {

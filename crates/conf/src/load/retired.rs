@@ -1,5 +1,6 @@
-//! Directives that older servers knew, and misspellings that go around: ignored with a warning that names the
-//! right one. They are not applied, for nobody can know that the value was meant for another name.
+//! Directives that older servers knew, and misspellings that go around: ignored with a warning that
+//! names the right one. They are not applied, for nobody can know that the value was meant for
+//! another name.
 
 /// The advice for a directive that is known to be wrong, with its name.
 pub fn advice(directive: &str) -> Option<(&'static str, &'static str)> {

@@ -36,7 +36,7 @@ fn an_error_names_file_line_and_reason() {
 
     let absent = dir.path().join("absent.conf");
     let expected = format!(
-        "Fatal error, can't open config file '{}': No such file or directory (os error 2)",
+        "Fatal error, can't open config file '{}': No such file or directory",
         absent.display()
     );
     assert_eq!(load_file(&absent).unwrap_err().to_string(), expected);

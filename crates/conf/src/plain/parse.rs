@@ -9,8 +9,9 @@ use std::sync::Arc;
 /// How many addresses `bind` takes.
 pub const BIND_ADDRESSES_MAX: usize = 16;
 
-/// Reads `words` as a value of `row`. `before` is what the words add to: the limits of classes they do not
-/// name, and the save rules of earlier lines (empty on CONFIG SET and on the first line of a file).
+/// Reads `words` as a value of `row`. `before` is what the words add to: the limits of classes they
+/// do not name, and the save rules of earlier lines (empty on CONFIG SET and on the first line of a
+/// file).
 ///
 /// # Errors
 /// The [`ValueError`] whose text stock gives.

@@ -36,8 +36,8 @@ pub fn shown(row: &Row, value: &Plain) -> Vec<u8> {
     }
 }
 
-/// The lines that set the value in a file, without line ends. None for a value that is said by silence,
-/// unless `must_say`, because something before would say otherwise.
+/// The lines that set the value in a file, without line ends. None for a value that is said by
+/// silence, unless `must_say`, because something before would say otherwise.
 pub fn lines(row: &Row, value: &Plain, must_say: bool) -> Vec<Vec<u8>> {
     let name = row.name;
     let line = |text: String| vec![format!("{name} {text}").into_bytes()];

@@ -1,8 +1,8 @@
 //! Replacing a file whole and durably.
 //!
-//! The new bytes go to a temporary file in the same folder, are forced to disk, get the old file's permissions
-//! and its name; then the folder is forced to disk. A crash leaves the old file or the new one. A symbolic link
-//! is followed: the file behind it is replaced.
+//! The new bytes go to a temporary file in the same folder, are forced to disk, get the old file's
+//! permissions and its name; then the folder is forced to disk. A crash leaves the old file or the
+//! new one. A symbolic link is followed: the file behind it is replaced.
 
 use crate::load::read_file;
 use std::fs::{self, File, OpenOptions};
@@ -30,8 +30,8 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// Makes `bytes` the content of the file at `path`. It is on disk when this returns.
 ///
 /// # Errors
-/// What the system says; the path then holds the old file, or the new one if only forcing the folder to disk
-/// failed.
+/// What the system says; the path then holds the old file, or the new one if only forcing the
+/// folder to disk failed.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = fs::canonicalize(path).or_else(|_| std::path::absolute(path))?;
     let folder = path.parent().unwrap_or(Path::new("/"));

@@ -1,10 +1,10 @@
 //! The `sentinel ...` lines of a file, made to say the sentinel's present state.
 //!
-//! A line that says what is wanted stays as it is. What is left on both sides is paired by its subject (the
-//! option, and the name of the group for options that have one): the new line takes the old one's place. The
-//! rest of the wanted lines goes to the end. An old line without a partner goes if it is state (see [`STATE`])
-//! or of a group that is not monitored any more; options that the sentinel does not report stay, since they
-//! are the user's.
+//! A line that says what is wanted stays as it is. What is left on both sides is paired by its
+//! subject (the option, and the name of the group for options that have one): the new line takes
+//! the old one's place. The rest of the wanted lines goes to the end. An old line without a partner
+//! goes if it is state (see [`STATE`]) or of a group that is not monitored any more; options that
+//! the sentinel does not report stay, since they are the user's.
 
 use super::{Lines, file};
 use crate::split;
@@ -39,8 +39,9 @@ const OF_GROUP: [&[u8]; 4] = [
 /// Options among [`STATE`] that are about the sentinel itself.
 const OF_SENTINEL: [&[u8]; 2] = [b"myid", b"current-epoch"];
 
-/// Makes the `sentinel ...` lines of the file at `path` say `state`, lines as `sentinel monitor m 1.2.3.4 6379 2`,
-/// and keeps the rest of the file. It is on disk when this returns, also when nothing had to be changed.
+/// Makes the `sentinel ...` lines of the file at `path` say `state`, lines as `sentinel monitor m
+/// 1.2.3.4 6379 2`, and keeps the rest of the file. It is on disk when this returns, also when
+/// nothing had to be changed.
 ///
 /// # Errors
 /// What the system says; the old file is untouched then.

@@ -4,7 +4,8 @@ macro_rules! clients_settings {
     ($then:ident! { $($before:tt)* }) => { $then! { $($before)* "Clients and limits" {
         /// How many clients may be connected.
         maxclients: Number = Row::number("maxclients", 10000, 1, UINT);
-        /// Closes clients that leave too much output unread: class, hard limit, soft limit, seconds.
+        /// Closes clients that leave too much output unread: class, hard limit, soft limit,
+        /// seconds.
         client_output_buffer_limit: OutputLimits =
             Row::new("client-output-buffer-limit", Kind::OutputLimits);
         /// How many bytes of one client's queries may wait.

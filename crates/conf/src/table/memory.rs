@@ -9,7 +9,7 @@ macro_rules! memory_settings {
             "maxmemory-policy", MaxmemoryPolicy::WORDS, MaxmemoryPolicy::Noeviction.at(),
         );
         /// How many keys are sampled for each eviction.
-        maxmemory_samples: Number = Row::number("maxmemory-samples", 5, 1, 64);
+        maxmemory_samples: Number = Row::number("maxmemory-samples", 5, 1, INT);
         /// How hard eviction tries before it lets a write pass.
         maxmemory_eviction_tenacity: Number =
             Row::number("maxmemory-eviction-tenacity", 10, 0, 100).not_built(Part::Eviction);

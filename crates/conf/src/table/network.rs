@@ -2,7 +2,8 @@
 
 macro_rules! network_settings {
     ($then:ident! { $($before:tt)* }) => { $then! { $($before)* "Network" {
-        /// Addresses to listen on. A `-` before an address allows it to be absent; `*` is every address.
+        /// Addresses to listen on. A `-` before an address allows it to be absent; `*` is every
+        /// address.
         bind: List = Row::list("bind", &["*", "-::*"], parse::bind_addresses);
         /// The local address of connections that the server opens.
         bind_source_addr: Text = Row::text("bind-source-addr", "");
