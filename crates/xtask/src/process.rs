@@ -16,6 +16,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::{process, thread};
 
+/// How long programs may take to end when the task itself is told to.
+const INTERRUPT_MS: u64 = 5_000;
 /// How long a program may take to end after SIGTERM.
 const END_MS: u64 = 15_000;
 
@@ -29,8 +31,11 @@ pub fn guard() -> Outcome {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
-            for &group in GROUPS.lock().iter() {
-                signal_group(group, Signal::KILL);
+            // `redoubt up` has programs of its own to stop, and must be asked.
+            for last in [Signal::TERM, Signal::KILL] {
+                GROUPS.lock().iter().for_each(|&group| signal_group(group, last));
+                let alive = || GROUPS.lock().iter().any(|&group| is_alive(group));
+                let _ = wait::until("their end", INTERRUPT_MS, || (!alive()).then_some(()));
             }
             process::exit(128 + signal);
         }

@@ -4,6 +4,7 @@
 //! every file, words that may not stay, and rustfmt's opinion. Each check is one verdict with all of
 //! its findings, so that one run shows everything there is to do.
 
+mod dependencies;
 mod layers;
 mod length;
 mod words;
@@ -37,10 +38,14 @@ pub fn check(verdicts: &mut Verdicts) -> Outcome {
     verdicts.findings("tidy: file heads", &words::heads(&files));
     verdicts.findings("tidy: words", &words::check(&files));
     verdicts.findings("tidy: unsafe", &words::unsafe_code(&files));
+    verdicts.findings("tidy: dependencies", &dependencies::check()?);
     for warning in length::warnings(&files) {
         println!("  long: {warning}");
     }
-    verdicts.outcome("tidy: cargo fmt", run::quietly("cargo", &["fmt", "--all", "--check"]));
+    verdicts.outcome(
+        "tidy: cargo fmt",
+        run::quietly("cargo", &["fmt", "--all", "--check", "--", "-l"]),
+    );
     Ok(())
 }
 
