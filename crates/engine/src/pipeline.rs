@@ -5,9 +5,11 @@
 //! `enter` and `leave`. Everything about the session is read when a command runs, so that SELECT or
 //! AUTH in the middle of a pipeline acts on what follows.
 
+mod apply;
 mod exec;
 mod run;
 
+pub use apply::Applied;
 pub use run::Worker;
 
 use crate::args::Request;

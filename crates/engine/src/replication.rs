@@ -7,6 +7,8 @@
 use base::lock::{Mutex, MutexGuard, Rank};
 use base::{Millis, Offset, RunId};
 use psync::history::History;
+use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The primary that a replica follows.
@@ -85,6 +87,17 @@ pub struct State {
     pub good_replicas: usize,
     /// Epoch of the primary this history belongs to (see the handshake between Redoubt nodes).
     pub epoch: u64,
+    /// The replica group this node belongs to; zeros while it has none.
+    pub group: RunId,
+}
+
+/// What is called when a session begins to wait for replicas.
+struct Nudge(OnceLock<Box<dyn Fn() + Send + Sync>>);
+
+impl fmt::Debug for Nudge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nudge").finish_non_exhaustive()
+    }
 }
 
 /// The node's place in replication.
@@ -95,6 +108,7 @@ pub struct Replication {
     link_up: AtomicBool,
     waiting: AtomicUsize,
     acks_wanted: AtomicBool,
+    nudge: Nudge,
 }
 
 impl Replication {
@@ -108,6 +122,7 @@ impl Replication {
             acked: Vec::new(),
             good_replicas: 0,
             epoch: 0,
+            group: RunId::zero(),
         };
         Replication {
             state: Mutex::new(Rank::Replication, state),
@@ -115,6 +130,7 @@ impl Replication {
             link_up: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             acks_wanted: AtomicBool::new(false),
+            nudge: Nudge(OnceLock::new()),
         }
     }
 
@@ -160,11 +176,20 @@ impl Replication {
         self.state.lock().acked.iter().take_while(|&&acked| acked >= offset).count()
     }
 
+    /// Says whom to wake when a session begins to wait: the driver, which asks replicas for
+    /// acknowledgements. Once, at start; `nudge` must be quick and take no lock.
+    pub fn set_nudge(&self, nudge: Box<dyn Fn() + Send + Sync>) {
+        let _first_wins = self.nudge.0.set(nudge);
+    }
+
     /// A session begins or ends to wait for acknowledgements.
     pub fn note_waiting(&self, begins: bool) {
         if begins {
             self.waiting.fetch_add(1, Ordering::AcqRel);
             self.acks_wanted.store(true, Ordering::Release);
+            if let Some(nudge) = self.nudge.0.get() {
+                nudge();
+            }
         } else {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
         }

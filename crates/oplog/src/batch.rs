@@ -29,7 +29,7 @@ pub enum Framing {
 }
 
 /// A reusable builder of one reservation of the log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Batch {
     bytes: Vec<u8>,
     start: usize,
@@ -39,10 +39,23 @@ pub struct Batch {
     last_db: Option<u32>,
 }
 
+impl Default for Batch {
+    fn default() -> Batch {
+        Batch::new()
+    }
+}
+
 impl Batch {
     /// An empty batch.
     pub fn new() -> Batch {
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            bytes: Vec::new(),
+            start: 0,
+            commands: 0,
+            arguments_missing: 0,
+            first_db: None,
+            last_db: None,
+        };
         batch.begin();
         batch
     }
@@ -198,6 +211,15 @@ mod tests {
         for (commands, framing, expected) in rows {
             assert_eq!(&built(commands, *framing), expected);
         }
+    }
+
+    #[test]
+    fn a_default_batch_can_be_framed() {
+        let mut batch = Batch::default();
+        batch.command(0, SET);
+        batch.command(0, SET);
+        batch.finish(Framing::Transaction);
+        assert!(batch.bytes().starts_with(b"*1\r\n$5\r\nMULTI\r\n"));
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Identity {
     }
 
     /// The answer to such a REPLCONF, without its `+` and line end.
-    pub(crate) fn answer(&self) -> String {
+    pub fn answer(&self) -> String {
         format!("OK {GROUP} {} {NODE} {} {EPOCH} {}", self.group, self.node, self.epoch)
     }
 
@@ -61,7 +61,7 @@ impl Identity {
 
 impl PeerIdentity {
     /// True if `option` of REPLCONF is one of ours.
-    pub(crate) fn knows(option: &str) -> bool {
+    pub fn knows(option: &str) -> bool {
         [GROUP, NODE, EPOCH].contains(&option)
     }
 

@@ -177,6 +177,8 @@ pub(crate) enum Fault {
     Protocol(String),
     #[error("Failed trying to load the MASTER synchronization DB: {0}")]
     Load(String),
+    #[error("Failed to apply the MASTER's stream, a full sync is needed: {0}")]
+    Apply(String),
     #[error("The replication offset would exceed its greatest value")]
     OffsetOverflow,
     #[error("More of the stream arrived than may wait while the snapshot is loaded")]
@@ -346,6 +348,19 @@ impl Replica {
     pub fn applied(&mut self, offset: Offset) {
         if let Some(resume) = &mut self.resume {
             resume.applied = offset.min(self.received).max(resume.applied);
+        }
+    }
+
+    /// A command of the stream could not be applied, so the data is no longer the primary's: the next
+    /// attempt asks for a full sync.
+    pub fn handle_apply_failed(&mut self, now: Millis, error: &str) {
+        if matches!(self.state, State::Online { .. }) {
+            self.resume = None;
+            self.actions
+                .push_back(Action::Log(Level::Warning, Fault::Apply(error.to_owned()).to_string()));
+            self.down_since = Some(now);
+            self.close("a command of the stream could not be applied");
+            self.state = State::Waiting { until: now + RETRY_PERIOD };
         }
     }
 

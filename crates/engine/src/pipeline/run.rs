@@ -360,7 +360,7 @@ impl<'n> Worker<'n> {
 
 /// The command a request names, if its words are of the right number.
 #[inline]
-fn admissible(
+pub(super) fn admissible(
     prepared: &Prepared,
     request: Request<'_>,
 ) -> Result<&'static Registered, CommandError> {

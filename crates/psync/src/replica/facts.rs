@@ -1,6 +1,7 @@
 //! What INFO and ROLE say about the link to the primary.
 
 use super::{Phase, Replica, State};
+use crate::PeerIdentity;
 use base::{Millis, Offset};
 
 /// The state of the link in ROLE's words.
@@ -80,6 +81,24 @@ impl Replica {
             link_down_since_seconds: self.down_since.map_or(-1, |since| seconds(now.since(since))),
             read_offset,
             applied_offset: applied,
+        }
+    }
+
+    /// When the primary was last heard of, monotonic.
+    pub fn last_io(&self) -> Millis {
+        self.last_io
+    }
+
+    /// Since when the link is down, monotonic; `None` while it is up and before it was ever up.
+    pub fn down_since(&self) -> Option<Millis> {
+        self.down_since
+    }
+
+    /// What the primary of the full sync under way told of itself.
+    pub fn syncing_with(&self) -> Option<PeerIdentity> {
+        match &self.state {
+            State::Transfer { sync, .. } | State::Loading { sync, .. } => sync.peer,
+            _ => None,
         }
     }
 
