@@ -79,7 +79,7 @@ fn silence_is_empty(row: &Row) -> bool {
 }
 
 /// A word as it stands in a file: quoted only if it would not survive otherwise.
-fn bare(word: &[u8]) -> Vec<u8> {
+pub fn bare(word: &[u8]) -> Vec<u8> {
     let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'#' | b'\\');
     if !word.is_empty() && word.iter().all(plain) { word.to_vec() } else { quote(word) }
 }

@@ -3,41 +3,53 @@
 //! A line that says what is wanted stays as it is. What is left on both sides is paired by its
 //! subject (the option, and the name of the group for options that have one): the new line takes
 //! the old one's place. The rest of the wanted lines goes to the end. An old line without a partner
-//! goes if it is state (see [`STATE`]) or of a group that is not monitored any more; options that
-//! the sentinel does not report stay, since they are the user's.
+//! goes if its option is known: a sentinel reports its state in full, and is silent about what has
+//! its default. Options that nobody here knows stay.
 
 use super::{Lines, file};
+use crate::plain::show::bare;
 use crate::split;
 use std::io;
 use std::path::Path;
 
-/// Options that a sentinel always reports in full: what it does not report is gone.
-const STATE: [&[u8]; 13] = [
+/// Options of the sentinel itself.
+const OF_SENTINEL: [&[u8]; 9] = [
     b"myid",
     b"current-epoch",
+    b"deny-scripts-reconfig",
+    b"resolve-hostnames",
+    b"announce-hostnames",
+    b"announce-ip",
+    b"announce-port",
+    b"sentinel-user",
+    b"sentinel-pass",
+];
+
+/// Options of a group: their first argument is its name.
+const OF_GROUP: [&[u8]; 14] = [
     b"monitor",
     b"down-after-milliseconds",
     b"failover-timeout",
     b"parallel-syncs",
     b"auth-pass",
     b"auth-user",
+    b"notification-script",
+    b"client-reconfig-script",
+    b"master-reboot-down-after-period",
+    b"rename-command",
     b"config-epoch",
     b"leader-epoch",
     b"known-replica",
-    b"known-slave",
     b"known-sentinel",
 ];
 
-/// Other options of one group: their first argument is its name.
-const OF_GROUP: [&[u8]; 4] = [
-    b"notification-script",
-    b"client-reconfig-script",
-    b"rename-command",
-    b"master-reboot-down-after-period",
-];
-
-/// Options among [`STATE`] that are about the sentinel itself.
-const OF_SENTINEL: [&[u8]; 2] = [b"myid", b"current-epoch"];
+/// The line that says `words`, those after `sentinel`, quoted where they must be.
+pub fn sentinel_line<W: AsRef<[u8]>>(words: &[W]) -> String {
+    let words = words.iter().map(|word| bare(word.as_ref()));
+    let line = std::iter::once(b"sentinel".to_vec()).chain(words).collect::<Vec<_>>().join(&b' ');
+    // Quoting leaves nothing but ASCII.
+    String::from_utf8_lossy(&line).into_owned()
+}
 
 /// Makes the `sentinel ...` lines of the file at `path` say `state`, lines as `sentinel monitor m
 /// 1.2.3.4 6379 2`, and keeps the rest of the file. It is on disk when this returns, also when
@@ -69,9 +81,7 @@ fn subject(words: &[Vec<u8>]) -> Option<Subject> {
     if option == b"known-slave" {
         option = b"known-replica".to_vec();
     }
-    let known = |list: &[&[u8]]| list.contains(&option.as_slice());
-    let has_group = known(&OF_GROUP) || (known(&STATE) && !known(&OF_SENTINEL));
-    let group = rest.first().filter(|_| has_group).cloned();
+    let group = rest.first().filter(|_| OF_GROUP.contains(&option.as_slice())).cloned();
     Some(Subject { option, group })
 }
 
@@ -79,12 +89,6 @@ pub(super) fn merge(lines: &mut Lines, state: &[String]) {
     let mut wanted: Vec<(&String, Vec<Vec<u8>>)> = state
         .iter()
         .map(|line| (line, split::words(line.as_bytes()).unwrap_or_default().0))
-        .collect();
-    let groups: Vec<Vec<u8>> = wanted
-        .iter()
-        .filter_map(|(_, words)| subject(words))
-        .filter(|subject| subject.option == b"monitor")
-        .filter_map(|subject| subject.group)
         .collect();
     let mut old: Vec<usize> = Vec::new();
     for (at, line) in lines.lines.iter().enumerate() {
@@ -111,10 +115,9 @@ pub(super) fn merge(lines: &mut Lines, state: &[String]) {
     }
     for at in old {
         let Some(line) = lines.lines.get_mut(at) else { continue };
-        let Some(Subject { option, group }) = subject(&line.words) else { continue };
-        let is_state = STATE.contains(&option.as_slice());
-        let orphaned = group.is_some_and(|group| !groups.contains(&group));
-        if is_state || orphaned {
+        let option = subject(&line.words).map(|subject| subject.option).unwrap_or_default();
+        let known = OF_SENTINEL.iter().chain(&OF_GROUP).any(|name| *name == option.as_slice());
+        if known {
             line.text = None;
         }
     }
