@@ -2,6 +2,7 @@
 
 use crate::console::Console;
 use crate::session::Session;
+use crate::syntax;
 use resp::Value;
 use std::fmt::Write;
 use std::io;
@@ -100,14 +101,16 @@ struct Entry {
     summary: String,
     since: String,
     group: String,
+    syntax: String,
 }
 
 impl Entry {
     fn text(&self, with_group: bool) -> String {
         let name = self.name.replace('|', " ").to_ascii_uppercase();
         let mut text = format!(
-            "\n  \x1b[1m{name}\x1b[0m\n  \x1b[33msummary:\x1b[0m {}\n  \x1b[33msince:\x1b[0m {}\n",
-            self.summary, self.since
+            "\n  \x1b[1m{name}\x1b[0m \x1b[90m{}\x1b[0m\n  \x1b[33msummary:\x1b[0m {}\n  \
+             \x1b[33msince:\x1b[0m {}\n",
+            self.syntax, self.summary, self.since
         );
         if with_group {
             let _ = writeln!(text, "  \x1b[33mgroup:\x1b[0m {}", self.group);
@@ -130,6 +133,7 @@ fn collect(docs: &Value, entries: &mut Vec<Entry>) {
             summary: text("summary").unwrap_or_default(),
             since: text("since").unwrap_or_default(),
             group: text("group").unwrap_or_default(),
+            syntax: field("arguments").map(|(_, list)| syntax::of(list)).unwrap_or_default(),
         });
         if let Some((_, subcommands)) = field("subcommands") {
             collect(subcommands, entries);

@@ -14,6 +14,7 @@ mod lines;
 mod options;
 mod repl;
 mod session;
+mod syntax;
 mod uri;
 
 pub use console::Console;

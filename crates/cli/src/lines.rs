@@ -49,11 +49,6 @@ impl Lines {
         }
     }
 
-    /// Whether a person sees the prompt.
-    pub(crate) fn is_terminal(&self) -> bool {
-        matches!(self, Lines::Terminal(_))
-    }
-
     /// The next line without its end; `None` at the end of the input or when the user ends it.
     pub(crate) fn next(
         &mut self,

@@ -38,9 +38,6 @@ pub(crate) fn run(session: &mut Session, console: &mut Console) -> Result<(), En
             Own::No => send(session, console, &arguments)?,
         }
     }
-    if lines.is_terminal() {
-        console.print("\n")?;
-    }
     Ok(())
 }
 

@@ -290,12 +290,13 @@ fn help_asks_the_server() {
     let server = server(|request| {
         Some(match request {
             "COMMAND DOCS get" => {
-                "*2\r\n+get\r\n*6\r\n+summary\r\n+Gets.\r\n+since\r\n+1.0.0\r\n+group\r\n+string\r\n"
+                "*2\r\n+get\r\n*8\r\n+summary\r\n+Gets.\r\n+since\r\n+1.0.0\r\n+group\r\n+string\r\n\
+                 +arguments\r\n*1\r\n*4\r\n+name\r\n+key\r\n+type\r\n+key\r\n"
             }
             _ => "-ERR no\r\n",
         })
     });
-    let told = "\n  \x1b[1mGET\x1b[0m\n  \x1b[33msummary:\x1b[0m Gets.\n  \x1b[33msince:\x1b[0m 1.0.0\n  \
+    let told = "\n  \x1b[1mGET\x1b[0m \x1b[90mkey\x1b[0m\n  \x1b[33msummary:\x1b[0m Gets.\n  \x1b[33msince:\x1b[0m 1.0.0\n  \
                 \x1b[33mgroup:\x1b[0m string\n\n";
     assert_eq!(run_line(&server, "help get", "").1, told);
     assert_eq!(run_line(&server, "", "? GET\n").1, told);
