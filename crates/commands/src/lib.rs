@@ -6,11 +6,13 @@
 
 #[cfg(test)]
 mod harness;
+pub mod replication;
 pub mod string;
+pub mod transactions;
 
 use engine::Command;
 
 /// Every command, group by group.
 pub fn all() -> Vec<&'static Command> {
-    [string::COMMANDS].concat()
+    [replication::COMMANDS, string::COMMANDS, transactions::COMMANDS].concat()
 }

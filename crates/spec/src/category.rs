@@ -47,6 +47,7 @@ pub fn categories(spec: &CommandSpec) -> Vec<Category> {
     let flags = spec.flag_set();
     let mut found = spec.categories.to_vec();
     match spec.group {
+        _ if spec.ungrouped => {}
         Group::Generic => found.push(Category::Keyspace),
         Group::String => found.push(Category::String),
         Group::Bitmap => found.push(Category::Bitmap),

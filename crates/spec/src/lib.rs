@@ -86,6 +86,8 @@ pub struct CommandSpec {
     pub flags: &'static [Flag],
     /// Access categories beyond those that follow from group and flags.
     pub categories: &'static [Category],
+    /// Its group gives it no access category (containers, WAIT).
+    pub ungrouped: bool,
     /// Where its keys stand.
     pub keys: &'static [KeySpec],
     /// Its arguments, the name excluded.
@@ -108,6 +110,7 @@ impl CommandSpec {
         group: Group::Generic,
         flags: &[],
         categories: &[],
+        ungrouped: false,
         keys: &[],
         args: &[],
         reply: &[],

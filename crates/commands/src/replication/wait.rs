@@ -1,0 +1,109 @@
+//! WAIT numreplicas timeout: waits until replicas have acknowledged the connection's last write.
+//!
+//! The reply comes when enough have, or when the time is over; the loop gives it then. Inside a
+//! transaction nothing waits.
+
+use base::Millis;
+use engine::context::Outcome;
+use engine::error::CommandError;
+use engine::session::Blocked;
+use engine::{Args, Command, CommandResult, Context};
+use spec::{Arg, Category, CommandSpec, Flag, Group, ReplyShape};
+
+/// WAIT.
+pub const WAIT: Command = Command {
+    spec: CommandSpec {
+        name: "wait",
+        since: "3.0.0",
+        group: Group::Generic,
+        summary: "Waits until replicas have acknowledged the connection's writes.",
+        complexity: "O(1)",
+        flags: &[Flag::NoScript],
+        categories: &[Category::Connection],
+        ungrouped: true,
+        args: &[Arg::integer("numreplicas"), Arg::integer("timeout")],
+        reply: &[ReplyShape::Integer("How many replicas have acknowledged.")],
+        tips: &["request_policy:all_shards", "response_policy:agg_min"],
+        ..CommandSpec::EMPTY
+    },
+    run: wait,
+    subcommands: &[],
+};
+
+fn wait(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    if cx.node.replication.is_replica() {
+        return Err(CommandError::text(
+            "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 \
+             if a replica is configured to be writable (which is not the default) writes to \
+             replicas are just local and are not propagated.",
+        ));
+    }
+    let wanted = usize::try_from(args.integer()?).unwrap_or(0);
+    let timeout = values::string::parse_i64(args.bytes()?)
+        .ok_or_else(|| CommandError::text("ERR timeout is not an integer or out of range"))?;
+    let timeout =
+        u64::try_from(timeout).map_err(|_| CommandError::text("ERR timeout is negative"))?;
+    let offset = cx.session.last_write;
+    let have = cx.node.replication.acknowledged(offset);
+    if have >= wanted || cx.session.executing {
+        cx.reply.integer(i64::try_from(have).unwrap_or(i64::MAX));
+        return Ok(());
+    }
+    let deadline = (timeout > 0).then(|| base::clock::monotonic() + Millis(timeout));
+    cx.session.blocked = Some(Blocked::Replicas { count: wanted, offset, deadline });
+    *cx.outcome = Outcome::Blocked;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::harness::Server;
+    use base::Offset;
+    use engine::context::Outcome;
+    use engine::session::Blocked;
+
+    #[test]
+    fn answers_at_once_or_waits() {
+        let mut server = Server::new();
+        server.check("wait 0 0", ":0\r\n");
+        server.check("wait -1 0", ":0\r\n");
+        server.check("append k v", ":1\r\n");
+        let end = server.node().log.end();
+        let (reply, outcome) = server.run(&[b"wait", b"1", b"0"]);
+        assert!(reply.is_empty() && matches!(outcome, Outcome::Blocked));
+        let blocked = server.session.blocked.take();
+        let Some(Blocked::Replicas { count: 1, offset, deadline: None }) = blocked else {
+            panic!("{blocked:?}")
+        };
+        assert_eq!(offset, end);
+        server.node().replication.publish_replicas(vec![], vec![end, Offset(0)], 2);
+        server.check("wait 1 100", ":1\r\n");
+        assert!(matches!(server.run(&[b"wait", b"2", b"100"]).1, Outcome::Blocked));
+        let Some(Blocked::Replicas { deadline: Some(_), .. }) = server.session.blocked.take()
+        else {
+            panic!("a deadline")
+        };
+        server.check("multi", "+OK\r\n");
+        server.check("wait 2 0", "+QUEUED\r\n");
+        server.check("exec", "*1\r\n:1\r\n");
+        assert!(server.session.blocked.is_none());
+    }
+
+    #[test]
+    fn refuses_as_stock_does() {
+        let mut server = Server::new();
+        let timeout = "-ERR timeout is not an integer or out of range\r\n";
+        let rows = [
+            ("wait x 1", "-ERR value is not an integer or out of range\r\n"),
+            ("wait 1 x", timeout),
+            ("wait 1 -1", "-ERR timeout is negative\r\n"),
+            ("wait 1 9999999999999999999", timeout),
+            ("wait 0", "-ERR wrong number of arguments for 'wait' command\r\n"),
+        ];
+        for (line, expected) in rows {
+            server.check(line, expected);
+        }
+        server.check("replicaof 127.0.0.1 7000", "+OK\r\n");
+        assert!(server.line("wait 0 0").starts_with("-ERR WAIT cannot be used with replica inst"));
+    }
+}
