@@ -8,6 +8,7 @@ mod compare;
 mod failover;
 mod load;
 mod replication;
+mod replies;
 mod settings;
 mod snapshot;
 mod up;
@@ -33,7 +34,9 @@ pub struct Stage {
 type Play = fn(&Stage) -> Outcome;
 
 /// Cases that any program with stock's command line can play.
-const FOR_ALL: [(&str, Play); 17] = [
+const FOR_ALL: [(&str, Play); 19] = [
+    ("replies-listed", replies::listed),
+    ("replies-drawn", replies::drawn),
     ("stock-follows-redoubt", replication::stock_follows),
     ("redoubt-follows-stock", replication::follows_stock),
     ("redoubt-follows-redoubt", replication::follows_itself),
