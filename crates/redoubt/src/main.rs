@@ -8,6 +8,7 @@ mod identity;
 mod logging;
 mod replication;
 mod server;
+mod up;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -39,6 +40,7 @@ enum Role {
     Server,
     Sentinel,
     Cli,
+    Up,
     Docs,
     Version,
     Usage,
@@ -59,6 +61,7 @@ fn role_of(name: &str, first: Option<&str>) -> (Role, usize) {
         Some("server") => Role::Server,
         Some("sentinel") => Role::Sentinel,
         Some("cli") => Role::Cli,
+        Some("up") => Role::Up,
         Some("internal-docs") => Role::Docs,
         Some("--version" | "-v") => Role::Version,
         None | Some("--help" | "-h" | "help") => Role::Usage,
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Role::Server => server::main(&texts, false),
         Role::Sentinel => server::main(&texts, true),
         Role::Cli => cli::run(&name, &rest),
+        Role::Up => up::main(&rest),
         Role::Docs => print_docs(texts.first().map(String::as_str)),
         Role::Version => say(&format!("redoubt {}\n", env!("CARGO_PKG_VERSION"))),
         Role::Usage => say(USAGE),

@@ -20,17 +20,18 @@ pub(crate) fn prepare(node: &Arc<Node>, request: &ShutdownRequest, aborted: &Ato
     if !request.now && !wait_for_replicas(node, deadline, aborted) {
         return false;
     }
-    let alone = node.keyspace.gate.exclusive();
     let wanted = request.save.unwrap_or_else(|| !node.settings.save.get().is_empty());
     if wanted {
         tracing::info!("Saving the final RDB snapshot before exiting.");
+        // Nothing may be acknowledged that the snapshot lacks.
+        node.pause.begin(Millis(u64::MAX), true);
+        node.refresh();
         node.saves.abort();
-        drop(alone);
         wait_for_saver(node);
-        let alone = node.keyspace.gate.exclusive();
-        if let Err(text) = engine::snapshot::save_now(node, &alone) {
+        if let Err(text) = engine::snapshot::save_at_exit(node) {
             tracing::error!("Error trying to save the DB, can't exit: {text}");
             if !request.force {
+                end_pause(node);
                 return false;
             }
         }
@@ -72,12 +73,16 @@ fn wait_for_replicas(node: &Node, deadline: Millis, aborted: &AtomicBool) -> boo
     }
     node.replication.note_waiting(false);
     if !go_on {
-        node.pause.end();
-        node.refresh();
-        node.wake_loops();
+        end_pause(node);
         tracing::warn!("Shutdown aborted.");
     }
     go_on
+}
+
+fn end_pause(node: &Node) {
+    node.pause.end();
+    node.refresh();
+    node.wake_loops();
 }
 
 fn wait_for_saver(node: &Node) {
