@@ -106,9 +106,9 @@ fn long_lines_are_refused() {
         input.truncate(LINE_BYTES_MAX);
         assert_eq!(whole(&input).1, None);
     }
-    let inline = [&[b'a'; LINE_BYTES_MAX][..], b"\nPING\n"].concat();
+    let inline = [&vec![b'a'; LINE_BYTES_MAX][..], b"\nPING\n"].concat();
     assert_eq!((whole(&inline).0.len(), whole(&inline).1), (2, None));
-    let inline = [&[b'a'; LINE_BYTES_MAX + 1][..], b"\n"].concat();
+    let inline = [&vec![b'a'; LINE_BYTES_MAX + 1][..], b"\n"].concat();
     assert_eq!(whole(&inline).1, Some(ProtocolError::TooBigInline));
 }
 
