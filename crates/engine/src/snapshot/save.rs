@@ -199,7 +199,22 @@ pub fn save_in_background(
 /// # Errors
 /// The text of what went wrong.
 pub fn save_now(node: &Node, alone: &keyspace::Exclusive<'_>) -> Result<(), String> {
-    let cut = begin(node, alone).map_err(|_| "Background save already in progress".to_owned())?;
+    finish(node, begin(node, alone))
+}
+
+/// Saves and waits for it while others go on reading: the end of a server, whose writes are paused.
+///
+/// # Errors
+/// The text of what went wrong.
+pub fn save_at_exit(node: &Node) -> Result<(), String> {
+    let alone = node.keyspace.gate.exclusive();
+    let cut = begin(node, &alone);
+    drop(alone);
+    finish(node, cut)
+}
+
+fn finish(node: &Node, cut: Result<Cut, SaveRefusal>) -> Result<(), String> {
+    let cut = cut.map_err(|_| "Background save already in progress".to_owned())?;
     carry_out(node, cut).map_err(|error| {
         tracing::error!("Error saving DB to disk: {error}");
         error.to_string()
