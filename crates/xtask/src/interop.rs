@@ -11,7 +11,9 @@ mod replication;
 mod replies;
 mod settings;
 mod snapshot;
+mod tables;
 mod up;
+mod wireform;
 
 use crate::arguments::Arguments;
 use crate::failure::Outcome;
@@ -21,6 +23,7 @@ use crate::workspace;
 use std::path::PathBuf;
 
 /// What a case works with.
+#[derive(Clone)]
 pub struct Stage {
     /// The program under test.
     pub ours: Program,
@@ -34,9 +37,17 @@ pub struct Stage {
 type Play = fn(&Stage) -> Outcome;
 
 /// Cases that any program with stock's command line can play.
-const FOR_ALL: [(&str, Play); 19] = [
+const FOR_ALL: [(&str, Play); 27] = [
     ("replies-listed", replies::listed),
     ("replies-drawn", replies::drawn),
+    ("malformed-requests", wireform::requests),
+    ("requests-in-pieces", wireform::pieces),
+    ("publish-between-connections", wireform::publish),
+    ("sockets-and-limits", wireform::sockets),
+    ("info-fields", tables::info),
+    ("settings-names", tables::settings),
+    ("client-list-fields", tables::client_list),
+    ("command-rows", tables::commands),
     ("stock-follows-redoubt", replication::stock_follows),
     ("redoubt-follows-stock", replication::follows_stock),
     ("redoubt-follows-redoubt", replication::follows_itself),
