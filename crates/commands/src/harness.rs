@@ -6,12 +6,17 @@ use engine::client::Origin;
 use engine::context::Outcome;
 use engine::pipeline::{Worker, prepare};
 use engine::{Node, Session};
+use oplog::Reader;
 use std::sync::Arc;
+
+/// Bytes of the log that are kept for tests to read.
+const LOG_BYTES: u64 = 1 << 20;
 
 /// A node with one session.
 pub(crate) struct Server {
     node: &'static Node,
     worker: Worker<'static>,
+    log: Reader,
     /// The connection that `run` speaks for.
     pub(crate) session: Session,
 }
@@ -23,7 +28,9 @@ impl Server {
         let node = Node::new(settings, None, &crate::all(), &[], 1, None);
         let node: &'static Node = Box::leak(Box::new(node));
         let worker = Worker::new(node).expect("the only worker");
-        Server { node, worker, session: Server::session_of(node) }
+        node.log.retain(LOG_BYTES);
+        let log = node.log.reader(node.log.end()).expect("the log's own end");
+        Server { node, worker, log, session: Server::session_of(node) }
     }
 
     fn session_of(node: &Node) -> Session {
@@ -63,5 +70,29 @@ impl Server {
     #[track_caller]
     pub(crate) fn check(&mut self, line: &str, expected: &str) {
         assert_eq!(self.line(line), expected, "{line}");
+    }
+
+    /// The commands logged since the last call, their words joined by blanks.
+    pub(crate) fn logged(&mut self) -> Vec<String> {
+        let mut bytes = Vec::new();
+        while self.log.read(usize::MAX, &mut bytes).expect("a held log") > 0 {}
+        let (mut rest, mut commands) = (&bytes[..], Vec::new());
+        while let Some((command, len)) = resp::value::decode(rest).expect("requests") {
+            let words = command.as_array().expect("a request").iter();
+            let words: Vec<_> = words.map(|word| word.as_text().expect("a word")).collect();
+            commands.push(words.join(" "));
+            rest = &rest[len..];
+        }
+        commands
+    }
+
+    /// Runs a line and compares what it has logged, a SELECT 0 in front left out.
+    #[track_caller]
+    pub(crate) fn check_log(&mut self, line: &str, expected: &[&str]) {
+        self.logged();
+        self.line(line);
+        let logged = self.logged();
+        let from = usize::from(logged.first().is_some_and(|first| first == "SELECT 0"));
+        assert_eq!(logged[from..], *expected, "{line}");
     }
 }

@@ -4,6 +4,12 @@
 //! row and function, and name it in the group's list; everything else (arity, documentation, routing,
 //! categories) is read from the row.
 
+#![allow(clippy::unnecessary_wraps, reason = "all handlers have one signature")]
+
+mod count;
+pub mod database;
+mod expire_time;
+pub mod generic;
 #[cfg(test)]
 mod harness;
 pub mod replication;
@@ -14,5 +20,12 @@ use engine::Command;
 
 /// Every command, group by group.
 pub fn all() -> Vec<&'static Command> {
-    [replication::COMMANDS, string::COMMANDS, transactions::COMMANDS].concat()
+    [
+        database::COMMANDS,
+        generic::COMMANDS,
+        replication::COMMANDS,
+        string::COMMANDS,
+        transactions::COMMANDS,
+    ]
+    .concat()
 }

@@ -1,6 +1,6 @@
 //! GET key: the string at a key.
 
-use engine::{Args, Command, CommandResult, Context};
+use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 
 /// GET.
@@ -23,9 +23,45 @@ pub const GET: Command = Command {
 
 fn get(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
-    match cx.keys.string(key)? {
+    answer(cx, key)?;
+    Ok(())
+}
+
+/// Answers the string at `key`, or null; whether there is one.
+///
+/// # Errors
+/// `WrongType` if the key holds another type.
+#[inline]
+pub(super) fn answer(cx: &mut Context<'_>, key: &[u8]) -> Result<bool, CommandError> {
+    let text = cx.keys.string(key)?;
+    match &text {
         Some(text) => cx.reply.bulk(text.bytes(&mut itoa::Buffer::new())),
         None => cx.reply.null(),
     }
-    Ok(())
+    Ok(text.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::harness::Server;
+
+    #[test]
+    fn get_answers_every_form() {
+        let mut server = Server::new();
+        let long = "x".repeat(5000);
+        server.check("get k", "$-1\r\n");
+        for text in ["", "v", "12", "-9223372036854775808", "007", &long] {
+            server.run(&[b"set", b"k", text.as_bytes()]);
+            server.check("get k", &format!("${}\r\n{text}\r\n", text.len()));
+        }
+        server.check("get", "-ERR wrong number of arguments for 'get' command\r\n");
+    }
+
+    #[test]
+    fn an_expired_key_is_absent_and_its_deletion_is_logged_once() {
+        let mut server = Server::new();
+        server.line("set k v pxat 1");
+        server.check_log("get k", &["DEL k"]);
+        server.check_log("get k", &[]);
+    }
 }

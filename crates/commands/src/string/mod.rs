@@ -1,9 +1,41 @@
-//! Strings.
+//! Strings: the commands that know them as bytes or as numbers.
 
 mod append;
 mod get;
+mod getex;
+mod getset;
+mod increment;
+mod lcs;
+mod many;
+mod range;
+mod set;
+mod setex;
+mod strlen;
 
 use engine::Command;
 
 /// The group's commands.
-pub const COMMANDS: &[&Command] = &[&append::APPEND, &get::GET];
+pub const COMMANDS: &[&Command] = &[
+    &append::APPEND,
+    &increment::DECR,
+    &increment::DECRBY,
+    &get::GET,
+    &getset::GETDEL,
+    &getex::GETEX,
+    &range::GETRANGE,
+    &getset::GETSET,
+    &increment::INCR,
+    &increment::INCRBY,
+    &increment::INCRBYFLOAT,
+    &lcs::LCS,
+    &many::MGET,
+    &many::MSET,
+    &many::MSETNX,
+    &setex::PSETEX,
+    &set::SET,
+    &setex::SETEX,
+    &setex::SETNX,
+    &range::SETRANGE,
+    &strlen::STRLEN,
+    &range::SUBSTR,
+];

@@ -1,0 +1,80 @@
+//! DEL and UNLINK: delete keys. Both unlink at once; only a type whose values take long to free will
+//! make a difference between them.
+
+use engine::effects::Event;
+use engine::{Args, Command, CommandResult, Context};
+use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
+
+/// DEL.
+pub const DEL: Command = Command {
+    spec: CommandSpec {
+        name: "del",
+        since: "1.0.0",
+        group: Group::Generic,
+        summary: "Deletes keys.",
+        complexity: "O(N) in the keys, and in the elements of those that hold collections.",
+        flags: &[Flag::Write],
+        keys: &[KeySpec::range(1, -1, 1, &[KeyFlag::Remove, KeyFlag::Delete])],
+        args: &[Arg::key("key").multiple()],
+        reply: &[ReplyShape::Integer("How many of the keys were there.")],
+        tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
+        ..CommandSpec::EMPTY
+    },
+    run: del,
+    subcommands: &[],
+};
+
+/// UNLINK.
+pub const UNLINK: Command = Command {
+    spec: CommandSpec {
+        name: "unlink",
+        since: "4.0.0",
+        summary: "Deletes keys, freeing what is large elsewhere.",
+        complexity: "O(1) for each key; the freeing is O(N) in the elements, on another thread.",
+        flags: &[Flag::Write, Flag::Fast],
+        ..DEL.spec
+    },
+    run: del,
+    subcommands: &[],
+};
+
+fn del(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let mut deleted = 0;
+    while let Some(key) = args.next() {
+        if cx.keys.remove(key).is_some() {
+            cx.effects.changed(cx.keys.db, key, Event::Delete);
+            deleted += 1;
+        }
+    }
+    cx.reply.integer(deleted);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::harness::Server;
+
+    #[test]
+    fn del_counts_what_was_there() {
+        let mut server = Server::new();
+        server.check("mset a 1 b 2 c 3", "+OK\r\n");
+        server.check("del a nope b a", ":2\r\n");
+        server.check("exists a b c", ":1\r\n");
+        server.check("unlink c c", ":1\r\n");
+        server.check("unlink c", ":0\r\n");
+        server.check("del", "-ERR wrong number of arguments for 'del' command\r\n");
+    }
+
+    #[test]
+    fn only_what_was_deleted_is_logged() {
+        let mut server = Server::new();
+        server.line("mset a 1 b 2");
+        server.check_log("del nope", &[]);
+        server.check_log("del a nope", &["del a nope"]);
+        server.check_log("unlink b", &["unlink b"]);
+        server.line("set gone v pxat 1");
+        server.logged();
+        server.check("del gone", ":0\r\n");
+        assert_eq!(server.logged(), ["DEL gone"]);
+    }
+}

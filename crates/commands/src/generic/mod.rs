@@ -1,0 +1,41 @@
+//! Keys of any type: whether they are there, how long, and under which name.
+
+mod copy;
+mod del;
+mod exists;
+pub(crate) mod expire;
+mod keys;
+mod kind;
+mod object;
+mod random;
+mod rename;
+mod scan;
+mod ttl;
+
+use engine::Command;
+
+/// The group's commands.
+pub const COMMANDS: &[&Command] = &[
+    &copy::COPY,
+    &del::DEL,
+    &exists::EXISTS,
+    &expire::EXPIRE,
+    &expire::EXPIREAT,
+    &ttl::EXPIRETIME,
+    &keys::KEYS,
+    &copy::MOVE,
+    &object::OBJECT,
+    &expire::PERSIST,
+    &expire::PEXPIRE,
+    &expire::PEXPIREAT,
+    &ttl::PEXPIRETIME,
+    &ttl::PTTL,
+    &random::RANDOMKEY,
+    &rename::RENAME,
+    &rename::RENAMENX,
+    &scan::SCAN,
+    &exists::TOUCH,
+    &ttl::TTL,
+    &kind::TYPE,
+    &del::UNLINK,
+];

@@ -1,0 +1,179 @@
+//! SCAN cursor [MATCH pattern] [COUNT n] [TYPE type]: the keys, a few at a time.
+//!
+//! A cursor is `place in the shard * 1024 + shard`; shards are gone through in ascending order, each
+//! with its table's own cursor, which survives growth and shrinking. A key never changes its shard, so
+//! the table's guarantee is the whole's: what is there from the first call to the last is answered.
+//!
+//! SCAN declares no keys and so holds no shard when it runs; it takes them one at a time, a few
+//! buckets to a lock. That is right because a holder of a shard never waits for another, and because
+//! a page of keys promises nothing about one instant. Empty shards cost a look and nothing more.
+
+use engine::keys::kind_of;
+use engine::{Args, Command, CommandError, CommandResult, Context};
+use keyspace::{Db, Entry, SHARD_COUNT};
+use resp::reply::Writer;
+use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
+use values::glob;
+
+/// Keys that a call looks at if it does not say how many.
+const COUNT_DEFAULT: u64 = 10;
+/// Buckets that a call looks at for each key it was asked for, before it gives up finding more.
+const BUCKETS_PER_KEY: u64 = 10;
+/// Buckets looked at before a shard is let go.
+const BUCKETS_PER_LOCK: u64 = 64;
+
+/// SCAN.
+pub const SCAN: Command = Command {
+    spec: CommandSpec {
+        name: "scan",
+        since: "2.8.0",
+        group: Group::Generic,
+        summary: "Goes through the keys of the database, some at each call.",
+        complexity: "O(1) for each call, O(N) in the keys for all of them.",
+        flags: &[Flag::ReadOnly],
+        args: &[
+            Arg::integer("cursor"),
+            Arg::pattern("pattern").token("MATCH").optional(),
+            Arg::integer("count").token("COUNT").optional(),
+            Arg::bytes("type").token("TYPE").optional(),
+        ],
+        reply: &[ReplyShape::Array("The next cursor, 0 at the end, and an array of keys.")],
+        tips: &["nondeterministic_output", "request_policy:special"],
+        history: &[("6.0.0", "Added the `TYPE` subcommand.")],
+        ..CommandSpec::EMPTY
+    },
+    run: scan,
+    subcommands: &[],
+};
+
+/// Which keys are answered, and about how many are looked at.
+#[derive(Debug)]
+struct Options<'a> {
+    pattern: Option<&'a [u8]>,
+    kind: Option<&'a [u8]>,
+    count: u64,
+}
+
+impl<'a> Options<'a> {
+    fn parse(args: &mut Args<'a>) -> Result<Options<'a>, CommandError> {
+        let mut options = Options { pattern: None, kind: None, count: COUNT_DEFAULT };
+        while args.left() > 0 {
+            if args.take_token("MATCH") {
+                options.pattern = Some(args.bytes()?);
+            } else if args.take_token("TYPE") {
+                options.kind = Some(args.bytes()?);
+            } else if args.take_token("COUNT") {
+                let count = args.integer()?;
+                options.count =
+                    u64::try_from(count).ok().filter(|&n| n > 0).ok_or(CommandError::Syntax)?;
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        options.pattern = options.pattern.filter(|&pattern| pattern != b"*");
+        Ok(options)
+    }
+
+    fn wants(&self, entry: &Entry) -> bool {
+        self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(kind_of(entry).name().as_bytes()))
+            && self.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key(), false))
+    }
+}
+
+/// A cursor's number. As stock's, it may have a sign and may be empty, which is zero.
+fn cursor_of(word: &[u8]) -> Result<u64, CommandError> {
+    let invalid = || CommandError::text("ERR invalid cursor");
+    let (negative, digits) = match word {
+        [] => return Ok(0),
+        [sign @ (b'+' | b'-'), digits @ ..] => (*sign == b'-', digits),
+        digits => (false, digits),
+    };
+    if digits.first().is_none_or(|digit| !digit.is_ascii_digit()) {
+        return Err(invalid());
+    }
+    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
+    let number = number.ok_or_else(invalid)?;
+    Ok(if negative { number.wrapping_neg() } else { number })
+}
+
+/// Where a scan stands.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    shard: u16,
+    inner: u64,
+}
+
+impl Place {
+    fn of(cursor: u64) -> Place {
+        let shards = u64::from(SHARD_COUNT);
+        let shard = u16::try_from(cursor % shards).unwrap_or(0);
+        Place { shard, inner: cursor / shards }
+    }
+
+    fn cursor(self) -> u64 {
+        if self.is_end() { 0 } else { self.inner * u64::from(SHARD_COUNT) + u64::from(self.shard) }
+    }
+
+    fn is_end(self) -> bool {
+        self.shard >= SHARD_COUNT
+    }
+
+    fn next_shard(&mut self) {
+        *self = Place { shard: self.shard + 1, inner: 0 };
+    }
+}
+
+fn scan(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let mut place = Place::of(cursor_of(args.bytes()?)?);
+    let options = Options::parse(args)?;
+    let mut found = Vec::new();
+    let answered = gather(cx, &options, &mut place, &mut found);
+    cx.reply.array(2);
+    cx.reply.bulk(itoa::Buffer::new().format(place.cursor()));
+    cx.reply.array(answered);
+    cx.reply.raw(&found);
+    Ok(())
+}
+
+/// Moves `place` on, writing keys to `found`. How many were written.
+fn gather(
+    cx: &mut Context<'_>,
+    options: &Options<'_>,
+    place: &mut Place,
+    found: &mut Vec<u8>,
+) -> usize {
+    let (db, now) = (cx.keys.db, cx.now);
+    let mut writer = Writer::new(found, cx.reply.protocol());
+    let (mut answered, mut looked, mut buckets) = (0, 0, 0);
+    let buckets_max = options.count.saturating_mul(BUCKETS_PER_KEY);
+    cx.keys.release();
+    while !place.is_end() {
+        let shard = cx.node.keyspace.lock(place.shard);
+        if shard.db(db).is_none_or(Db::is_empty) {
+            place.next_shard();
+            continue;
+        }
+        if looked >= options.count || buckets >= buckets_max {
+            break;
+        }
+        let pause = buckets + BUCKETS_PER_LOCK;
+        while buckets < pause && looked < options.count && buckets < buckets_max {
+            buckets += 1;
+            place.inner = shard.scan(db, place.inner, |entry| {
+                looked += 1;
+                if entry.expire_at().is_none_or(|at| at > now) && options.wants(entry) {
+                    writer.bulk(entry.key());
+                    answered += 1;
+                }
+            });
+            if place.inner == 0 {
+                place.next_shard();
+                break;
+            }
+        }
+    }
+    answered
+}
+
+#[cfg(test)]
+mod tests;
