@@ -6,6 +6,7 @@
 
 #![allow(clippy::unnecessary_wraps, reason = "all handlers have one signature")]
 
+pub mod connection;
 mod count;
 pub mod database;
 mod expire_time;
@@ -13,6 +14,7 @@ pub mod generic;
 #[cfg(test)]
 mod harness;
 pub mod replication;
+pub mod server;
 pub mod string;
 pub mod transactions;
 
@@ -21,9 +23,11 @@ use engine::Command;
 /// Every command, group by group.
 pub fn all() -> Vec<&'static Command> {
     [
+        connection::COMMANDS,
         database::COMMANDS,
         generic::COMMANDS,
         replication::COMMANDS,
+        server::COMMANDS,
         string::COMMANDS,
         transactions::COMMANDS,
     ]

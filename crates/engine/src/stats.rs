@@ -96,6 +96,7 @@ pub struct Stats {
     pub query_buffer_limit_disconnections: AtomicU64,
     pub output_buffer_limit_disconnections: AtomicU64,
     pub peak_memory: AtomicU64,
+    pub startup_memory: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -122,6 +123,7 @@ impl Default for Stats {
             query_buffer_limit_disconnections: AtomicU64::new(0),
             output_buffer_limit_disconnections: AtomicU64::new(0),
             peak_memory: AtomicU64::new(0),
+            startup_memory: AtomicU64::new(crate::node::used_memory()),
         }
     }
 }

@@ -1,0 +1,87 @@
+//! INFO memory. Scripts, functions and defragmentation do not exist yet: their fields are zero.
+
+use super::Field::{self, Always};
+use super::facts::{Facts, human, ratio};
+use std::sync::atomic::Ordering;
+
+pub(super) const FIELDS: &[Field] = &[
+    Always("used_memory", |facts| facts.memory().used.to_string()),
+    Always("used_memory_human", |facts| human(facts.memory().used)),
+    Always("used_memory_rss", |facts| facts.memory().rss.to_string()),
+    Always("used_memory_rss_human", |facts| human(facts.memory().rss)),
+    Always("used_memory_peak", |facts| facts.memory().peak.to_string()),
+    Always("used_memory_peak_human", |facts| human(facts.memory().peak)),
+    Always("used_memory_peak_perc", |facts| percent(facts.memory().used, facts.memory().peak)),
+    Always("used_memory_overhead", |facts| overhead(facts).to_string()),
+    Always("used_memory_startup", |facts| startup(facts).to_string()),
+    Always("used_memory_dataset", |facts| dataset(facts).to_string()),
+    Always("used_memory_dataset_perc", |facts| {
+        percent(dataset(facts), facts.memory().used.saturating_sub(startup(facts)))
+    }),
+    Always("allocator_allocated", |facts| facts.memory().used.to_string()),
+    Always("allocator_active", |facts| facts.memory().active.to_string()),
+    Always("allocator_resident", |facts| facts.memory().resident.to_string()),
+    Always("total_system_memory", |facts| facts.memory().total_system.to_string()),
+    Always("total_system_memory_human", |facts| human(facts.memory().total_system)),
+    Always("used_memory_lua", |_| "0".into()),
+    Always("used_memory_vm_eval", |_| "0".into()),
+    Always("used_memory_lua_human", |_| human(0)),
+    Always("used_memory_scripts_eval", |_| "0".into()),
+    Always("number_of_cached_scripts", |_| "0".into()),
+    Always("number_of_functions", |_| "0".into()),
+    Always("number_of_libraries", |_| "0".into()),
+    Always("used_memory_vm_functions", |_| "0".into()),
+    Always("used_memory_vm_total", |_| "0".into()),
+    Always("used_memory_vm_total_human", |_| human(0)),
+    Always("used_memory_functions", |_| "0".into()),
+    Always("used_memory_scripts", |_| "0".into()),
+    Always("used_memory_scripts_human", |_| human(0)),
+    Always("maxmemory", |facts| facts.node.settings.maxmemory.get().to_string()),
+    Always("maxmemory_human", |facts| human(facts.node.settings.maxmemory.count())),
+    Always("maxmemory_policy", |facts| facts.node.settings.maxmemory_policy.get().to_string()),
+    Always("allocator_frag_ratio", |facts| over(facts.memory().active, facts.memory().used)),
+    Always("allocator_frag_bytes", |facts| beyond(facts.memory().active, facts.memory().used)),
+    Always("allocator_rss_ratio", |facts| over(facts.memory().resident, facts.memory().active)),
+    Always("allocator_rss_bytes", |facts| beyond(facts.memory().resident, facts.memory().active)),
+    Always("rss_overhead_ratio", |facts| over(facts.memory().rss, facts.memory().resident)),
+    Always("rss_overhead_bytes", |facts| beyond(facts.memory().rss, facts.memory().resident)),
+    Always("mem_fragmentation_ratio", |facts| over(facts.memory().rss, facts.memory().used)),
+    Always("mem_fragmentation_bytes", |facts| beyond(facts.memory().rss, facts.memory().used)),
+    Always("mem_not_counted_for_evict", |_| "0".into()),
+    Always("mem_replication_backlog", |facts| facts.memory().backlog.to_string()),
+    Always("mem_total_replication_buffers", |facts| facts.memory().backlog.to_string()),
+    Always("mem_clients_slaves", |_| "0".into()),
+    Always("mem_clients_normal", |facts| facts.memory().clients.to_string()),
+    Always("mem_cluster_links", |_| "0".into()),
+    Always("mem_aof_buffer", |_| "0".into()),
+    Always("mem_allocator", |_| "jemalloc-5.3.0".into()),
+    Always("active_defrag_running", |_| "0".into()),
+    Always("lazyfree_pending_objects", |_| "0".into()),
+    Always("lazyfreed_objects", |_| "0".into()),
+];
+
+fn startup(facts: &Facts<'_>) -> u64 {
+    facts.node.stats.startup_memory.load(Ordering::Relaxed).min(facts.memory().used)
+}
+
+fn overhead(facts: &Facts<'_>) -> u64 {
+    let memory = facts.memory();
+    startup(facts) + memory.backlog + memory.clients
+}
+
+fn dataset(facts: &Facts<'_>) -> u64 {
+    facts.memory().used.saturating_sub(overhead(facts))
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    format!("{:.2}%", ratio(part, whole) * 100.0)
+}
+
+fn over(larger: u64, smaller: u64) -> String {
+    format!("{:.2}", ratio(larger, smaller))
+}
+
+fn beyond(larger: u64, smaller: u64) -> String {
+    let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    (signed(larger) - signed(smaller)).to_string()
+}

@@ -1,0 +1,77 @@
+//! INFO stats.
+
+use super::Field::{self, Always};
+use super::facts::{Facts, count, ratio};
+use engine::stats::LoopStats;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(super) const FIELDS: &[Field] = &[
+    Always("total_connections_received", |facts| count(&facts.node.clients.accepted)),
+    Always("total_commands_processed", |facts| sum(facts, |loops| &loops.processed)),
+    Always("instantaneous_ops_per_sec", |facts| facts.node.stats.rates()[0].to_string()),
+    Always("total_net_input_bytes", |facts| {
+        let stats = &facts.node.stats;
+        let replication = stats.repl_bytes_in.load(Ordering::Relaxed);
+        (stats.sum(|loops| &loops.bytes_in) + replication).to_string()
+    }),
+    Always("total_net_output_bytes", |facts| {
+        let stats = &facts.node.stats;
+        let replication = stats.repl_bytes_out.load(Ordering::Relaxed);
+        (stats.sum(|loops| &loops.bytes_out) + replication).to_string()
+    }),
+    Always("total_net_repl_input_bytes", |facts| count(&facts.node.stats.repl_bytes_in)),
+    Always("total_net_repl_output_bytes", |facts| count(&facts.node.stats.repl_bytes_out)),
+    Always("instantaneous_input_kbps", |facts| kilobytes(facts.node.stats.rates()[1])),
+    Always("instantaneous_output_kbps", |facts| kilobytes(facts.node.stats.rates()[2])),
+    Always("instantaneous_input_repl_kbps", |_| kilobytes(0)),
+    Always("instantaneous_output_repl_kbps", |_| kilobytes(0)),
+    Always("rejected_connections", |facts| count(&facts.node.clients.rejected)),
+    Always("sync_full", |facts| count(&facts.node.stats.sync_full)),
+    Always("sync_partial_ok", |facts| count(&facts.node.stats.sync_partial_ok)),
+    Always("sync_partial_err", |facts| count(&facts.node.stats.sync_partial_err)),
+    Always("expired_keys", |facts| count(&facts.node.stats.expired_keys)),
+    Always("expired_stale_perc", |_| "0.00".into()),
+    Always("expired_time_cap_reached_count", |_| "0".into()),
+    Always("expire_cycle_cpu_milliseconds", |facts| {
+        (facts.node.stats.expire_cycle_us.load(Ordering::Relaxed) / 1000).to_string()
+    }),
+    Always("evicted_keys", |facts| count(&facts.node.stats.evicted_keys)),
+    Always("evicted_clients", |_| "0".into()),
+    Always("total_eviction_exceeded_time", |_| "0".into()),
+    Always("current_eviction_exceeded_time", |_| "0".into()),
+    Always("keyspace_hits", |facts| sum(facts, |loops| &loops.hits)),
+    Always("keyspace_misses", |facts| sum(facts, |loops| &loops.misses)),
+    Always("pubsub_channels", |facts| facts.node.pubsub.counts().0.to_string()),
+    Always("pubsub_patterns", |facts| facts.node.pubsub.counts().1.to_string()),
+    Always("pubsubshard_channels", |_| "0".into()),
+    Always("latest_fork_usec", |_| "0".into()),
+    Always("total_forks", |_| "0".into()),
+    Always("migrate_cached_sockets", |_| "0".into()),
+    Always("slave_expires_tracked_keys", |_| "0".into()),
+    Always("active_defrag_hits", |_| "0".into()),
+    Always("active_defrag_misses", |_| "0".into()),
+    Always("active_defrag_key_hits", |_| "0".into()),
+    Always("active_defrag_key_misses", |_| "0".into()),
+    Always("total_active_defrag_time", |_| "0".into()),
+    Always("current_active_defrag_time", |_| "0".into()),
+    Always("tracking_total_keys", |_| "0".into()),
+    Always("tracking_total_items", |_| "0".into()),
+    Always("tracking_total_prefixes", |_| "0".into()),
+    Always("unexpected_error_replies", |_| "0".into()),
+    Always("total_error_replies", |facts| sum(facts, |loops| &loops.errors)),
+    Always("dump_payload_sanitizations", |_| "0".into()),
+    Always("total_reads_processed", |facts| sum(facts, |loops| &loops.reads)),
+    Always("total_writes_processed", |facts| sum(facts, |loops| &loops.writes)),
+    Always("io_threaded_reads_processed", |_| "0".into()),
+    Always("io_threaded_writes_processed", |_| "0".into()),
+    Always("reply_buffer_shrinks", |_| "0".into()),
+    Always("reply_buffer_expands", |_| "0".into()),
+];
+
+fn sum(facts: &Facts<'_>, counter: fn(&LoopStats) -> &AtomicU64) -> String {
+    facts.node.stats.sum(counter).to_string()
+}
+
+fn kilobytes(bytes_per_s: u64) -> String {
+    format!("{:.2}", ratio(bytes_per_s, 1024))
+}
