@@ -37,9 +37,10 @@ pub struct Stage {
 type Play = fn(&Stage) -> Outcome;
 
 /// Cases that any program with stock's command line can play.
-const FOR_ALL: [(&str, Play); 27] = [
+const FOR_ALL: [(&str, Play); 28] = [
     ("replies-listed", replies::listed),
     ("replies-drawn", replies::drawn),
+    ("sentinel-replies", replies::sentinel),
     ("malformed-requests", wireform::requests),
     ("requests-in-pieces", wireform::pieces),
     ("publish-between-connections", wireform::publish),

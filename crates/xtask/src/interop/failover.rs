@@ -8,10 +8,28 @@ use crate::program::Program;
 use crate::setup::clients;
 use crate::wait;
 use crate::wire::Reading;
+use resp::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
+use wireclient::{Address, Client};
 
 /// How long sentinels may take to agree on another primary.
 const FAILOVER_MS: u64 = 30_000;
+/// What a failover publishes, as the guide's first scenario lists it.
+const EVENTS: [&str; 10] = [
+    "+sdown",
+    "+odown",
+    "+new-epoch",
+    "+try-failover",
+    "+elected-leader",
+    "+failover-state-select-slave",
+    "+selected-slave",
+    "+failover-state-send-slaveof-noone",
+    "+failover-end",
+    "+switch-master",
+];
+/// How long after its predecessor an event may come, once all is over.
+const EVENT_WITHIN: Duration = Duration::from_millis(500);
 /// How long a client may take to report.
 const REPORT_MS: u64 = 60_000;
 /// How long clients write.
@@ -48,6 +66,7 @@ fn fail_over(
     }
     let copies = wire.ok(&["WAIT", "2", "5000"])?.text();
     ensure(copies == "2", || format!("WAIT 2 answered {copies}"))?;
+    let mut listeners = listen(&group, old)?;
     group.kill(old)?;
     let others = (0..NODES).filter(|node| *node != old);
     for node in others {
@@ -64,7 +83,36 @@ fn fail_over(
         let size = group.server(node)?.ok(&["DBSIZE"])?.text();
         ensure(size == "100", || format!("node {node} holds {size} of 100 keys"))?;
     }
-    Ok(())
+    heard(&mut listeners)
+}
+
+/// Listens to every event of the sentinels that will be left.
+fn listen(group: &Group, dying: u16) -> Outcome<Vec<Client>> {
+    let mut listeners = Vec::new();
+    for node in (0..NODES).filter(|node| *node != dying) {
+        let address = Address::tcp("127.0.0.1", group.sentinel_port + node);
+        let mut client = Client::connect(&address, EVENT_WITHIN)?;
+        client.call(&["PSUBSCRIBE", "*"])?;
+        listeners.push(client);
+    }
+    Ok(listeners)
+}
+
+/// Every event of a failover must have been published by one of the sentinels, with stock's form.
+fn heard(listeners: &mut [Client]) -> Outcome {
+    let mut events = BTreeMap::new();
+    for listener in listeners {
+        while let Ok(message) = listener.receive_next() {
+            let word = |at: usize| message.items().get(at).map(Value::text).unwrap_or_default();
+            events.insert(word(2), word(3));
+        }
+    }
+    let missing: Vec<_> = EVENTS.iter().filter(|event| !events.contains_key(**event)).collect();
+    ensure(missing.is_empty(), || format!("events {missing:?} are missing of {events:?}"))?;
+    let switch = events.get("+switch-master").cloned().unwrap_or_default();
+    let words: Vec<&str> = switch.split(' ').collect();
+    let fine = words.len() == 5 && words[0] == "mymaster" && words[2] != words[4];
+    ensure(fine, || format!("+switch-master says `{switch}`"))
 }
 
 /// The guide's clients as they stand: one password for the servers, another for the sentinels.

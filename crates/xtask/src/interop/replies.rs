@@ -1,9 +1,10 @@
 //! The same commands to ours and to stock, and the same replies from both, errors included.
 //!
 //! Commands come from the files in `tests/interop/commands/`, one a line, each file on empty servers;
-//! and from a generator that draws commands with odd arguments from a seed. A line may begin with a
-//! mark: `~` runs the command and compares only whether it failed, `=` compares arrays without their
-//! order.
+//! and from a generator that draws commands with odd arguments from a seed; those for sentinels are in
+//! `tests/interop/sentinel/`. A line may begin with a mark: `~` runs the command and compares only
+//! whether it failed, `=` compares arrays without their order, `%` compares names in an array of names
+//! and values.
 
 use super::Stage;
 use crate::failure::{During, Failure, Outcome, ensure};
@@ -14,6 +15,7 @@ use crate::{ports, workspace};
 use base::random::Random;
 use resp::Value;
 use std::fs;
+use std::path::Path;
 
 /// Commands that are drawn.
 const DRAWN: u32 = 20_000;
@@ -26,6 +28,7 @@ enum Mark {
     Exact,
     Failed,
     Unordered,
+    Names,
 }
 
 /// Ours and stock, side by side.
@@ -33,7 +36,7 @@ struct Pair {
     ours: Wire,
     stock: Wire,
     differences: Vec<String>,
-    _nodes: [Node; 2],
+    _nodes: Vec<Node>,
 }
 
 impl Pair {
@@ -42,8 +45,22 @@ impl Pair {
             let settings = ["enable-debug-command yes".to_owned()];
             Node::server(program, &stage.folder.join(name), ports::free(1)?, &settings)
         };
-        let nodes = [server(&stage.ours, "ours")?, server(&stage.stock, "stock")?];
+        let nodes = vec![server(&stage.ours, "ours")?, server(&stage.stock, "stock")?];
         let (ours, stock) = (nodes[0].wire()?, nodes[1].wire()?);
+        Ok(Pair { ours, stock, differences: Vec::new(), _nodes: nodes })
+    }
+
+    /// Two sentinels, each over a stock server of its own, so that they do not find each other.
+    fn sentinels(stage: &Stage) -> Outcome<Pair> {
+        let mut nodes = Vec::new();
+        for (name, program) in [("ours", &stage.ours), ("stock", &stage.stock)] {
+            let folder = stage.folder.join(name);
+            let server = Node::server(&stage.stock, &folder, ports::free(1)?, &[])?;
+            let settings = [format!("sentinel monitor mymaster 127.0.0.1 {} 1", server.port)];
+            nodes.push(Node::sentinel(program, &folder, ports::free(1)?, &settings)?);
+            nodes.push(server);
+        }
+        let (ours, stock) = (nodes[0].wire()?, nodes[2].wire()?);
         Ok(Pair { ours, stock, differences: Vec::new(), _nodes: nodes })
     }
 
@@ -56,6 +73,7 @@ impl Pair {
             Mark::Exact => ours == stock,
             Mark::Failed => ours.is_error() == stock.is_error(),
             Mark::Unordered => sorted(&ours) == sorted(&stock),
+            Mark::Names => names(&ours) == names(&stock),
         };
         if !equal {
             let text = words.join(" ");
@@ -83,6 +101,10 @@ fn sorted(value: &Value) -> Vec<String> {
     items
 }
 
+fn names(value: &Value) -> Vec<String> {
+    value.as_array().unwrap_or_default().iter().step_by(2).map(|name| format!("{name:?}")).collect()
+}
+
 /// Every line of every file.
 pub fn listed(stage: &Stage) -> Outcome {
     let folder = workspace::root().join("tests/interop/commands");
@@ -90,25 +112,38 @@ pub fn listed(stage: &Stage) -> Outcome {
     paths.sort();
     let mut pair = Pair::start(stage)?;
     for path in paths {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let name = name.unwrap_or_default();
         for words in [&["RESET"][..], &["FLUSHALL"]] {
             pair.ours.call(words)?;
             pair.stock.call(words)?;
         }
-        for (number, line) in fs::read_to_string(&path)?.lines().enumerate() {
-            let place = format!("{name}:{}", number + 1);
-            let (mark, rest) = match line.as_bytes().first() {
-                None | Some(b'#') => continue,
-                Some(b'~') => (Mark::Failed, &line[1..]),
-                Some(b'=') => (Mark::Unordered, &line[1..]),
-                Some(_) => (Mark::Exact, line),
-            };
-            let words = split(rest).during(|| place.clone())?;
-            pair.compare(mark, &words, &place)?;
-        }
+        play(&mut pair, &path)?;
     }
     pair.verdict()
+}
+
+/// What sentinels answer.
+pub fn sentinel(stage: &Stage) -> Outcome {
+    let mut pair = Pair::sentinels(stage)?;
+    play(&mut pair, &workspace::root().join("tests/interop/sentinel/commands.txt"))?;
+    pair.verdict()
+}
+
+fn play(pair: &mut Pair, path: &Path) -> Outcome {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    for (number, line) in fs::read_to_string(path)?.lines().enumerate() {
+        let place = format!("{name}:{}", number + 1);
+        let (mark, rest) = match line.as_bytes().first() {
+            None | Some(b'#') => continue,
+            Some(b'~') => (Mark::Failed, &line[1..]),
+            Some(b'=') => (Mark::Unordered, &line[1..]),
+            Some(b'%') => (Mark::Names, &line[1..]),
+            Some(_) => (Mark::Exact, line),
+        };
+        let words = split(rest).during(|| place.clone())?;
+        pair.compare(mark, &words, &place)?;
+    }
+    Ok(())
 }
 
 /// Words at blanks; double quotes hold blanks and `\n`, `\r`, `\"`, `\\`.
