@@ -5,7 +5,7 @@
 
 mod answer;
 mod configure;
-mod glob;
+pub(crate) mod glob;
 mod show;
 
 use crate::action::{Action, ClientId, Reply};

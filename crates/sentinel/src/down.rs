@@ -22,10 +22,7 @@ impl Sentinel {
     pub(crate) fn check_subjective(&mut self, id: InstanceId, now: Millis) {
         let down_after = self.down_after(id);
         let instance = self.at(id);
-        let silent_since = instance
-            .unanswered_ping
-            .or_else(|| instance.disconnected().then_some(instance.last_available));
-        let silent = silent_since.is_some_and(|since| now.since(since) > down_after);
+        let silent = instance.silent_since().is_some_and(|since| now.since(since) > down_after);
         let patience = Millis(down_after.0 + self.periods.info.0 * 2);
         let demoted = instance.is_primary()
             && instance.role == Role::Replica

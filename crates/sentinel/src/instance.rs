@@ -130,6 +130,10 @@ pub(crate) struct Instance {
     pub(crate) command: Link,
     pub(crate) subscription: Link,
     pub(crate) last_reconnect: Option<Millis>,
+    /// When an open link was last closed by the other end.
+    pub(crate) closed_at: Millis,
+    /// True after an attempt to connect failed, until one succeeds: nobody is there.
+    pub(crate) refused: bool,
     /// The oldest ping that has no valid answer.
     pub(crate) unanswered_ping: Option<Millis>,
     pub(crate) last_ping: Millis,
@@ -166,6 +170,8 @@ impl Instance {
             command: Link::default(),
             subscription: Link::default(),
             last_reconnect: None,
+            closed_at: now,
+            refused: false,
             unanswered_ping: None,
             last_ping: now,
             last_available: now,
@@ -194,6 +200,19 @@ impl Instance {
     /// True for the primary of its group.
     pub(crate) fn is_primary(&self) -> bool {
         matches!(self.kind, Kind::Primary)
+    }
+
+    /// Since when the instance has given no sign of life; `None` if it is not silent. A ping without
+    /// answer counts from when it was sent. A lost connection counts from the last answer if nobody
+    /// is there to connect to, otherwise from the loss: an instance that merely dropped its clients
+    /// answers again within milliseconds.
+    pub(crate) fn silent_since(&self) -> Option<Millis> {
+        let lost = if self.refused {
+            self.last_available
+        } else {
+            self.last_available.max(self.closed_at)
+        };
+        self.unanswered_ping.or_else(|| self.disconnected().then_some(lost))
     }
 
     /// True if a link that this kind needs is missing.

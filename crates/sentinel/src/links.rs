@@ -5,7 +5,7 @@
 //! what its coming replies answer. A link is retried every ping period, and closed by us when it is
 //! old enough and silent.
 
-use crate::action::{Action, LinkId, Reply};
+use crate::action::{Action, Level, LinkId, Reply};
 use crate::address::Address;
 use crate::hello::{HELLO_CHANNEL, Hello};
 use crate::instance::{InstanceId, Link, PENDING_MAX, Purpose};
@@ -25,6 +25,25 @@ impl Sentinel {
         self.close_silent_links(id, now);
         self.reconnect(id, now);
         self.send_periodic(id, now);
+    }
+
+    /// A link was closed, or could not be opened. A lost one is opened anew at once.
+    pub(crate) fn link_closed(&mut self, id: InstanceId, link: LinkId, now: Millis) {
+        let is_command = self.at(id).command.id == Some(link);
+        let state = self.link_mut(id, is_command);
+        let was_up = state.up;
+        state.clear();
+        let instance = self.at_mut(id);
+        instance.refused |= !was_up;
+        if was_up {
+            instance.closed_at = now;
+        }
+        let text = format!("{} #connection closed", self.describe(id));
+        let kind = if is_command { "-cmd-link-reconnection" } else { "-pubsub-link-reconnection" };
+        self.announce(Level::Debug, kind, text);
+        if was_up {
+            self.reconnect(id, now);
+        }
     }
 
     fn reconnect(&mut self, id: InstanceId, now: Millis) {
@@ -59,6 +78,7 @@ impl Sentinel {
     /// A link is open: authenticate, say who we are, and ask or subscribe at once.
     pub(crate) fn link_opened(&mut self, id: InstanceId, link: LinkId, host: &str, now: Millis) {
         let is_command = self.at(id).command.id == Some(link);
+        self.at_mut(id).refused = false;
         let state = self.link_mut(id, is_command);
         state.up = true;
         host.clone_into(&mut state.local_host);

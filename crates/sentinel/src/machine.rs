@@ -184,16 +184,10 @@ impl Sentinel {
     }
 
     /// A connection was closed by the other end, or could not be opened.
-    pub fn handle_closed(&mut self, _now: Millis, link: LinkId) {
-        let Some(id) = self.links.remove(&link) else { return };
-        let instance = self.at_mut(id);
-        if instance.command.id == Some(link) {
-            instance.command.clear();
-        } else {
-            instance.subscription.clear();
+    pub fn handle_closed(&mut self, now: Millis, link: LinkId) {
+        if let Some(id) = self.links.remove(&link) {
+            self.link_closed(id, link, now);
         }
-        let level_text = format!("{} #connection closed", self.describe(id));
-        self.announce(Level::Debug, "-link-reconnection", level_text);
     }
 
     /// A reply, or a pushed message, arrived on `link`.

@@ -85,6 +85,7 @@ impl Sentinel {
         fresh.command = std::mem::take(&mut old.command);
         fresh.subscription = std::mem::take(&mut old.subscription);
         fresh.last_reconnect = old.last_reconnect;
+        fresh.refused = old.refused;
         fresh.last_ping = old.last_ping;
         *old = fresh;
     }

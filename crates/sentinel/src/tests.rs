@@ -355,6 +355,18 @@ fn sentinels_that_slept_do_not_take_their_own_silence_for_the_primarys() {
 }
 
 #[test]
+fn a_primary_that_drops_its_clients_is_not_down() {
+    for seed in 0..100 {
+        let mut net = settled(seed, 3, 2);
+        let phase = net.random.below(2_000);
+        net.run(phase);
+        net.break_links(1);
+        net.run(3_000);
+        assert_eq!(net.count("+sdown"), 0, "seed {seed}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run() {
     let run = || {
         let mut net = settled(20, 3, 2);

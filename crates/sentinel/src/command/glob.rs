@@ -2,7 +2,7 @@
 //! `*`, `?`, `[a-z]`, `[^a-z]` and `\` as in Redis. Iterative, at most O(pattern * text).
 
 /// True if `text` matches `pattern`.
-pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
+pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut seen) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while seen < text.len() {

@@ -148,7 +148,8 @@ impl Net {
         self.perform(index);
     }
 
-    fn break_links(&mut self, port: u16) {
+    /// Closes every connection to a port from the other end.
+    pub fn break_links(&mut self, port: u16) {
         for index in 0..self.nodes.len() {
             let links = &self.nodes[index].links;
             let broken: Vec<LinkId> =
