@@ -72,18 +72,23 @@ impl Server {
         assert_eq!(self.line(line), expected, "{line}");
     }
 
-    /// The commands logged since the last call, their words joined by blanks.
-    pub(crate) fn logged(&mut self) -> Vec<String> {
+    /// The commands logged since the last call.
+    pub(crate) fn logged_words(&mut self) -> Vec<Vec<Vec<u8>>> {
         let mut bytes = Vec::new();
         while self.log.read(usize::MAX, &mut bytes).expect("a held log") > 0 {}
         let (mut rest, mut commands) = (&bytes[..], Vec::new());
         while let Some((command, len)) = resp::value::decode(rest).expect("requests") {
             let words = command.as_array().expect("a request").iter();
-            let words: Vec<_> = words.map(|word| word.as_text().expect("a word")).collect();
-            commands.push(words.join(" "));
+            commands.push(words.map(|word| word.as_bytes().expect("a word").to_vec()).collect());
             rest = &rest[len..];
         }
         commands
+    }
+
+    /// The commands logged since the last call, their words joined by blanks.
+    pub(crate) fn logged(&mut self) -> Vec<String> {
+        let joined = |words: Vec<Vec<u8>>| String::from_utf8_lossy(&words.join(&b' ')).into_owned();
+        self.logged_words().into_iter().map(joined).collect()
     }
 
     /// Runs a line and compares what it has logged, a SELECT 0 in front left out.

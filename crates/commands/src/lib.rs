@@ -14,6 +14,8 @@ pub mod generic;
 #[cfg(test)]
 mod harness;
 pub mod replication;
+#[cfg(test)]
+mod rows;
 pub mod server;
 pub mod string;
 pub mod transactions;

@@ -7,6 +7,8 @@ mod getset;
 mod increment;
 mod lcs;
 mod many;
+#[cfg(test)]
+mod model;
 mod range;
 mod set;
 mod setex;
