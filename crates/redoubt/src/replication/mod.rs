@@ -28,8 +28,8 @@ use base::lock::{Mutex, Rank};
 use engine::Node;
 use engine::replication::Address;
 use engine::session::ReplicaFacts;
-use psync::history::History;
 use psync::Level;
+use psync::history::History;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -177,7 +177,8 @@ impl Handle {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.inbound.wake.wake();
         self.shared.outbound.wake.wake();
-        for thread in std::mem::take(&mut *self.threads.lock()) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
             // One that panicked has said so.
             let _ = thread.join();
         }
