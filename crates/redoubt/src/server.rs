@@ -5,6 +5,7 @@
 //! service. A stop goes back the same way, saving between.
 
 mod banner;
+mod guard;
 mod services;
 mod shutdown;
 mod start;
@@ -58,6 +59,8 @@ pub(crate) struct Ready {
     pub(crate) settings: Arc<Settings>,
     pub(crate) loaded: LoadedRest,
     pub(crate) pid_file: Option<daemon::PidFile>,
+    /// The sentinel that runs beside the server, if one does.
+    pub(crate) beside: Option<guard::Beside>,
 }
 
 /// What a configuration says besides its settings.
@@ -124,7 +127,7 @@ fn prepare(loaded: Loaded) -> Result<Option<Ready>, String> {
         renamed: loaded.renamed,
         says_io_threads,
     };
-    Ok(Some(Ready { settings, loaded: rest, pid_file }))
+    Ok(Some(Ready { settings, loaded: rest, pid_file, beside: None }))
 }
 
 fn write_pid_file(settings: &Settings) -> Option<daemon::PidFile> {

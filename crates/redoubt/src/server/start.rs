@@ -1,10 +1,11 @@
 //! Starting a server, serving, stopping it.
 
+use super::guard::{self, Verdict};
 use super::services::{Order, ServerServices};
 use super::{Ready, last_words, shutdown};
 use crate::identity::Identity;
 use crate::replication;
-use base::Millis;
+use base::{Millis, Offset, RunId};
 use conf::{Settings, ShutdownOn};
 use engine::Node;
 use engine::node::ShutdownRequest;
@@ -12,6 +13,8 @@ use engine::replication::Address;
 use engine::snapshot::{Dataset, LoadOptions};
 use net::LoopHandle;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -50,12 +53,17 @@ pub(crate) fn run(ready: Ready) -> i32 {
 
 fn start(ready: &Ready) -> Result<Running, String> {
     let settings = &ready.settings;
-    let listeners = net::bind_all(settings).map_err(|error| {
-        format!("{error}\nFailed listening on port {} (tcp), aborting.", settings.port.get())
-    })?;
+    // Once to see that it can be had; a node that must stay away for a while is deaf meanwhile.
+    drop(bind(settings)?);
     let dir = Path::new(".");
     let identity = Identity::load_or_create(dir)
         .map_err(|error| format!("cannot keep the node's id: {error}"))?;
+    let head = snapshot_head(settings);
+    let verdict = match &ready.beside {
+        Some(beside) => guard::ask(settings, beside, &head),
+        None => Verdict::AsConfigured,
+    };
+    let listeners = bind(settings)?;
     let count = loop_count(settings, ready.loaded.says_io_threads);
     let (loops, mailboxes, handles) = net::make_loops(count, listeners)
         .map_err(|error| format!("cannot make the loops: {error}"))?;
@@ -91,11 +99,15 @@ fn start(ready: &Ready) -> Result<Running, String> {
     watch_signals(settings, sender.clone())?;
     running.threads = run_loops(&node, loops, &sender)?;
     tracing::info!("Server initialized");
-    load_data(&node)?;
+    let primary = primary_to_follow(settings, &verdict);
+    load_data(&node, primary.is_some())?;
     let handle = replication::start(Arc::clone(&node), identity);
     let handle = handle.map_err(|error| format!("cannot start replication: {error}"))?;
     let _only_here = running.replication.set(handle);
-    follow_configured(&node);
+    if primary.is_some() {
+        let alone = node.keyspace.gate.exclusive();
+        node.change_role(&alone, primary);
+    }
     node.loading.store(false, Ordering::Release);
     node.refresh();
     tracing::info!("Ready to accept connections");
@@ -166,11 +178,10 @@ fn request_of(on: ShutdownOn) -> ShutdownRequest {
     ShutdownRequest { save, now: on.now, force: on.force, asked_by: None }
 }
 
-fn load_data(node: &Arc<Node>) -> Result<(), String> {
+fn load_data(node: &Arc<Node>, will_follow: bool) -> Result<(), String> {
     let settings = &node.settings;
     let name = String::from_utf8_lossy(&settings.dbfilename.get()).into_owned();
     let began = base::clock::monotonic();
-    let will_follow = settings.replicaof.get().is_some();
     let options = LoadOptions {
         expired_before: (!will_follow).then(base::clock::unix),
         databases: u32::try_from(settings.databases.get()).unwrap_or(16),
@@ -202,12 +213,51 @@ fn install(node: &Arc<Node>, dataset: Dataset) {
     }
 }
 
-fn follow_configured(node: &Arc<Node>) {
-    if let Some(primary) = node.settings.replicaof.get() {
-        let alone = node.keyspace.gate.exclusive();
-        let address = Address { host: primary.host.clone(), port: primary.port };
-        node.change_role(&alone, Some(address));
+fn primary_to_follow(settings: &Settings, verdict: &Verdict) -> Option<Address> {
+    match verdict {
+        Verdict::Primary => None,
+        Verdict::Follow(primary) => Some(primary.clone()),
+        Verdict::AsConfigured => {
+            let configured = settings.replicaof.get()?;
+            Some(Address { host: configured.host.clone(), port: configured.port })
+        }
     }
+}
+
+fn bind(settings: &Settings) -> Result<Vec<net::Listener>, String> {
+    net::bind_all(settings).map_err(|error| {
+        format!("{error}\nFailed listening on port {} (tcp), aborting.", settings.port.get())
+    })
+}
+
+/// What a snapshot file says of itself before its first key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SnapshotHead {
+    /// The history it belongs to and its offset there.
+    pub(crate) history: Option<(RunId, Offset)>,
+    /// 0 if it holds no key, else at least 1.
+    pub(crate) keys: u64,
+}
+
+/// Reads the head of the snapshot that will be loaded; a file that cannot be read says nothing here,
+/// and stops the start when it is loaded.
+fn snapshot_head(settings: &Settings) -> SnapshotHead {
+    let mut head = SnapshotHead::default();
+    let Ok(file) = File::open(settings.dbfilename.string()) else { return head };
+    let mut loader = rdb::Loader::new(BufReader::new(file)).verify_checksum(false);
+    let mut fields = rdb::Fields::default();
+    while let Ok(Some(item)) = loader.next_item() {
+        match item {
+            rdb::Item::Aux { key, value } => fields.note(&key, &value),
+            rdb::Item::Key(_) => {
+                head.keys = 1;
+                break;
+            }
+            _ => {}
+        }
+    }
+    head.history = fields.replication().map(|place| (place.id, place.offset));
+    head
 }
 
 /// Waits for the end; gives the exit code.

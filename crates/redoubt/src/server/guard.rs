@@ -1,0 +1,264 @@
+//! The question a starting node asks before it serves: who is the primary, and does anybody hold more?
+//!
+//! A server that is its own sentinel asks all sentinels it knows. If they name another primary it
+//! follows that one, whatever its file says. If they name this node, it first compares its snapshot
+//! with what its replicas hold: should one of them hold more (this node was killed and comes back
+//! before anyone noticed), it stays away, deaf, until the sentinels have elected another. Stock serves
+//! at once and its replicas are emptied.
+
+use super::start::SnapshotHead;
+use base::{Millis, RunId};
+use conf::Settings;
+use engine::replication::Address;
+use resp::value::Value;
+use std::net::{IpAddr, TcpListener};
+use std::thread;
+use std::time::Duration;
+use wireclient::Client;
+
+/// How long one peer may take to answer.
+const ANSWER_MS: u64 = 300;
+/// How long peers that do not answer are waited for before they are taken to be gone.
+const SILENCE_MAX: Millis = Millis(3_000);
+/// Between two rounds of questions.
+const ROUND_MS: u64 = 50;
+/// Between two lines in the log while a fuller peer keeps this node away.
+const SAY_EVERY: Millis = Millis(5_000);
+
+/// What a node is to start as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// What its configuration says.
+    AsConfigured,
+    /// The primary.
+    Primary,
+    /// A replica.
+    Follow(Address),
+}
+
+/// What the guard wants to know of the sentinel that runs beside the server.
+#[derive(Clone, Debug)]
+pub(crate) struct Beside {
+    /// The group's name.
+    pub(crate) group: String,
+    /// Our sentinel's port.
+    pub(crate) port: u16,
+    /// Its password, empty for none.
+    pub(crate) password: String,
+}
+
+/// Where one sentinel sees the primary, and since which configuration epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SentinelView {
+    epoch: u64,
+    primary: Address,
+    is_self: bool,
+}
+
+/// What a peer holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Holding {
+    replids: Vec<RunId>,
+    offset: u64,
+    keys: u64,
+}
+
+/// What one round of questions says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Round {
+    Settled(Verdict),
+    /// This peer holds more.
+    Fuller(Address),
+    /// Somebody does not answer.
+    Silence,
+}
+
+/// Asks until it is clear what this node is to be. `head` is what its snapshot says of itself.
+pub(crate) fn ask(settings: &Settings, beside: &Beside, head: &SnapshotHead) -> Verdict {
+    let began = base::clock::monotonic();
+    let mut said: Option<Millis> = None;
+    loop {
+        let round = one_round(settings, beside, head);
+        let now = base::clock::monotonic();
+        match round {
+            Round::Settled(verdict) => return verdict,
+            Round::Silence if now.since(began) >= SILENCE_MAX => return Verdict::Primary,
+            Round::Silence => {}
+            Round::Fuller(peer) => {
+                if said.is_none_or(|at| now.since(at) >= SAY_EVERY) {
+                    tracing::warn!(
+                        "{}:{} holds more than this node's snapshot; staying away until the \
+                         sentinels have elected a primary",
+                        peer.host,
+                        peer.port
+                    );
+                    said = Some(now);
+                }
+            }
+        }
+        // Nothing here can be waited for but time: the peers are asked again.
+        thread::sleep(Duration::from_millis(ROUND_MS));
+    }
+}
+
+fn one_round(settings: &Settings, beside: &Beside, head: &SnapshotHead) -> Round {
+    let own = u16::try_from(settings.port.get()).unwrap_or(0);
+    let local = Address { host: "127.0.0.1".to_owned(), port: beside.port };
+    let Some(mut first) = connect(&local, None, &beside.password) else {
+        return Round::Settled(Verdict::AsConfigured);
+    };
+    let mut views: Vec<SentinelView> = view(&mut first, beside, own).into_iter().collect();
+    for other in rows(&mut first, &["SENTINEL", "SENTINELS", &beside.group]) {
+        if let Some(address) = address_of(&other)
+            && let Some(mut client) = connect(&address, None, &beside.password)
+        {
+            views.extend(view(&mut client, beside, own));
+        }
+    }
+    let Some(best) = views.into_iter().max_by_key(|view| view.epoch) else {
+        return Round::Settled(Verdict::AsConfigured);
+    };
+    if !best.is_self {
+        return Round::Settled(Verdict::Follow(best.primary));
+    }
+    let user = settings.masteruser.string();
+    let password = settings.masterauth.string();
+    let peers: Vec<Address> = rows(&mut first, &["SENTINEL", "REPLICAS", &beside.group])
+        .iter()
+        .filter_map(address_of)
+        .filter(|peer| !is_self(peer, own))
+        .collect();
+    let holdings: Vec<(Address, Option<Holding>)> = peers
+        .into_iter()
+        .map(|peer| {
+            let client = connect(&peer, (!user.is_empty()).then_some(user.as_str()), &password);
+            (peer, client.and_then(|mut client| holding(&mut client)))
+        })
+        .collect();
+    judge(head, &holdings)
+}
+
+/// Decides for a node that the sentinels name as primary.
+fn judge(head: &SnapshotHead, peers: &[(Address, Option<Holding>)]) -> Round {
+    let fuller = |holding: &Holding| match head.history {
+        Some((replid, offset)) if holding.replids.contains(&replid) => holding.offset > offset.0,
+        // Different histories cannot be compared by offset; a node with data does not yield to that.
+        Some(_) => head.keys == 0 && holding.keys > 0,
+        None => holding.keys > 0,
+    };
+    if let Some((peer, _)) = peers.iter().find(|(_, held)| held.as_ref().is_some_and(fuller)) {
+        return Round::Fuller(peer.clone());
+    }
+    if peers.iter().any(|(_, held)| held.is_none()) {
+        return Round::Silence;
+    }
+    Round::Settled(Verdict::Primary)
+}
+
+fn connect(address: &Address, user: Option<&str>, password: &str) -> Option<Client> {
+    let timeout = Duration::from_millis(ANSWER_MS);
+    let target = wireclient::Address::tcp(address.host.clone(), address.port);
+    let mut client = Client::connect(&target, timeout).ok()?;
+    client.set_read_timeout(Some(timeout)).ok()?;
+    if !password.is_empty() {
+        client.auth(user, password).ok()?;
+    }
+    Some(client)
+}
+
+fn view(client: &mut Client, beside: &Beside, own: u16) -> Option<SentinelView> {
+    let row = pairs(&client.call(&["SENTINEL", "MASTER", &beside.group]).ok()?)?;
+    let primary = address_of(&row)?;
+    let epoch = field(&row, "config-epoch")?.parse().ok()?;
+    let is_self = is_self(&primary, own);
+    Some(SentinelView { epoch, primary, is_self })
+}
+
+fn holding(client: &mut Client) -> Option<Holding> {
+    let Value::Bulk(replication) = client.call(&["INFO", "replication"]).ok()? else { return None };
+    let Value::Bulk(keyspace) = client.call(&["INFO", "keyspace"]).ok()? else { return None };
+    let text = String::from_utf8_lossy(&replication).into_owned();
+    let line = |name: &str| {
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    };
+    let replids = ["master_replid", "master_replid2"]
+        .iter()
+        .filter_map(|name| RunId::parse(line(name)?.as_bytes()))
+        .filter(|id| *id != RunId::zero())
+        .collect();
+    let offset_name =
+        if line("role")? == "slave" { "slave_repl_offset" } else { "master_repl_offset" };
+    let keys = String::from_utf8_lossy(&keyspace)
+        .lines()
+        .filter_map(|line| line.split_once("keys=")?.1.split(',').next()?.parse::<u64>().ok())
+        .sum();
+    Some(Holding { replids, offset: line(offset_name)?.parse().ok()?, keys })
+}
+
+type Row = Vec<(String, String)>;
+
+fn rows(client: &mut Client, words: &[&str]) -> Vec<Row> {
+    match client.call(words) {
+        Ok(Value::Array(items)) => items.iter().filter_map(pairs).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn pairs(value: &Value) -> Option<Row> {
+    let Value::Array(items) = value else { return None };
+    let text = |value: &Value| match value {
+        Value::Bulk(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => String::new(),
+    };
+    Some(items.chunks_exact(2).map(|pair| (text(&pair[0]), text(&pair[1]))).collect())
+}
+
+fn field<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
+    row.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+}
+
+fn address_of(row: &Row) -> Option<Address> {
+    Some(Address { host: field(row, "ip")?.to_owned(), port: field(row, "port")?.parse().ok()? })
+}
+
+/// Whether `address` is this node: its port, on an address of this machine.
+fn is_self(address: &Address, own: u16) -> bool {
+    let local = |ip: IpAddr| TcpListener::bind((ip, 0)).is_ok();
+    address.port == own && address.host.parse().is_ok_and(local)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::Offset;
+    use base::random::Random;
+
+    fn peer(port: u16) -> Address {
+        Address { host: "127.0.0.1".into(), port }
+    }
+
+    #[test]
+    fn a_primary_yields_only_to_those_who_hold_more() {
+        let mut random = Random::from_seed(1);
+        let (ours, theirs) = (RunId::generate(&mut random), RunId::generate(&mut random));
+        let head = |offset: Option<u64>, keys| SnapshotHead {
+            history: offset.map(|offset| (ours, Offset(offset))),
+            keys,
+        };
+        let held = |replid, offset, keys| Some(Holding { replids: vec![replid], offset, keys });
+        let serve = Round::Settled(Verdict::Primary);
+        let away = Round::Fuller(peer(2));
+        for (head, holding, expected) in [
+            (head(Some(10), 1), held(ours, 10, 1), serve.clone()),
+            (head(Some(10), 1), held(ours, 11, 1), away.clone()),
+            (head(None, 0), held(theirs, 5, 3), away.clone()),
+            (head(None, 0), held(theirs, 5, 0), serve.clone()),
+            (head(Some(10), 4), held(theirs, 99, 9), serve.clone()),
+            (head(Some(10), 0), held(theirs, 99, 9), away.clone()),
+            (head(Some(10), 1), None, Round::Silence),
+        ] {
+            let peers = [(peer(1), held(ours, 0, 0)), (peer(2), holding)];
+            assert_eq!(judge(&head, &peers), expected, "{head:?} {peers:?}");
+        }
+    }
+}
