@@ -8,12 +8,14 @@
 use crate::action::{Action, Level, LinkId, Reply};
 use crate::address::Address;
 use crate::hello::{HELLO_CHANNEL, Hello};
-use crate::instance::{InstanceId, Link, PENDING_MAX, Purpose};
+use crate::instance::{InstanceId, Link, PENDING_MAX, Purpose, Reconf, ReplicaFacts};
 use crate::machine::Sentinel;
 use base::Millis;
 
 /// INFO period of a replica whose primary is down or being replaced, or whose link is down.
 pub const INFO_PERIOD_ALERT_MS: u64 = 1_000;
+/// INFO period of a replica that is being moved to the promoted one.
+pub const INFO_PERIOD_MOVING_MS: u64 = 250;
 /// INFO period of the replica that is being promoted.
 pub const INFO_PERIOD_PROMOTION_MS: u64 = 100;
 /// Silent publish periods after which a subscription is opened anew.
@@ -211,6 +213,11 @@ impl Sentinel {
         let Some(group) = self.groups.get(&instance.group) else { return self.periods.info };
         if group.is_promoted(id) {
             return Millis(INFO_PERIOD_PROMOTION_MS);
+        }
+        let moving =
+            |facts: &ReplicaFacts| matches!(facts.reconf, Reconf::Sent(_) | Reconf::InProgress);
+        if instance.replica().is_some_and(moving) {
+            return Millis(INFO_PERIOD_MOVING_MS);
         }
         let alert = group.objectively_down.is_some()
             || group.failover.is_some()

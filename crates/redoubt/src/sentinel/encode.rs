@@ -20,7 +20,9 @@ fn put(writer: &mut Writer<'_>, reply: &Reply) {
         Reply::Text(text) => writer.verbatim(*b"txt", text),
         Reply::Array(items) => {
             writer.array(items.len());
-            items.iter().for_each(|item| put(writer, item));
+            for item in items {
+                put(writer, item);
+            }
         }
         Reply::Map(pairs) => {
             writer.map(pairs.len());

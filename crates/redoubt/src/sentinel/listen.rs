@@ -13,7 +13,8 @@ pub(super) fn addresses(bind: &[String]) -> Result<Vec<(IpAddr, bool)>, String> 
     let bind = if bind.is_empty() { &everywhere[..] } else { bind };
     bind.iter()
         .map(|text| {
-            let (name, optional) = text.strip_prefix('-').map_or((text.as_str(), false), |n| (n, true));
+            let (name, optional) =
+                text.strip_prefix('-').map_or((text.as_str(), false), |n| (n, true));
             let address = match name {
                 "*" => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
                 "::*" => Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),

@@ -60,7 +60,8 @@ fn text(line: &Line) -> String {
 
 /// A word as it is, or in double quotes if it would not come back unharmed.
 fn quoted(word: &[u8]) -> String {
-    let plain = |&byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\' | b'#');
+    let plain =
+        |&byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\' | b'#');
     if !word.is_empty() && word.iter().all(plain) {
         return String::from_utf8_lossy(word).into_owned();
     }
