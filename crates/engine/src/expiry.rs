@@ -77,9 +77,13 @@ impl Expirer {
     fn look(&mut self, worker: &mut Worker<'_>, now: Millis) -> bool {
         let node = worker.node();
         let Some(mut shard) = node.keyspace.try_lock(self.shard) else { return true };
+        let mut done = false;
         for _ in 0..BUCKETS_PER_LOCK {
             match shard.db(self.db) {
-                None => return true,
+                None => {
+                    done = true;
+                    break;
+                }
                 Some(db) if self.cursor == 0 && !db.may_have_expired(now) => {
                     self.db += 1;
                     continue;
@@ -99,7 +103,8 @@ impl Expirer {
                 self.db += 1;
             }
         }
+        // Before the shard is let go: a key that is made anew must not be deleted in the log after.
         worker.effects.perform(node);
-        false
+        done
     }
 }
