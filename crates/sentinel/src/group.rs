@@ -116,6 +116,18 @@ impl Group {
         self.failover.map(|failover| failover.step)
     }
 
+    /// The promoted replica, once it is a primary and other sentinels are told of it.
+    pub(crate) fn announced_promotion(&self) -> Option<InstanceId> {
+        let failover = self.failover?;
+        let told = matches!(failover.step, Step::Reconfigure | Step::UpdateConfig);
+        failover.promoted.filter(|_| told)
+    }
+
+    /// The primary as clients are told it: during the last steps of a failover the promoted one.
+    pub(crate) fn current_primary(&self) -> InstanceId {
+        self.announced_promotion().unwrap_or(self.primary)
+    }
+
     /// True if `id` is the replica being promoted.
     pub(crate) fn is_promoted(&self, id: InstanceId) -> bool {
         self.failover.is_some_and(|failover| failover.promoted == Some(id))

@@ -319,18 +319,13 @@ impl Sentinel {
     }
 
     /// The promoted replica, once other sentinels are told of it.
-    pub(crate) fn promoted_address(&self, group: &Group) -> Option<&Address> {
-        use crate::group::Step;
-        let failover = group.failover?;
-        let told = matches!(failover.step, Step::Reconfigure | Step::UpdateConfig);
-        failover.promoted.filter(|_| told).map(|id| &self.at(id).address)
+    fn promoted_address(&self, group: &Group) -> Option<&Address> {
+        group.announced_promotion().map(|id| &self.at(id).address)
     }
 
     /// The primary of a group as clients and other sentinels are told it.
     pub(crate) fn current_address(&self, name: &str) -> Option<Address> {
-        let group = self.groups.get(name)?;
-        let known = self.promoted_address(group).unwrap_or(&self.at(group.primary).address);
-        Some(known.clone())
+        Some(self.at(self.groups.get(name)?.current_primary()).address.clone())
     }
 
     /// Begins to monitor a group.

@@ -367,6 +367,36 @@ fn a_primary_that_drops_its_clients_is_not_down() {
 }
 
 #[test]
+fn from_its_promotion_on_the_new_primary_is_shown() {
+    let mut net = settled(22, 3, 2);
+    for server in net.servers.values_mut() {
+        server.sync_ms = 60_000;
+    }
+    net.kill(1);
+    assert!(net.run_until(20_000, |net| net.moved_from(1)));
+    let show = [b"SENTINEL".to_vec(), b"master".to_vec(), b"g".to_vec()];
+    let (now, facts) = (net.now, crate::ServerFacts::default());
+    for index in 0..3 {
+        let primary = net.primary_seen_by(index).to_string();
+        let machine = &mut net.nodes[index].machine;
+        machine.handle_command(now, crate::ClientId(0), &show, &facts);
+        let actions: Vec<_> = std::iter::from_fn(|| machine.poll_action()).collect();
+        let Some(crate::Action::Reply { reply: crate::Reply::Map(row), .. }) = actions.last()
+        else {
+            panic!("no row: {actions:?}");
+        };
+        let field = |name: &str| {
+            let found = row.iter().find(|(key, _)| key.as_text() == Some(name));
+            found.and_then(|(_, value)| value.as_text()).unwrap().to_owned()
+        };
+        assert_eq!((field("name"), field("port")), ("g".to_owned(), primary));
+        let flags = field("flags");
+        assert!(flags.starts_with("master") && !flags.contains("down"), "{flags}");
+        assert_eq!(field("config-epoch"), "1");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run() {
     let run = || {
         let mut net = settled(20, 3, 2);

@@ -29,11 +29,11 @@ impl Sentinel {
     }
 
     pub(super) fn show_primaries(&self, now: Millis) -> Reply {
-        Reply::Array(self.groups.values().map(|group| self.show(group.primary, now)).collect())
+        Reply::Array(self.groups.values().map(|group| self.show_group(group, now)).collect())
     }
 
     pub(super) fn show_primary(&self, name: &[u8], now: Millis) -> Result<Reply, Refusal> {
-        Ok(self.show(self.group_named(name)?.1.primary, now))
+        Ok(self.show_group(self.group_named(name)?.1, now))
     }
 
     pub(super) fn show_replicas(&self, name: &[u8], now: Millis) -> Result<Reply, Refusal> {
@@ -73,18 +73,30 @@ impl Sentinel {
         Reply::Array(reply)
     }
 
+    /// The row of an instance in a list of replicas or sentinels.
     fn show(&self, id: InstanceId, now: Millis) -> Reply {
+        self.show_as(id, None, now)
+    }
+
+    /// The row of a group. From its promotion on the promoted replica stands in it, with the epoch
+    /// that made it primary: stock goes on showing the old address beside the new epoch until all
+    /// replicas are moved.
+    fn show_group(&self, group: &Group, now: Millis) -> Reply {
+        self.show_as(group.current_primary(), Some(group), now)
+    }
+
+    fn show_as(&self, id: InstanceId, of: Option<&Group>, now: Millis) -> Reply {
         let instance = self.at(id);
         let mut fields = Fields::default();
-        fields.add("name", display_name(instance));
+        let name = if of.is_some() { instance.group.clone() } else { display_name(instance) };
+        fields.add("name", name);
         fields.add("ip", &instance.address.host);
         fields.add("port", instance.address.port);
         fields.add("runid", instance.run_id.map(|id| id.to_string()).unwrap_or_default());
-        fields.add("flags", self.flags(id));
+        fields.add("flags", self.flags(id, of));
         fields.add("link-pending-commands", instance.command.pending.len());
         fields.add("link-refcount", 1);
-        let group = self.groups.get(&instance.group);
-        if let Some(step) = group.filter(|_| instance.is_primary()).and_then(Group::step) {
+        if let Some(step) = of.and_then(Group::step) {
             fields.add("failover-state", step.word());
         }
         let pinged = instance.unanswered_ping.map_or(Millis(0), |at| now.since(at));
@@ -94,8 +106,7 @@ impl Sentinel {
         if let Some(since) = instance.down_since {
             fields.add("s-down-time", now.since(since));
         }
-        let objectively = group.filter(|_| instance.is_primary()).and_then(|g| g.objectively_down);
-        if let Some(since) = objectively {
+        if let Some(since) = of.and_then(|group| objectively_down(group, id)) {
             fields.add("o-down-time", now.since(since));
         }
         fields.add("down-after-milliseconds", self.down_after(id));
@@ -104,34 +115,32 @@ impl Sentinel {
             fields.add("role-reported", instance.role.word());
             fields.add("role-reported-time", now.since(instance.role_since));
         }
-        if let Some(group) = group.filter(|_| instance.is_primary()) {
-            primary_fields(&mut fields, group);
+        match of {
+            Some(group) => primary_fields(&mut fields, group),
+            None => replica_fields(&mut fields, instance),
         }
-        replica_fields(&mut fields, instance);
         sentinel_fields(&mut fields, instance, now);
         Reply::Map(fields.0)
     }
 
-    fn flags(&self, id: InstanceId) -> String {
+    fn flags(&self, id: InstanceId, of: Option<&Group>) -> String {
         let instance = self.at(id);
-        let group = self.groups.get(&instance.group);
-        let of_primary = group.filter(|_| instance.is_primary());
         let reconf = instance.replica().map(|facts| facts.reconf);
+        let failover = of.and_then(|group| group.failover);
+        let promoted = of.is_none()
+            && self.groups.get(&instance.group).is_some_and(|group| group.is_promoted(id));
         let flags = [
             ("s_down", instance.down_since.is_some()),
-            ("o_down", of_primary.is_some_and(|group| group.objectively_down.is_some())),
-            (kind_word(instance), true),
+            ("o_down", of.is_some_and(|group| objectively_down(group, id).is_some())),
+            (if of.is_some() { "master" } else { kind_word(instance) }, true),
             ("disconnected", instance.disconnected()),
             ("master_down", instance.peer().is_some_and(|facts| facts.says_down)),
-            ("failover_in_progress", of_primary.is_some_and(|group| group.failover.is_some())),
-            ("promoted", group.is_some_and(|group| group.is_promoted(id))),
+            ("failover_in_progress", failover.is_some()),
+            ("promoted", promoted),
             ("reconf_sent", matches!(reconf, Some(Reconf::Sent(_)))),
             ("reconf_inprog", reconf == Some(Reconf::InProgress)),
             ("reconf_done", reconf == Some(Reconf::Done)),
-            (
-                "force_failover",
-                of_primary.and_then(|group| group.failover).is_some_and(|f| f.forced),
-            ),
+            ("force_failover", failover.is_some_and(|failover| failover.forced)),
             ("script_kill_sent", instance.script_kill_sent),
         ];
         let set: Vec<&str> =
@@ -181,8 +190,9 @@ impl Sentinel {
             self.simulate_failure
         );
         for (index, (name, group)) in self.groups.iter().enumerate() {
-            let primary = self.at(group.primary);
-            let status = match (group.objectively_down, primary.down_since) {
+            let current = group.current_primary();
+            let primary = self.at(current);
+            let status = match (objectively_down(group, current), primary.down_since) {
                 (Some(_), _) => "odown",
                 (None, Some(_)) => "sdown",
                 (None, None) => "ok",
@@ -197,6 +207,11 @@ impl Sentinel {
             );
         }
     }
+}
+
+/// Since when the instance is objectively down: only a primary can be.
+fn objectively_down(group: &Group, id: InstanceId) -> Option<Millis> {
+    group.objectively_down.filter(|_| group.primary == id)
 }
 
 fn begin_section(text: &mut String, title: &str) {
