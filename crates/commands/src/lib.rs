@@ -13,6 +13,8 @@ mod expire_time;
 pub mod generic;
 #[cfg(test)]
 mod harness;
+mod help;
+pub mod pubsub;
 pub mod replication;
 #[cfg(test)]
 mod rows;
@@ -28,6 +30,7 @@ pub fn all() -> Vec<&'static Command> {
         connection::COMMANDS,
         database::COMMANDS,
         generic::COMMANDS,
+        pubsub::COMMANDS,
         replication::COMMANDS,
         server::COMMANDS,
         string::COMMANDS,

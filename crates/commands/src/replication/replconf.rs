@@ -34,7 +34,7 @@ pub const REPLCONF: Command = Command {
 };
 
 fn replconf(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    if args.left() % 2 != 0 {
+    if !args.left().is_multiple_of(2) {
         return Err(CommandError::Syntax);
     }
     let mut options = Vec::new();

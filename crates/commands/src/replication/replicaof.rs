@@ -63,9 +63,10 @@ fn replicaof(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     let alone = cx.alone.ok_or(CommandError::Internal)?;
     cx.keys.release();
-    match &primary {
-        Some(Address { host, port }) => tracing::info!("REPLICAOF {host}:{port} enabled"),
-        None => tracing::info!("MASTER MODE enabled"),
+    if let Some(Address { host, port }) = &primary {
+        tracing::info!("REPLICAOF {host}:{port} enabled");
+    } else {
+        tracing::info!("MASTER MODE enabled");
     }
     cx.node.change_role(alone, primary);
     cx.reply.ok();

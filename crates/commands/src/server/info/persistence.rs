@@ -11,7 +11,7 @@ pub(super) const FIELDS: &[Field] = &[
     Always("current_cow_peak", |_| "0".into()),
     Always("current_cow_size", |_| "0".into()),
     Always("current_cow_size_age", |_| "0".into()),
-    Always("current_fork_perc", |facts| progress_percent(facts)),
+    Always("current_fork_perc", progress_percent),
     Always("current_save_keys_processed", |facts| facts.node.saves.state().keys_saved.to_string()),
     Always("current_save_keys_total", |facts| total_keys(facts).to_string()),
     Always("rdb_changes_since_last_save", |facts| {

@@ -27,7 +27,7 @@ pub(super) const FIELDS: &[Field] = &[
     Always("uptime_in_days", |facts| (facts.uptime_s() / 86_400).to_string()),
     Always("hz", |facts| facts.node.settings.hz.get().to_string()),
     Always("configured_hz", |facts| facts.node.settings.hz.get().to_string()),
-    Always("lru_clock", |_| (base::clock::unix().0 / 1000 & 0x00ff_ffff).to_string()),
+    Always("lru_clock", |_| ((base::clock::unix().0 / 1000) & 0x00ff_ffff).to_string()),
     Always("executable", |_| {
         std::env::current_exe().map_or_else(|_| String::new(), |path| path.display().to_string())
     }),

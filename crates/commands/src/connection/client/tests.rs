@@ -1,0 +1,164 @@
+use crate::harness::Server;
+use engine::client::Origin;
+use engine::context::Outcome;
+
+fn add(server: &Server, address: &str) -> std::sync::Arc<engine::client::ClientInfo> {
+    let origin = Origin {
+        address: address.into(),
+        local_address: "127.0.0.1:6379".into(),
+        fd: 9,
+        ..Origin::default()
+    };
+    server.node().clients.add(origin)
+}
+
+#[test]
+fn names() {
+    let mut server = Server::new();
+    let bad = "-ERR Client names cannot contain spaces, newlines or special characters.\r\n";
+    let rows = [
+        ("client getname", "$-1\r\n"),
+        ("client setname", "-ERR wrong number of arguments for 'client|setname' command\r\n"),
+        ("client setname \"a b\"", bad),
+        ("client setname \"a\\n\"", bad),
+        ("client setname ab", "+OK\r\n"),
+        ("client getname", "$2\r\nab\r\n"),
+        ("client setname \"\"", "+OK\r\n"),
+        ("client getname", "$-1\r\n"),
+        ("client id", ":1\r\n"),
+        ("client setinfo lib-name redis-py", "+OK\r\n"),
+        ("client setinfo LIB-VER 5.0", "+OK\r\n"),
+        (
+            "client setinfo lib-ver \"5 0\"",
+            "-ERR lib-ver cannot contain spaces, newlines or special characters.\r\n",
+        ),
+        ("client setinfo foo x", "-ERR Unrecognized option 'foo'\r\n"),
+        ("client foo", "-ERR unknown subcommand 'foo'. Try CLIENT HELP.\r\n"),
+        ("client", "-ERR wrong number of arguments for 'client' command\r\n"),
+    ];
+    for (line, expected) in rows {
+        server.check(line, expected);
+    }
+    assert!(server.line("client info").ends_with(" resp=2 lib-name=redis-py lib-ver=5.0\n\r\n"));
+}
+
+#[test]
+fn list_filters() {
+    let mut server = Server::new();
+    add(&server, "10.0.0.1:1");
+    let rows = [
+        ("client list type x", "-ERR Unknown client type 'x'\r\n"),
+        ("client list id a", "-ERR Invalid client ID\r\n"),
+        ("client list id 0", "$0\r\n\r\n"),
+        ("client list id 99999", "$0\r\n\r\n"),
+        ("client list foo bar", "-ERR syntax error\r\n"),
+        ("client list type pubsub", "$0\r\n\r\n"),
+    ];
+    for (line, expected) in rows {
+        server.check(line, expected);
+    }
+    let one = server.line("client list id 2 7");
+    let line = one.lines().nth(1).expect("a line");
+    let expected = "id=2 addr=10.0.0.1:1 laddr=127.0.0.1:6379 fd=9 name= age=0 idle=0 flags=N db=0 \
+        sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 \
+        oll=0 omem=0 tot-mem=0 events=r cmd=NULL user=default redir=-1 resp=2 lib-name= lib-ver=";
+    assert_eq!(line, expected);
+    server.line("hello 3");
+    server.line("subscribe a");
+    let text = server.line("client list type pubsub");
+    assert!(text.contains(" flags=P db=0 sub=1 psub=0 "), "{text}");
+    assert!(text.contains(" cmd=client|list user=default redir=-1 resp=3 "), "{text}");
+}
+
+#[test]
+fn kill_refuses_as_stock_does() {
+    let mut server = Server::new();
+    let positive = "-ERR client-id should be greater than 0\r\n";
+    let rows = [
+        ("client kill 1.2.3.4:5", "-ERR No such client\r\n"),
+        ("client kill id x", positive),
+        ("client kill id 0", positive),
+        ("client kill id -1", positive),
+        ("client kill id 9999", ":0\r\n"),
+        ("client kill user nobody", "-ERR No such user 'nobody'\r\n"),
+        ("client kill type x", "-ERR Unknown client type 'x'\r\n"),
+        ("client kill skipme maybe", "-ERR syntax error\r\n"),
+        ("client kill addr 1:2 laddr", "-ERR syntax error\r\n"),
+        ("client kill foo bar", "-ERR syntax error\r\n"),
+        ("client kill type normal", ":0\r\n"),
+    ];
+    for (line, expected) in rows {
+        server.check(line, expected);
+    }
+}
+
+#[test]
+fn kill_filters_and_spares_the_caller() {
+    let mut server = Server::new();
+    add(&server, "10.0.0.1:1");
+    add(&server, "10.0.0.2:1");
+    server.check("client kill 10.0.0.1:1", "+OK\r\n");
+    server.check("client kill addr 10.0.0.2:1 laddr 127.0.0.1:6379 type normal", ":1\r\n");
+    server.check("client kill addr 10.0.0.2:1 laddr 127.0.0.1:1", ":0\r\n");
+    server.check("client kill user default", ":2\r\n");
+    server.check("client kill maxage 1000", ":0\r\n");
+    server.check("client kill id 1", ":0\r\n");
+    let (reply, outcome) = server.run(&[b"client", b"kill", b"id", b"1", b"skipme", b"no"]);
+    assert_eq!(reply, b":1\r\n");
+    assert!(matches!(outcome, Outcome::Close), "its answer goes out first");
+}
+
+#[test]
+fn pause_parks_and_unpause_lets_go() {
+    let mut server = Server::new();
+    let rows = [
+        ("client pause x", "-ERR timeout is not an integer or out of range\r\n"),
+        ("client pause -1", "-ERR timeout is negative\r\n"),
+        ("client pause 1 foo", "-ERR CLIENT PAUSE mode must be WRITE or ALL\r\n"),
+        ("client pause 100000 write", "+OK\r\n"),
+        ("get k", "$-1\r\n"),
+    ];
+    for (line, expected) in rows {
+        server.check(line, expected);
+    }
+    assert!(matches!(server.run(&[b"append", b"k", b"v"]).1, Outcome::Parked));
+    server.check("client pause 1", "+OK\r\n");
+    assert!(matches!(server.run(&[b"get", b"k"]).1, Outcome::Parked));
+    server.check("client unpause", "+OK\r\n");
+    server.check("append k v", ":1\r\n");
+}
+
+#[test]
+fn replies_can_be_switched_off() {
+    let mut server = Server::new();
+    let rows = [
+        ("client reply foo", "-ERR syntax error\r\n"),
+        ("client reply off", ""),
+        ("ping", ""),
+        ("client reply skip", ""),
+        ("ping", ""),
+        ("client reply on", "+OK\r\n"),
+        ("client reply skip", ""),
+        ("ping", ""),
+        ("ping", "+PONG\r\n"),
+        ("client no-evict x", "-ERR syntax error\r\n"),
+        ("client no-evict on", "+OK\r\n"),
+        ("client no-touch on", "+OK\r\n"),
+    ];
+    for (line, expected) in rows {
+        server.check(line, expected);
+    }
+    assert!(server.session.no_touch);
+    assert!(server.line("client info").contains(" flags=eT "));
+}
+
+#[test]
+fn help_lists_the_subcommands() {
+    let mut server = Server::new();
+    let text = server.line("client help");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], format!("*{}", lines.len() - 1));
+    assert_eq!(lines[1], "+CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    assert!(lines.contains(&"+PAUSE <timeout> [WRITE | ALL]"), "{text}");
+    assert_eq!(lines[lines.len() - 2..], ["+HELP", "+    Prints this help."]);
+}
