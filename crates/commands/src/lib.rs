@@ -6,6 +6,8 @@
 
 #![allow(clippy::unnecessary_wraps, reason = "all handlers have one signature")]
 
+#[cfg(test)]
+mod any_words;
 pub mod connection;
 mod count;
 pub mod database;
