@@ -43,15 +43,16 @@ impl Sentinel {
         let usable = self.usable_sentinels(name) >= self.votes_needed(name);
         let spread = Millis(self.random.below(START_SPREAD_MS));
         let unsaved = self.is_unsaved();
+        let not_before = self.may_start_at(name);
         let Some(group) = self.groups.get_mut(name) else { return };
         if group.objectively_down.is_none() || group.failover.is_some() || unsaved {
             group.start_at = None;
             return;
         }
-        if now < group.not_before {
-            if group.delay_logged != Some(group.not_before) {
-                group.delay_logged = Some(group.not_before);
-                let wait = group.not_before.since(now);
+        if now < not_before {
+            if group.delay_logged != Some(not_before) {
+                group.delay_logged = Some(not_before);
+                let wait = not_before.since(now);
                 let text =
                     format!("Next failover delay: I will not start a failover for {wait} ms");
                 self.log(Level::Warning, text);

@@ -75,7 +75,9 @@ pub(crate) struct Group {
     pub(crate) failover: Option<Failover>,
     /// No failover of our own before this time.
     pub(crate) not_before: Millis,
-    /// The `not_before` that was last logged.
+    /// Until then the candidate we voted for is left alone.
+    pub(crate) deferred_until: Millis,
+    /// The delay that was last logged.
     pub(crate) delay_logged: Option<Millis>,
     /// Our own start drawn after the primary was found down, to keep candidates apart.
     pub(crate) start_at: Option<Millis>,
@@ -98,6 +100,7 @@ impl Group {
             objectively_down: None,
             failover: None,
             not_before: Millis(0),
+            deferred_until: Millis(0),
             delay_logged: None,
             start_at: None,
             lost_elections: 0,

@@ -44,6 +44,7 @@ impl Sentinel {
         group.lost_elections = 0;
         group.reboot = None;
         group.not_before = now;
+        group.deferred_until = now;
         let old_primary = group.primary;
         let known = group.replicas.remove(new);
         let mut replicas = std::mem::take(&mut group.replicas);
@@ -131,6 +132,7 @@ impl Sentinel {
         group.lost_elections = 0;
         group.reboot = None;
         group.not_before = now;
+        group.deferred_until = now;
         let primary = group.primary;
         for id in others {
             self.remove_instance(id);

@@ -397,6 +397,46 @@ fn from_its_promotion_on_the_new_primary_is_shown() {
 }
 
 #[test]
+fn a_leader_that_dies_is_succeeded_soon() {
+    for seed in 0..50 {
+        let mut net = settled(seed, 5, 2);
+        let words = ["SENTINEL", "simulate-failure", "crash-after-election"];
+        let command = words.map(|word| word.as_bytes().to_vec());
+        let facts = crate::ServerFacts::default();
+        let now = net.now;
+        for node in &mut net.nodes {
+            node.machine.handle_command(now, crate::ClientId(0), &command, &facts);
+        }
+        net.kill(1);
+        assert!(net.run_until(10_000, |net| net.count("+elected-leader") == 1));
+        for node in &mut net.nodes {
+            let reset = [b"SENTINEL".to_vec(), b"simulate-failure".to_vec(), b"help".to_vec()];
+            node.machine.handle_command(now, crate::ClientId(0), &reset, &facts);
+        }
+        let died = net.now;
+        assert!(net.run_until(20_000, |net| net.moved_from(1)), "seed {seed}");
+        let took = net.now.since(died).0;
+        assert!(took < 6_000, "seed {seed}: {took} ms");
+    }
+}
+
+#[test]
+fn two_leaders_do_not_work_at_once() {
+    // Slow, crossing messages and candidates that start together: after every failover exactly one
+    // replica was promoted in the winning epoch, and no other server is left a primary.
+    for seed in 0..150 {
+        let mut net = settled(seed, 5, 3);
+        net.latency_ms = 40 + seed % 60;
+        net.kill(1);
+        assert!(net.run_until(60_000, |net| net.moved_from(1)), "seed {seed}");
+        net.run(3_000);
+        assert_eq!(net.count("+promoted-slave"), 1, "seed {seed}");
+        let primaries = net.servers.values().filter(|s| s.alive && s.follows.is_none()).count();
+        assert_eq!(primaries, 1, "seed {seed}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run() {
     let run = || {
         let mut net = settled(20, 3, 2);

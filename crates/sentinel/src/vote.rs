@@ -64,7 +64,7 @@ impl Sentinel {
         group.leader_epoch = epoch;
         if candidate != self.my_id {
             let patience = group.settings.failover_timeout + Millis(VOTER_MARGIN_MS);
-            group.not_before = now + patience + Millis(self.random.below(DESYNC_MS));
+            group.deferred_until = now + patience + Millis(self.random.below(DESYNC_MS));
             group.start_at = None;
         }
         self.persist();
@@ -99,6 +99,18 @@ impl Sentinel {
             None if awaited => Tally::Open,
             None => Tally::Split,
         }
+    }
+
+    /// When a failover of our own may start: not while a lost attempt is paid for, and not while the
+    /// candidate we voted for may be at work, unless its process is known to be gone.
+    pub(crate) fn may_start_at(&self, name: &str) -> Millis {
+        let Some(group) = self.groups.get(name) else { return Millis(u64::MAX) };
+        let elected = group.leader.and_then(|leader| group.sentinels.get(&leader));
+        let gone = elected.is_some_and(|&id| {
+            let peer = self.at(id);
+            peer.refused && peer.down_since.is_some()
+        });
+        if gone { group.not_before } else { group.not_before.max(group.deferred_until) }
     }
 
     /// The votes a leader of `name` needs: more than half of all, and the quorum.
