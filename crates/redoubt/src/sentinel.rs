@@ -18,6 +18,8 @@ mod listen;
 mod resolver;
 mod session;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use ::sentinel::{Config, ConfigError, Line};
 use base::RunId;
