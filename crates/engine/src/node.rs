@@ -13,14 +13,14 @@ use crate::snapshot::Saves;
 use crate::stats::Stats;
 use base::random::Random;
 use base::{Millis, Offset, RunId};
-use conf::Settings;
+use conf::{Endpoint, RewriteContext, Settings};
 use keyspace::{Exclusive, Keyspace};
 use oplog::{Log, Mode};
-use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::{fmt, io};
 
 /// Threads that touch the keyspace besides the loops: the replication link, walks, the saver.
 const THREADS_BESIDE_LOOPS: usize = 16;
@@ -55,6 +55,12 @@ pub trait Services: Send + Sync {
     /// # Errors
     /// A text for the client, if one cannot be done.
     fn settings_changed(&self, names: &[&str]) -> Result<(), String>;
+    /// CONFIG REWRITE. The program may be the file's one writer (it is if a sentinel keeps its state
+    /// there); `None` if the command is to write the file itself.
+    fn rewrite_settings(&self, context: &RewriteContext) -> Option<io::Result<()>> {
+        let _unused = context;
+        None
+    }
 }
 
 /// The access clock of entries: seconds (LRU).
@@ -219,6 +225,12 @@ impl Node {
         self.services.get().map(Box::as_ref)
     }
 
+    /// Who this node says it is to other Redoubt nodes.
+    pub fn identity(&self) -> psync::Identity {
+        let state = self.replication.state();
+        psync::Identity { group: state.group, node: self.node_id, epoch: state.epoch }
+    }
+
     /// Whether handlers emit effects: at a primary, not at a replica. One load.
     #[inline]
     pub fn originates(&self) -> bool {
@@ -295,6 +307,8 @@ impl Node {
             self.log.force_select();
         }
         self.log.set_mode(if primary.is_some() { Mode::Proxy } else { Mode::Originate });
+        let endpoint = |at: &Address| Endpoint { host: at.host.clone(), port: at.port };
+        self.settings.replicaof.set(primary.as_ref().map(endpoint).map(Arc::new));
         self.replication.set_primary(primary.clone());
         self.regime.fetch_add(1, Ordering::AcqRel);
         self.refresh();

@@ -9,7 +9,7 @@ use base::{Millis, Offset, RunId};
 use psync::history::History;
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// The primary that a replica follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +108,7 @@ pub struct Replication {
     link_up: AtomicBool,
     waiting: AtomicUsize,
     acks_wanted: AtomicBool,
+    stream_db: AtomicU32,
     nudge: Nudge,
 }
 
@@ -130,6 +131,7 @@ impl Replication {
             link_up: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             acks_wanted: AtomicBool::new(false),
+            stream_db: AtomicU32::new(0),
             nudge: Nudge(OnceLock::new()),
         }
     }
@@ -174,6 +176,17 @@ impl Replication {
     /// How many replicas have acknowledged `offset`.
     pub fn acknowledged(&self, offset: Offset) -> usize {
         self.state.lock().acked.iter().take_while(|&&acked| acked >= offset).count()
+    }
+
+    /// The database in which the primary's stream stands, at the log's end. It says so only when it
+    /// changes, so whoever goes on reading there must know it.
+    pub fn stream_db(&self) -> u32 {
+        self.stream_db.load(Ordering::Acquire)
+    }
+
+    /// Sets the database in which the primary's stream stands.
+    pub fn set_stream_db(&self, db: u32) {
+        self.stream_db.store(db, Ordering::Release);
     }
 
     /// Says whom to wake when a session begins to wait: the driver, which asks replicas for

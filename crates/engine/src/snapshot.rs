@@ -93,6 +93,8 @@ pub struct Cut {
     pub replid: RunId,
     /// Changes that the snapshot contains.
     pub changes: u64,
+    /// Where a replica's stream goes on; a primary's begins with a SELECT.
+    stream_db: u32,
     created: Millis,
     counts: Vec<(u32, u64, u64)>,
 }
@@ -120,6 +122,7 @@ impl Cut {
             offset: node.log.end(),
             replid,
             changes: node.changes.load(Ordering::Acquire),
+            stream_db: if node.originates() { 0 } else { node.replication.stream_db() },
             created: base::clock::unix(),
             counts: counts(&node.keyspace),
         })
@@ -174,7 +177,7 @@ impl Cut {
             created: self.created,
             used_memory: used_memory(),
             replication: Some(rdb::Replication {
-                stream_db: 0,
+                stream_db: self.stream_db,
                 id: self.replid,
                 offset: self.offset,
             }),

@@ -104,6 +104,7 @@ impl<'n> Worker<'n> {
         if let Some(native) = self.native(request)? {
             if let Native::Select(db) = native {
                 session.db = db;
+                self.node.replication.set_stream_db(db);
             }
             self.node.log.append_raw(raw);
             return Ok(Applied::Done);
@@ -168,6 +169,7 @@ impl<'n> Worker<'n> {
             self.apply_one(session, request, locks, alone, &mut reply)?;
         }
         self.finish(session);
+        self.node.replication.set_stream_db(session.db);
         self.node.log.append_raw(raw);
         Ok(Applied::Done)
     }
@@ -189,7 +191,7 @@ impl<'n> Worker<'n> {
             None => {}
         }
         let prepared = prepare(&self.node.table, request);
-        let command = admissible(&prepared, request).map_err(|error| error.wire().to_string())?;
+        let command = admissible(&prepared, request).map_err(|error| error.wire())?;
         if !command.flags.has(Flag::Write) && !command.flags.has(Flag::MayReplicate) {
             return Err("not a command that a primary's stream may hold".to_owned());
         }

@@ -22,6 +22,8 @@ pub struct Dataset {
     pub expired: u64,
     /// The history the snapshot belongs to and its offset in it, if it says so.
     pub history: Option<(RunId, Offset)>,
+    /// The database in which that history's stream stands there.
+    pub stream_db: u32,
 }
 
 /// How a load treats what it finds.
@@ -71,6 +73,7 @@ pub fn read_dataset<R: Read>(
         keys: 0,
         expired: 0,
         history: None,
+        stream_db: 0,
     };
     let (mut db, mut replid, mut seen) = (0, None, 0);
     while let Some(item) = loader.next_item()? {
@@ -89,6 +92,10 @@ pub fn read_dataset<R: Read>(
                 });
             }
             Item::Aux { key, value } if key == b"repl-id" => replid = RunId::parse(&value),
+            Item::Aux { key, value } if key == b"repl-stream-db" => {
+                let db = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
+                set.stream_db = db.filter(|&db| db < options.databases).unwrap_or(0);
+            }
             Item::Aux { key, value } if key == b"repl-offset" => {
                 let offset = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
                 set.history = replid.zip(offset.map(Offset));

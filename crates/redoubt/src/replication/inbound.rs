@@ -288,7 +288,7 @@ impl Inbound<'_> {
     /// Puts what was loaded in the place of the data.
     fn install(&mut self, now: Millis, dataset: Dataset) {
         let Some((replid, offset)) = self.announced.take() else { return };
-        let keys = dataset.keys;
+        let (keys, stream_db) = (dataset.keys, dataset.stream_db);
         let peer = self.machine.syncing_with();
         self.node.saves.abort();
         let alone = self.node.keyspace.gate.exclusive();
@@ -301,6 +301,7 @@ impl Inbound<'_> {
             state.history = History::new(replid);
             state.link.ever_synced = true;
             self.node.log.reset(offset);
+            self.node.replication.set_stream_db(stream_db);
             self.node.log.retain(settings::backlog_bytes(self.node));
             if let Some(group) = peer.and_then(|peer| peer.group)
                 && group != self.identity.group
@@ -317,7 +318,7 @@ impl Inbound<'_> {
         self.keep_identity();
         self.machine.set_settings(settings::of_replica(self.node));
         self.damaged = false;
-        self.stream.select_first();
+        self.stream.go_on_in(stream_db);
         self.shared.outbound.send(super::outbound::Message::Settings);
         self.machine.handle_loaded(now, Ok(()));
     }

@@ -90,8 +90,7 @@ impl fmt::Debug for Handle {
 /// # Errors
 /// Those of starting threads.
 pub(crate) fn start(node: Arc<Node>, identity: Identity) -> io::Result<Handle> {
-    let will_follow = node.settings.replicaof.get().is_some();
-    prepare_history(&node, &identity, will_follow);
+    prepare_history(&node, &identity);
     let shared = Arc::new(Shared {
         node,
         turn: AtomicU64::new(0),
@@ -110,14 +109,14 @@ pub(crate) fn start(node: Arc<Node>, identity: Identity) -> io::Result<Handle> {
     Ok(Handle { shared, threads })
 }
 
-/// The data that was loaded at the start belongs to a history. A replica goes on in it; a primary may
-/// not, for it may have forgotten the end of it, and begins a new one there.
-fn prepare_history(node: &Node, identity: &Identity, will_follow: bool) {
+/// The data that was loaded at the start belongs to a history. A primary may not go on in it, for it
+/// may have forgotten the end of it, and begins a new one there. A replica may: as long as nothing is
+/// written in the new one, it is the old that it asks to continue ([`resumable`]).
+fn prepare_history(node: &Node, identity: &Identity) {
     let mut state = node.replication.state();
     state.epoch = state.epoch.max(identity.epoch);
     state.group = identity.group;
-    let begins_anew = state.link.ever_synced && !will_follow && state.primary.is_none();
-    if begins_anew {
+    if state.link.ever_synced {
         let mut random = base::random::Random::from_system();
         state.history.shift(node.log.end(), base::RunId::generate(&mut random));
         node.log.retain(settings::backlog_bytes(node));

@@ -162,8 +162,10 @@ impl Outbound<'_> {
                     }
                 }
                 Message::CutFailed(cut, error) => {
-                    self.cuts.remove(&cut);
-                    self.machine.handle_snapshot_failed(now, cut, &error);
+                    // One that nobody needs any more may end as it likes.
+                    if self.cuts.remove(&cut).is_some() {
+                        self.machine.handle_snapshot_failed(now, cut, &error);
+                    }
                 }
             }
             self.perform();

@@ -3,7 +3,6 @@
 use base::Millis;
 use conf::Settings;
 use engine::Node;
-use psync::Identity;
 use psync::primary::PrimarySettings;
 use psync::replica::ReplicaSettings;
 
@@ -12,12 +11,6 @@ const CUTS_MAX: usize = 2;
 
 fn seconds(value: i64) -> Millis {
     Millis(value.unsigned_abs().saturating_mul(1000))
-}
-
-/// Who this node says it is.
-pub(super) fn identity(node: &Node) -> Identity {
-    let state = node.replication.state();
-    Identity { group: state.group, node: node.node_id, epoch: state.epoch }
 }
 
 /// How much of the stream is kept for replicas that come back.
@@ -37,7 +30,7 @@ pub(super) fn of_replica(node: &Node) -> ReplicaSettings {
         user: text(&settings.masteruser),
         password: text(&settings.masterauth),
         timeout: seconds(settings.repl_timeout.get()),
-        identity: Some(identity(node)),
+        identity: Some(node.identity()),
         guard: true,
     }
 }
@@ -55,6 +48,6 @@ pub(super) fn of_primary(node: &Node) -> PrimarySettings {
         backlog_bytes: backlog_bytes(node),
         backlog_ttl: seconds(settings.repl_backlog_ttl.get()),
         cuts_max: CUTS_MAX,
-        identity: Some(identity(node)),
+        identity: Some(node.identity()),
     }
 }

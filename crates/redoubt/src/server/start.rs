@@ -202,11 +202,12 @@ fn load_data(node: &Arc<Node>, will_follow: bool) -> Result<(), String> {
 
 fn install(node: &Arc<Node>, dataset: Dataset) {
     node.saves.state().loaded = (dataset.keys, dataset.expired);
-    let history = dataset.history;
+    let (history, stream_db) = (dataset.history, dataset.stream_db);
     let alone = node.keyspace.gate.exclusive();
     drop(dataset.install(&node.keyspace, &alone));
     if let Some((replid, offset)) = history {
         node.log.reset(offset);
+        node.replication.set_stream_db(stream_db);
         let mut state = node.replication.state();
         state.history = psync::history::History::new(replid);
         state.link.ever_synced = true;

@@ -39,8 +39,6 @@ pub(super) struct Stream<'n> {
     input: Vec<u8>,
     /// Where in `input` the next command begins.
     at: usize,
-    /// The database that a new stream stands in.
-    db: u32,
 }
 
 impl<'n> Stream<'n> {
@@ -53,7 +51,6 @@ impl<'n> Stream<'n> {
             ranges: Vec::new(),
             input: Vec::new(),
             at: 0,
-            db: 0,
         }
     }
 
@@ -61,25 +58,22 @@ impl<'n> Stream<'n> {
     pub(super) fn begin(&mut self, info: &Arc<ClientInfo>) {
         self.end();
         let mut session = Session::new(Arc::clone(info), true);
-        session.db = self.db;
+        session.db = self.worker.node().replication.stream_db();
         self.session = Some(session);
     }
 
     /// The connection ends: what is not applied is dropped.
     pub(super) fn end(&mut self) {
-        if let Some(session) = self.session.take() {
-            self.db = session.db;
-        }
+        self.session = None;
         self.parser.reset();
         self.input = Vec::new();
         self.at = 0;
     }
 
-    /// A full sync begins a stream that says its database first.
-    pub(super) fn select_first(&mut self) {
-        self.db = 0;
+    /// A full sync was loaded: the stream stands in this database.
+    pub(super) fn go_on_in(&mut self, db: u32) {
         if let Some(session) = &mut self.session {
-            session.db = 0;
+            session.db = db;
         }
     }
 
