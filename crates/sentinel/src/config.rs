@@ -20,6 +20,9 @@ pub const GROUPS_MAX: usize = 10_000;
 /// The longest name of a group, in bytes.
 pub const NAME_LEN_MAX: usize = 256;
 
+/// The longest span that can be set: ten years. Sums and products of a few never overflow.
+pub const TIME_MAX_MS: u64 = 10 * 365 * 86_400_000;
+
 /// Why a line was refused. The texts are stock's where it has one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -375,11 +378,13 @@ fn number(text: &[u8]) -> Result<u64, ConfigError> {
     text_number(text).ok_or(ConfigError::Number)
 }
 
+/// A span of milliseconds, not zero and at most [`TIME_MAX_MS`].
+pub(crate) fn parse_time(text: &[u8]) -> Option<Millis> {
+    text_number(text).filter(|time| (1..=TIME_MAX_MS).contains(time)).map(Millis)
+}
+
 fn positive_time(text: &[u8]) -> Result<Millis, ConfigError> {
-    match number(text)? {
-        0 => Err(ConfigError::Number),
-        time => Ok(Millis(time)),
-    }
+    parse_time(text).ok_or(ConfigError::Number)
 }
 
 fn yes_no(text: &[u8], directive: &'static str) -> Result<bool, ConfigError> {

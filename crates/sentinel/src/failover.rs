@@ -71,7 +71,7 @@ impl Sentinel {
 
     /// Starts a failover: a candidacy in a new epoch, or, if `forced` by a user, the real thing.
     pub(crate) fn start_failover(&mut self, name: &str, forced: bool, now: Millis) {
-        let epoch = self.current_epoch + 1;
+        let epoch = self.current_epoch.saturating_add(1);
         let desync = Millis(self.random.below(DESYNC_MS));
         let Some(group) = self.groups.get_mut(name) else { return };
         group.failover = Some(Failover {

@@ -1,6 +1,7 @@
 //! Scenarios: real machines on a hand-written network, told as what happens and what must follow.
 
 mod commands;
+mod foreign;
 mod net;
 
 use net::{Net, SENTINEL_PORT};

@@ -3,7 +3,7 @@
 use super::{Refusal, printable};
 use crate::action::{Level, Reply};
 use crate::address::Address;
-use crate::config::text_number;
+use crate::config::{parse_time, text_number};
 use crate::failover::{CRASH_AFTER_ELECTION, CRASH_AFTER_PROMOTION};
 use crate::machine::Sentinel;
 use base::{Millis, RunId};
@@ -112,13 +112,13 @@ impl Sentinel {
                     "ERR Unknown option or number of arguments for SENTINEL DEBUG '{option}'"
                 ));
             };
-            let Some(time) = text_number(value).filter(|&time: &u64| time > 0) else {
+            let Some(time) = parse_time(value) else {
                 let (value, option) = (printable(value), printable(&pair[0]));
                 return Err(format!(
                     "ERR Invalid argument '{value}' for SENTINEL DEBUG '{option}'"
                 ));
             };
-            **period = Millis(time);
+            **period = time;
         }
         self.periods = periods;
         Ok(Reply::ok())

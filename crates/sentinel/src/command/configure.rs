@@ -6,7 +6,9 @@
 use super::{Refusal, glob, printable};
 use crate::action::{Level, Reply};
 use crate::address::{Address, parse_host};
-use crate::config::{GROUPS_MAX, GroupConfig, parse_announce_port, parse_name, text_number};
+use crate::config::{
+    GROUPS_MAX, GroupConfig, parse_announce_port, parse_name, parse_time, text_number,
+};
 use crate::instance::InstanceId;
 use crate::machine::Sentinel;
 use crate::settings::{GroupSettings, Settings};
@@ -111,15 +113,15 @@ impl Sentinel {
         let value = values.first().ok_or_else(unknown)?;
         let invalid =
             || format!("ERR Invalid argument '{}' for SENTINEL SET '{option}'", printable(value));
-        let positive = || text_number(value).filter(|&n: &u64| n > 0).ok_or_else(invalid);
+        let time = || parse_time(value).ok_or_else(invalid);
         let count = || text_number(value).filter(|&n: &u32| n > 0).ok_or_else(invalid);
         let script = || {
             let denied = self.settings.deny_scripts_reconfig;
             if denied { Err(SCRIPTS_DENIED.to_owned()) } else { Ok(value.clone()) }
         };
         match option {
-            "down-after-milliseconds" => settings.down_after = Millis(positive()?),
-            "failover-timeout" => settings.failover_timeout = Millis(positive()?),
+            "down-after-milliseconds" => settings.down_after = time()?,
+            "failover-timeout" => settings.failover_timeout = time()?,
             "parallel-syncs" => settings.parallel_syncs = count()?,
             "quorum" => settings.quorum = count()?,
             "notification-script" => settings.notification_script = script()?,
