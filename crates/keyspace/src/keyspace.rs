@@ -104,42 +104,55 @@ impl Keyspace {
     /// Visits everything that `walk` must save, a few buckets to a lock, calling `between` after
     /// each; ends early when it answers false or the walk is aborted. True if it came to the end.
     pub fn walk(&self, walk: &Arc<Walk>, mut between: impl FnMut() -> bool) -> bool {
-        let mut complete = true;
-        for index in 0..SHARD_COUNT {
-            if complete {
-                complete = self.walk_shard(walk, index, &mut between) && !walk.is_aborted();
-            }
-            if !complete {
+        let mut reached = Reached::default();
+        while self.walk_step(walk, &mut reached) {
+            if !between() {
                 walk.abort();
             }
-            self.lock(index).leave(walk);
         }
-        self.walks.fetch_sub(1, Ordering::AcqRel);
-        complete
+        !walk.is_aborted()
     }
 
-    fn walk_shard(&self, walk: &Walk, index: u16, between: &mut impl FnMut() -> bool) -> bool {
-        let (mut db, mut cursor) = (0, 0);
-        loop {
-            {
-                let mut shard = self.lock(index);
-                for _ in 0..WALK_STEP_BUCKETS {
-                    if shard.db(db).is_none() {
-                        break;
-                    }
-                    cursor = shard.walk_some(walk, db, cursor);
-                    if cursor == 0 {
-                        db += 1;
-                    }
+    /// One step of a walk: some buckets of one shard, or, if the walk is aborted, its way out of all
+    /// shards. False when the walk is over.
+    pub(crate) fn walk_step(&self, walk: &Arc<Walk>, reached: &mut Reached) -> bool {
+        if reached.shard >= SHARD_COUNT {
+            return false;
+        }
+        if walk.is_aborted() {
+            (reached.shard..SHARD_COUNT).for_each(|index| self.lock(index).leave(walk));
+            reached.shard = SHARD_COUNT;
+        } else {
+            let mut shard = self.lock(reached.shard);
+            for _ in 0..WALK_STEP_BUCKETS {
+                if shard.db(reached.db).is_none() {
+                    break;
                 }
-                if shard.db(db).is_none() {
-                    drop(shard);
-                    return between();
+                reached.cursor = shard.walk_some(walk, reached.db, reached.cursor);
+                if reached.cursor == 0 {
+                    reached.db += 1;
                 }
             }
-            if walk.is_aborted() || !between() {
-                return false;
+            if shard.db(reached.db).is_none() {
+                shard.leave(walk);
+                *reached = Reached { shard: reached.shard + 1, db: 0, cursor: 0 };
             }
         }
+        let is_over = reached.shard >= SHARD_COUNT;
+        if is_over {
+            self.walks.fetch_sub(1, Ordering::AcqRel);
+        }
+        !is_over
     }
 }
+
+/// How far a walk has come.
+#[derive(Debug, Default)]
+pub(crate) struct Reached {
+    shard: u16,
+    db: u32,
+    cursor: u64,
+}
+
+#[cfg(test)]
+mod tests;

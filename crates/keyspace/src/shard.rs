@@ -26,6 +26,8 @@ pub struct Db {
     volatile: usize,
     /// No entry expires before this.
     soonest: Millis,
+    /// While a pass over the expired is under way: the least expiry set since it began.
+    gathered: Option<Millis>,
 }
 
 impl fmt::Debug for Db {
@@ -36,7 +38,7 @@ impl fmt::Debug for Db {
 
 impl Default for Db {
     fn default() -> Db {
-        Db { table: Table::new(), volatile: 0, soonest: NEVER }
+        Db { table: Table::new(), volatile: 0, soonest: NEVER, gathered: None }
     }
 }
 
@@ -71,6 +73,7 @@ impl Db {
             self.volatile + usize::from(after.is_some()) - usize::from(before.is_some());
         if let Some(at) = after {
             self.soonest = self.soonest.min(at);
+            self.gathered = self.gathered.map(|least| least.min(at));
         }
     }
 }
@@ -245,18 +248,21 @@ impl Shard {
         next
     }
 
-    /// Begins a pass of `drain_expired` over a whole database: from here on the bound of the next
-    /// expiry gathers what is added meanwhile.
+    /// Begins a pass of `drain_expired` over a whole database. The bound of the next expiry stays
+    /// as it is until the pass has come to its end, for it may be given up before.
     pub fn begin_expiry_pass(&mut self, db: u32) {
         if let Some(place) = self.dbs.get_mut(db as usize) {
-            place.soonest = NEVER;
+            place.gathered = Some(NEVER);
         }
     }
 
-    /// Ends a pass, in which `soonest` was the least expiry left.
+    /// Ends a pass, in which `soonest` was the least expiry left: the bound is exact again. It stays
+    /// as it was if the database was exchanged or emptied during the pass.
     pub fn end_expiry_pass(&mut self, db: u32, soonest: Millis) {
-        if let Some(place) = self.dbs.get_mut(db as usize) {
-            place.soonest = place.soonest.min(soonest);
+        if let Some(place) = self.dbs.get_mut(db as usize)
+            && let Some(gathered) = place.gathered.take()
+        {
+            place.soonest = gathered.min(soonest);
         }
     }
 
@@ -275,6 +281,9 @@ impl Shard {
         let highest = one.max(other);
         self.db_mut(highest);
         self.dbs.swap(one as usize, other as usize);
+        // A pass over the expired knows databases by number.
+        self.dbs[one as usize].gathered = None;
+        self.dbs[other as usize].gathered = None;
         for db in [one, other] {
             let (here, there) = (&self.dbs[one as usize], &self.dbs[other as usize]);
             self.watchers.touched_where(db, |key| {
@@ -285,9 +294,23 @@ impl Shard {
     }
 
     /// Puts a whole database in place of `db`'s, as a loaded snapshot does.
-    pub fn replace(&mut self, db: u32, new: Db) -> Db {
+    pub fn replace(&mut self, db: u32, mut new: Db) -> Db {
         self.settle(db);
-        std::mem::replace(self.db_mut(db), new)
+        new.gathered = None;
+        if let Some(newest) = self.walks.last() {
+            // What comes in was not there at any cut.
+            let mut cursor = new.table.scan_mut(0, |entry| entry.set_epoch(newest.cut));
+            while cursor != 0 {
+                cursor = new.table.scan_mut(cursor, |entry| entry.set_epoch(newest.cut));
+            }
+        }
+        let old = std::mem::replace(self.db_mut(db), new);
+        let here = &self.dbs[db as usize];
+        self.watchers.touched_where(db, |key| {
+            let hash = KeyHash::of(key);
+            here.table.find(hash, key).is_some() || old.table.find(hash, key).is_some()
+        });
+        old
     }
 
     /// Sets `flag` when `key` changes.
@@ -308,6 +331,12 @@ impl Shard {
     /// Ends a walk's business here.
     pub(crate) fn leave(&mut self, walk: &Arc<Walk>) {
         self.walks.retain(|other| !Arc::ptr_eq(other, walk));
+    }
+
+    /// Whether a walk has still business here.
+    #[cfg(test)]
+    pub(crate) fn is_walked(&self) -> bool {
+        !self.walks.is_empty()
     }
 
     /// Saves some entries for `walk`, as SCAN visits them.
