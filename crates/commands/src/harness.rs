@@ -4,7 +4,9 @@ use conf::Settings;
 use engine::args::OwnedRequest;
 use engine::client::Origin;
 use engine::context::Outcome;
+use engine::mailbox::Mailbox;
 use engine::pipeline::{Worker, prepare};
+use engine::stats::LoopStats;
 use engine::{Node, Session};
 use oplog::Reader;
 use std::sync::Arc;
@@ -26,7 +28,8 @@ impl Server {
     pub(crate) fn new() -> Server {
         let settings = Arc::new(Settings::default());
         let node = Node::new(settings, None, &crate::all(), &[], 1, None);
-        let node: &'static Node = Box::leak(Box::new(node));
+        let node: &'static Arc<Node> = Box::leak(Box::new(Arc::new(node)));
+        node.set_mailboxes(vec![Arc::new(Mailbox::new(Box::new(|| ())))]);
         let worker = Worker::new(node).expect("the only worker");
         node.log.retain(LOG_BYTES);
         let log = node.log.reader(node.log.end()).expect("the log's own end");
@@ -40,6 +43,11 @@ impl Server {
     /// The node.
     pub(crate) fn node(&self) -> &'static Node {
         self.node
+    }
+
+    /// What the thread has counted.
+    pub(crate) fn stats(&self) -> &LoopStats {
+        self.worker.stats()
     }
 
     /// Another connection to the same node.

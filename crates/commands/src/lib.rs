@@ -22,6 +22,8 @@ pub mod replication;
 mod rows;
 pub mod server;
 pub mod string;
+#[cfg(test)]
+mod traces;
 pub mod transactions;
 
 use engine::Command;

@@ -74,6 +74,8 @@ pub struct Effects {
     replacements: Vec<(u32, OwnedRequest)>,
     listening: bool,
     events: Vec<(u32, Event, Box<[u8]>)>,
+    /// Where the events of the command that runs begin.
+    events_begin: usize,
     in_transaction: bool,
 }
 
@@ -134,6 +136,7 @@ impl Effects {
         self.logging = Logging::AsItCame;
         self.replacements.clear();
         self.listening = node.notifies();
+        self.events_begin = self.events.len();
     }
 
     /// Begins a transaction: all its effects become one batch.
@@ -141,14 +144,17 @@ impl Effects {
         self.in_transaction = true;
     }
 
-    /// A key was found expired and has been taken out.
+    /// A key was found expired and has been taken out: before whatever the command that found it did.
     pub(crate) fn expired(&mut self, node: &Node, db: u32, key: &[u8]) {
         node.stats.expired_keys.fetch_add(1, Ordering::Relaxed);
         node.changes.fetch_add(1, Ordering::Relaxed);
         let verb: &[u8] = if node.settings.lazyfree_lazy_expire.get() { b"UNLINK" } else { b"DEL" };
         self.push(db, &[verb, key]);
-        self.listening = node.notifies();
-        self.notify(db, key, Event::Expired);
+        if node.notifies() {
+            let at = self.events_begin.min(self.events.len());
+            self.events.insert(at, (db, Event::Expired, key.into()));
+            self.events_begin = at + 1;
+        }
     }
 
     /// Ends a command that has run: its own change joins the batch.
