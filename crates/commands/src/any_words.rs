@@ -95,7 +95,7 @@ fn every_request_has_one_well_formed_reply() {
         server.session.protocol = protocol;
         for step in 0..REQUESTS {
             let owned = request(&mut random, &commands);
-            let words: Vec<&[u8]> = owned.iter().map(|word| word.as_bytes()).collect();
+            let words: Vec<&[u8]> = owned.iter().map(String::as_bytes).collect();
             let reply = server.run(&words).0;
             let decoded = resp::value::decode(&reply);
             let len = decoded.ok().flatten().map(|(_, len)| len);

@@ -5,7 +5,8 @@ use engine::args::OwnedRequest;
 use engine::client::Origin;
 use engine::context::Outcome;
 use engine::mailbox::Mailbox;
-use engine::pipeline::{Worker, prepare};
+use engine::pipeline::{Applied, Worker, prepare};
+use engine::replication::Address;
 use engine::stats::LoopStats;
 use engine::{Node, Session};
 use oplog::Reader;
@@ -53,6 +54,35 @@ impl Server {
     /// Another connection to the same node.
     pub(crate) fn other_session(&self) -> Session {
         Server::session_of(self.node)
+    }
+
+    /// Makes the node a replica.
+    pub(crate) fn follow(&self, host: &str, port: u16) {
+        let alone = self.node.keyspace.gate.exclusive();
+        self.node.change_role(&alone, Some(Address { host: host.to_owned(), port }));
+    }
+
+    /// The link to the node's primary.
+    pub(crate) fn session_of_primary(&self) -> Session {
+        let origin = Origin { primary: true, ..Origin::default() };
+        Session::new(self.node.clients.add(origin), true)
+    }
+
+    /// Applies a line of the primary's stream.
+    #[track_caller]
+    pub(crate) fn apply(&mut self, link: &mut Session, line: &str) {
+        self.apply_words(link, &resp::inline::split(line.as_bytes()).expect("a well-quoted line"));
+    }
+
+    /// Applies a request of the primary's stream.
+    #[track_caller]
+    pub(crate) fn apply_words(&mut self, link: &mut Session, words: &[Vec<u8>]) {
+        let owned = OwnedRequest::from_words(words.iter().map(Vec::as_slice));
+        self.worker.enter();
+        let raw = resp::command(words);
+        let applied = self.worker.apply(link, owned.request(), &raw, &|| true);
+        self.worker.leave();
+        assert_eq!(applied, Applied::Done, "{words:?}");
     }
 
     /// Runs a request of these words.

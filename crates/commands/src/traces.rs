@@ -96,7 +96,8 @@ const ROWS: &[Row] = &[
 /// `pmessage pattern __keyevent@0__:set key` as `0 set key`.
 fn event(push: &[u8]) -> String {
     let (push, _) = resp::value::decode(push).expect("a push").expect("a whole one");
-    let words: Vec<_> = push.as_array().expect("an array").iter().map(|w| w.as_text()).collect();
+    let words: Vec<_> =
+        push.as_array().expect("an array").iter().map(resp::Value::as_text).collect();
     let [_, _, Some(channel), Some(key)] = &words[..] else { panic!("{words:?}") };
     let (db, name) = channel
         .strip_prefix("__keyevent@")
@@ -132,4 +133,43 @@ fn events_hits_and_misses() {
             .collect();
         assert_eq!(seen, events, "{line}");
     }
+}
+
+#[test]
+fn a_replica_keeps_expired_keys_until_its_primary_deletes_them() {
+    let mut server = Server::new();
+    server.follow("127.0.0.1", 1);
+    let mut link = server.session_of_primary();
+    let hidden = |server: &mut Server| {
+        server.check("get k", "$-1\r\n");
+        server.check("exists k", ":0\r\n");
+        server.check("randomkey", "$-1\r\n");
+        server.check("keys *", "*0\r\n");
+        server.check("dbsize", ":1\r\n");
+    };
+    server.apply(&mut link, "set k 5");
+    server.check("get k", "$1\r\n5\r\n");
+    server.apply(&mut link, "pexpireat k 1");
+    hidden(&mut server);
+    server.apply(&mut link, "incr k");
+    server.apply(&mut link, "append k 7");
+    hidden(&mut server);
+    server.apply(&mut link, "persist k");
+    server.check("get k", "$2\r\n67\r\n");
+    server.apply(&mut link, "pexpireat k -1");
+    hidden(&mut server);
+    server.apply(&mut link, "rename k j");
+    server.apply(&mut link, "del j");
+    server.check("dbsize", ":0\r\n");
+    let stream = [
+        "set k 5",
+        "pexpireat k 1",
+        "incr k",
+        "append k 7",
+        "persist k",
+        "pexpireat k -1",
+        "rename k j",
+        "del j",
+    ];
+    assert_eq!(server.logged(), stream, "the primary's bytes and nothing else");
 }

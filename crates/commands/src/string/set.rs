@@ -131,13 +131,13 @@ fn set_with_options(
         Expiry::Stated(form, number) => Some(form.positive(number, cx.now, "set")?),
         Expiry::Cleared | Expiry::Kept => None,
     };
-    let start = cx.reply.position();
+    // First of all, so that a key that has expired is gone before it is read and set again.
+    let before = cx.keys.peek(key).map(keyspace::Entry::expire_at);
     if options.get {
         answer(cx, key)?;
     }
-    let before = cx.keys.peek(key).map(keyspace::Entry::expire_at);
     if options.must_exist.is_some_and(|wanted| wanted != before.is_some()) {
-        if cx.reply.position() == start {
+        if !options.get {
             cx.reply.null();
         }
         return Ok(());
