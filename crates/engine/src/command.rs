@@ -183,6 +183,16 @@ impl CommandTable {
         Some(sub.copied().unwrap_or(found))
     }
 
+    /// The command of that full name: `get`, or `config|set` for a subcommand.
+    pub fn find_full(&self, name: &[u8]) -> Option<&'static Registered> {
+        let mut words = name.splitn(2, |&byte| byte == b'|');
+        let found = self.find(words.next()?)?;
+        let Some(name) = words.next() else { return Some(found) };
+        let is_named =
+            |sub: &&&Registered| sub.command.spec.name.as_bytes().eq_ignore_ascii_case(name);
+        found.subcommands.iter().find(is_named).copied()
+    }
+
     /// Commands without subcommands, in the order of the rows.
     pub fn commands(&self) -> &[&'static Registered] {
         &self.ordered

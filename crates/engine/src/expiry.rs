@@ -44,7 +44,7 @@ impl Expirer {
     /// do at once.
     pub fn step(&mut self, worker: &mut Worker<'_>) -> bool {
         let node = worker.node();
-        if !node.originates() || !node.active_expire.load(Ordering::Relaxed) {
+        if !node.expires() || !node.active_expire.load(Ordering::Relaxed) {
             return false;
         }
         let began = base::clock::monotonic_us();

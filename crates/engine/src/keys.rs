@@ -103,7 +103,7 @@ impl<'a> Keys<'a> {
         now: Millis,
         first: Option<(&'a [u8], Place)>,
     ) -> Keys<'a> {
-        let expires = node.originates();
+        let expires = node.expires();
         let left = Leftover::default();
         Keys { node, locks, db, now, expires, touches: true, shows_expired: false, first, left }
     }
@@ -274,7 +274,8 @@ impl<'a> Keys<'a> {
         let (db, clock) = (self.db, self.node.access_clock());
         let limit = self.node.settings.proto_max_bulk_len.get();
         let place = self.place(key);
-        if self.shard(db, key).is_some_and(|(shard, hash)| shard.find(db, hash, key).is_none()) {
+        // What has expired but is kept (at a replica, or during a pause) is begun anew as well.
+        if self.shard(db, key).is_none_or(|(shard, hash)| shard.find(db, hash, key).is_none()) {
             let entry = Entry::new(key, NewValue::Bytes(b""), None);
             entry.set_access(clock.fresh());
             if let Some(shard) = self.locks.shard(place.shard) {

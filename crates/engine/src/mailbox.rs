@@ -4,8 +4,9 @@
 //! client whose output limit is reached would be; other messages always find room, for each can
 //! stand in it only once per cause.
 
+use crate::pubsub::Kind;
 use base::lock::{Mutex, Rank};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +17,22 @@ pub const MAILBOX_BYTES_MAX: usize = 256 << 20;
 /// A push that several connections of a loop get, encoded for both protocols.
 #[derive(Debug)]
 pub struct Push {
-    /// Who gets it: client ids.
+    /// Who gets it: client ids. Whoever has ended the subscription meanwhile gets nothing.
     pub clients: Vec<u64>,
+    /// The kind of the subscription it comes by.
+    pub kind: Kind,
+    /// The name of the channel or pattern.
+    pub name: Arc<[u8]>,
     /// As RESP2 (an array).
     pub resp2: Arc<[u8]>,
     /// As RESP3 (a push).
     pub resp3: Arc<[u8]>,
+}
+
+impl Push {
+    fn len_bytes(&self) -> usize {
+        self.resp2.len() + self.clients.len() * size_of::<u64>()
+    }
 }
 
 /// A message to a loop.
@@ -50,6 +61,8 @@ pub struct Mailbox {
 struct Queue {
     messages: VecDeque<Message>,
     push_bytes: usize,
+    /// Whom a push that found no room closes; each once.
+    closing: HashSet<u64>,
 }
 
 impl Mailbox {
@@ -67,11 +80,15 @@ impl Mailbox {
         {
             let mut queue = self.queue.lock();
             match message {
-                Message::Push(push) if queue.push_bytes + push.resp2.len() > MAILBOX_BYTES_MAX => {
-                    queue.messages.extend(push.clients.iter().map(|&id| Message::Close(id, false)));
+                Message::Push(push) if queue.push_bytes + push.len_bytes() > MAILBOX_BYTES_MAX => {
+                    for id in push.clients {
+                        if queue.closing.insert(id) {
+                            queue.messages.push_back(Message::Close(id, false));
+                        }
+                    }
                 }
                 Message::Push(push) => {
-                    queue.push_bytes += push.resp2.len();
+                    queue.push_bytes += push.len_bytes();
                     queue.messages.push_back(Message::Push(push));
                 }
                 Message::Recheck if matches!(queue.messages.back(), Some(Message::Recheck)) => {}
@@ -94,6 +111,7 @@ impl Mailbox {
         self.notified.store(false, Ordering::Release);
         let mut queue = self.queue.lock();
         queue.push_bytes = 0;
+        queue.closing.clear();
         std::mem::take(&mut queue.messages)
     }
 }

@@ -141,7 +141,8 @@ pub struct Node {
     pub active_expire: AtomicBool,
     /// A free-running counter of role and other changes of rules.
     pub regime: AtomicU64,
-    shut: AtomicU32,
+    /// The gates that are shut, below a count of the times they were worked out.
+    shut: AtomicU64,
     clock_s: AtomicU32,
     notifies: AtomicBool,
     mailboxes: OnceLock<Vec<Arc<Mailbox>>>,
@@ -187,7 +188,7 @@ impl Node {
             incomplete: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),
             regime: AtomicU64::new(0),
-            shut: AtomicU32::new(0),
+            shut: AtomicU64::new(0),
             clock_s: AtomicU32::new(0),
             notifies: AtomicBool::new(false),
             mailboxes: OnceLock::new(),
@@ -237,6 +238,13 @@ impl Node {
         !self.replication.is_replica()
     }
 
+    /// Whether expired keys are taken out: at a primary, and not while writes are paused, since then
+    /// the log must stand still.
+    #[inline]
+    pub fn expires(&self) -> bool {
+        self.originates() && self.shut_gates() & (gates::PAUSED | gates::PAUSED_WRITES) == 0
+    }
+
     /// Whether keyspace events are wanted.
     #[inline]
     pub fn notifies(&self) -> bool {
@@ -246,7 +254,8 @@ impl Node {
     /// The gates that are shut. One load.
     #[inline]
     pub fn shut_gates(&self) -> u32 {
-        self.shut.load(Ordering::Acquire)
+        let word = self.shut.load(Ordering::Acquire) & u64::from(u32::MAX);
+        u32::try_from(word).unwrap_or(u32::MAX)
     }
 
     /// The access clock.
@@ -258,12 +267,27 @@ impl Node {
 
     /// Works out anew what is derived from settings, role and time: gates, clocks, limits. Cheap;
     /// called ten times a second and whenever something of it has changed.
+    ///
+    /// Several threads may do so at once: what was worked out from older facts never stays.
     pub fn refresh(&self) {
         let settings = &self.settings;
-        let now_s = u32::try_from(base::clock::unix().0 / 1000 & 0x7fff_ffff).unwrap_or(0);
+        let now_s = u32::try_from((base::clock::unix().0 / 1000) & 0x7fff_ffff).unwrap_or(0);
         let lfu = settings.maxmemory_policy.get().as_str().ends_with("lfu");
         self.clock_s.store(now_s | u32::from(lfu) << 31, Ordering::Relaxed);
         self.notifies.store(!settings.notify_keyspace_events.get().is_empty(), Ordering::Relaxed);
+        let mut before = self.shut.load(Ordering::Acquire);
+        loop {
+            let count = (before >> 32).wrapping_add(1) << 32;
+            let after = count | u64::from(self.work_out_gates());
+            match self.shut.compare_exchange(before, after, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(newer) => before = newer,
+            }
+        }
+    }
+
+    fn work_out_gates(&self) -> u32 {
+        let settings = &self.settings;
         let replica = self.replication.is_replica();
         let mut shut = 0;
         let mut set = |gate, is_shut: bool| shut |= if is_shut { gate } else { 0 };
@@ -287,7 +311,7 @@ impl Node {
         if let Some((_, writes_only)) = self.pause.current(base::clock::monotonic()) {
             set(if writes_only { gates::PAUSED_WRITES } else { gates::PAUSED }, true);
         }
-        self.shut.store(shut, Ordering::Release);
+        shut
     }
 
     /// Wakes every loop to look at parked and blocked sessions again.

@@ -124,12 +124,12 @@ impl PubSub {
         let mut receivers = 0;
         if let Some(list) = registry.channels.get(channel) {
             receivers += list.len();
-            deliver(node, list, &[b"message", channel, message]);
+            deliver(node, list, Kind::Channel, &[b"message", channel, message]);
         }
         for (pattern, list) in &registry.patterns {
             if values::glob::matches(pattern, channel, false) {
                 receivers += list.len();
-                deliver(node, list, &[b"pmessage", pattern, channel, message]);
+                deliver(node, list, Kind::Pattern, &[b"pmessage", pattern, channel, message]);
             }
         }
         receivers
@@ -181,7 +181,8 @@ fn note(session: &Session) {
     session.info.patterns.store(count(subscriptions.patterns.len()), Ordering::Relaxed);
 }
 
-fn deliver(node: &Node, list: &[Subscriber], words: &[&[u8]]) {
+/// Sends `words` to the subscribers of `list`; the second is the name of what they subscribe to.
+fn deliver(node: &Node, list: &[Subscriber], kind: Kind, words: &[&[u8]]) {
     let encode = |protocol| -> Arc<[u8]> {
         let mut out = Vec::new();
         let mut writer = Writer::new(&mut out, protocol);
@@ -190,12 +191,13 @@ fn deliver(node: &Node, list: &[Subscriber], words: &[&[u8]]) {
         out.into()
     };
     let (resp2, resp3) = (encode(Protocol::Resp2), encode(Protocol::Resp3));
+    let name: Arc<[u8]> = words.get(1).copied().unwrap_or_default().into();
     for (index, mailbox) in node.mailboxes().iter().enumerate() {
         let clients: Vec<u64> =
             list.iter().filter(|(_, home)| *home == index).map(|(id, _)| *id).collect();
         if !clients.is_empty() {
-            let (resp2, resp3) = (Arc::clone(&resp2), Arc::clone(&resp3));
-            mailbox.send(Message::Push(Push { clients, resp2, resp3 }));
+            let (name, resp2, resp3) = (Arc::clone(&name), Arc::clone(&resp2), Arc::clone(&resp3));
+            mailbox.send(Message::Push(Push { clients, kind, name, resp2, resp3 }));
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::args::OwnedRequest;
 use crate::client::ClientInfo;
+use crate::pubsub::Kind;
 use base::{Millis, Offset};
 use keyspace::WatchFlag;
 use resp::reply::Protocol;
@@ -56,6 +57,14 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
+    /// Whether `name` is subscribed to.
+    pub fn holds(&self, kind: Kind, name: &[u8]) -> bool {
+        match kind {
+            Kind::Channel => self.channels.contains(name),
+            Kind::Pattern => self.patterns.contains(name),
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.channels.len() + self.patterns.len()

@@ -46,6 +46,8 @@ struct Queue {
     plain: Encoder,
     dbs: Vec<(u32, Vec<u8>)>,
     keys: u64,
+    /// More was queued than is allowed, and thrown away.
+    is_over: bool,
 }
 
 struct Recording(Arc<Records>);
@@ -54,6 +56,15 @@ impl Recorder for Recording {
     fn record(&self, db: u32, entry: &Entry) {
         let mut queue = self.0.queue.lock();
         let queue = &mut *queue;
+        if queue.is_over {
+            return;
+        }
+        if self.0.queued_bytes.load(Ordering::Acquire) > QUEUE_BYTES_MAX {
+            // The sink is too slow: the walk's thread gives up when the sink lets it look.
+            queue.is_over = true;
+            queue.dbs.clear();
+            return;
+        }
         let at = match queue.dbs.iter().position(|(number, _)| *number == db) {
             Some(at) => at,
             None => {
@@ -108,6 +119,7 @@ impl Cut {
             plain: Encoder::new(false),
             dbs: Vec::new(),
             keys: 0,
+            is_over: false,
         };
         let records = Arc::new(Records {
             queue: Mutex::new(Rank::Walk, queue),
@@ -192,6 +204,9 @@ impl Cut {
     ) -> io::Result<()> {
         let dbs = {
             let mut queue = self.records.queue.lock();
+            if queue.is_over {
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
             self.records.queued_bytes.store(0, Ordering::Release);
             std::mem::take(&mut queue.dbs)
         };

@@ -7,6 +7,7 @@ use engine::Session;
 use engine::client::Class;
 use resp::request::Parser;
 use rustix::buffer::spare_capacity;
+use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::io;
@@ -55,12 +56,15 @@ pub(crate) struct Connection {
     pub(crate) closing: bool,
     /// It is closed at the end of the turn.
     pub(crate) dead: bool,
-    /// The peer has sent its last byte.
+    /// The peer has sent its last byte, but some of what it sent has not run yet. Epoll does not
+    /// watch it any more.
     pub(crate) ended: bool,
     /// A protocol error, told once what came before it is answered.
     pub(crate) fault: Option<Vec<u8>>,
-    /// It waits for room in the socket.
-    pub(crate) wants_write: bool,
+    /// What epoll tells of it.
+    pub(crate) interest: EventFlags,
+    /// It stands in the loop's list of connections that do not go on by themselves.
+    pub(crate) in_held: bool,
     /// It stands in the turn's list of connections to be parsed.
     pub(crate) queued: bool,
     /// It stands in the turn's list of connections to be written.
@@ -97,7 +101,8 @@ impl Connection {
             dead: false,
             ended: false,
             fault: None,
-            wants_write: false,
+            interest: EventFlags::IN,
+            in_held: false,
             queued: false,
             dirty: false,
             soft_since: None,
@@ -142,11 +147,13 @@ impl Connection {
         self.fault = None;
     }
 
-    /// An empty request was passed over; it began at `start`.
-    pub(crate) fn skip_empty(&mut self, start: usize) {
-        if start == self.consumed {
+    /// An empty request was passed over; it began at `start`. True if all before it has run.
+    pub(crate) fn skip_empty(&mut self, start: usize) -> bool {
+        let is_first = start == self.consumed;
+        if is_first {
             self.consumed = self.parsed;
         }
+        is_first
     }
 
     /// Sends what there is. An error means that the connection is over.

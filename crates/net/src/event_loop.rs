@@ -130,8 +130,10 @@ impl EventLoop {
             pool: Pool::default(),
             ready: Vec::new(),
             held: Vec::new(),
+            detaching: Vec::new(),
             dirty: Vec::new(),
             dead: Vec::new(),
+            deaf: Vec::new(),
             window: Window::default(),
             arguments: Arguments::new(),
             now: base::clock::monotonic(),
@@ -160,10 +162,14 @@ pub(crate) struct Running<'n> {
     pub(crate) ready: Vec<usize>,
     /// Connections that do not go on by themselves.
     pub(crate) held: Vec<usize>,
+    /// Connections that become replicas.
+    pub(crate) detaching: Vec<usize>,
     /// Connections with output to be written in this turn.
     pub(crate) dirty: Vec<usize>,
     /// Connections to be freed at the end of the turn.
     pub(crate) dead: Vec<usize>,
+    /// Listeners that could not accept for want of something; heard again after a while.
+    deaf: Vec<usize>,
     pub(crate) window: Window,
     pub(crate) arguments: Arguments,
     /// Monotonic time of the turn.
@@ -176,11 +182,13 @@ impl Running<'_> {
     fn start(&mut self) -> io::Result<()> {
         let wake = &self.home.handles[self.home.index].wake;
         epoll::add(&self.epoll, wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
-        for (at, listener) in self.home.listeners.iter().enumerate() {
-            let data = epoll::EventData::new_u64(WAKE - 1 - at as u64);
-            epoll::add(&self.epoll, &listener.socket, data, epoll::EventFlags::IN)?;
-        }
-        Ok(())
+        (0..self.home.listeners.len()).try_for_each(|at| self.listen(at))
+    }
+
+    fn listen(&self, at: usize) -> io::Result<()> {
+        let Some(listener) = self.home.listeners.get(at) else { return Ok(()) };
+        let data = epoll::EventData::new_u64(WAKE - 1 - at as u64);
+        Ok(epoll::add(&self.epoll, &listener.socket, data, epoll::EventFlags::IN)?)
     }
 
     fn run(&mut self) -> io::Result<()> {
@@ -248,16 +256,24 @@ impl Running<'_> {
             if flags.intersects(epoll::EventFlags::OUT) {
                 self.mark_dirty(slot);
             }
-            let readable = epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
-            if flags.intersects(readable) {
-                self.read(slot);
+            let gone = epoll::EventFlags::HUP | epoll::EventFlags::ERR;
+            if flags.intersects(gone | epoll::EventFlags::IN) {
+                self.read(slot, flags.intersects(gone));
             }
         }
     }
 
-    fn read(&mut self, slot: usize) {
+    /// Reads from a connection; `gone` says that it can no longer be written to.
+    fn read(&mut self, slot: usize, gone: bool) {
         let Some(connection) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
-        if connection.ended || connection.closing {
+        if connection.hold == Hold::Draining && !connection.closing {
+            // What is not read keeps the peer from sending more.
+            if gone {
+                self.kill(slot);
+            }
+            return;
+        }
+        if connection.closing {
             // Input of a connection that is being closed is thrown away so that epoll stays quiet.
             let mut trash = Vec::with_capacity(4096);
             let end = rustix::net::recv(
@@ -278,6 +294,7 @@ impl Running<'_> {
                 add(&stats.bytes_in, count as u64);
                 let info = &connection.session.info;
                 info.total_in.fetch_add(count as u64, Ordering::Relaxed);
+                info.last_interaction.store(self.now.0, Ordering::Relaxed);
                 let limit = self.node.settings.client_query_buffer_limit.get().unsigned_abs();
                 if (connection.input.len() - connection.consumed) as u64 > limit {
                     self.node
@@ -296,22 +313,31 @@ impl Running<'_> {
                 }
             }
             Read::Nothing => {}
-            Read::End => {
+            // What it sent before its end is still run, as in stock.
+            Read::End if connection.hold == Hold::Parked || connection.queued => {
                 connection.ended = true;
-                self.kill(slot);
+                let _ = epoll::delete(&self.epoll, &connection.socket);
             }
+            Read::End => self.kill(slot),
         }
     }
 
-    fn accept(&mut self, listener: usize) {
+    fn accept(&mut self, at: usize) {
         for _ in 0..ACCEPTS_MAX {
-            let Some(listener) = self.home.listeners.get(listener) else { return };
+            let Some(listener) = self.home.listeners.get(at) else { return };
             let is_unix = listener.is_unix();
             let socket = match listener.accept() {
                 Ok(socket) => socket,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // One that went away before it was taken.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(error) => {
                     tracing::warn!("Accepting client connection: {error}");
+                    // Descriptors or memory are wanting: the connection keeps waiting, and epoll would
+                    // tell of it without end.
+                    if epoll::delete(&self.epoll, &listener.socket).is_ok() {
+                        self.deaf.push(at);
+                    }
                     return;
                 }
             };
@@ -401,7 +427,7 @@ impl Running<'_> {
                 Message::Push(push) => {
                     for id in &push.clients {
                         if let Some(&slot) = self.by_id.get(id) {
-                            self.push_to(slot, &push.resp2, &push.resp3);
+                            self.push_to(slot, &push);
                         }
                     }
                 }
@@ -420,17 +446,19 @@ impl Running<'_> {
         }
     }
 
-    /// Asks epoll to tell of room in a socket, or not to.
-    pub(crate) fn watch_writable(&mut self, slot: usize, wanted: bool) {
+    /// Asks epoll to tell of what the connection waits for: of input unless its output must drain
+    /// first, and of room in its socket if `wants_write`.
+    pub(crate) fn watch(&mut self, slot: usize, wants_write: bool) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
-        if connection.wants_write == wanted {
+        let mut interest = epoll::EventFlags::empty();
+        interest.set(epoll::EventFlags::IN, connection.hold != Hold::Draining);
+        interest.set(epoll::EventFlags::OUT, wants_write);
+        if connection.interest == interest || connection.ended {
             return;
         }
-        connection.wants_write = wanted;
-        let out = if wanted { epoll::EventFlags::OUT } else { epoll::EventFlags::empty() };
+        connection.interest = interest;
         let data = epoll::EventData::new_u64(slot as u64);
-        let flags = epoll::EventFlags::IN | out;
-        if epoll::modify(&self.epoll, &connection.socket, data, flags).is_err() {
+        if epoll::modify(&self.epoll, &connection.socket, data, interest).is_err() {
             self.kill(slot);
         }
     }
@@ -497,6 +525,12 @@ impl Running<'_> {
             return;
         }
         self.cron_at = self.now + Millis(CRON_MS);
+        for at in std::mem::take(&mut self.deaf) {
+            if let Err(error) = self.listen(at) {
+                tracing::warn!("Cannot watch a listening socket: {error}");
+                self.deaf.push(at);
+            }
+        }
         if self.home.index == 0 {
             engine::cron::tick(&self.shared);
         }

@@ -4,6 +4,7 @@ use crate::connection::{Connection, Hold, OUTPUT_PAUSE_BYTES};
 use crate::event_loop::Running;
 use base::Millis;
 use engine::context::Outcome;
+use engine::mailbox::Push;
 use engine::pipeline::prepare;
 use engine::session::Blocked;
 use engine::stats::add;
@@ -11,10 +12,15 @@ use resp::reply::{Protocol, Writer};
 use resp::request::{Limits, Progress};
 use std::sync::atomic::Ordering;
 
+/// Windows run in one turn, so that writing and the other connections are not kept waiting by one
+/// with a lot of input.
+const WINDOWS_MAX: usize = 64;
+
 impl Running<'_> {
-    /// Phases 2 and 3: fills windows from the ready connections and runs them, until nothing is left.
+    /// Phases 2 and 3: fills windows from the ready connections and runs them, until nothing is left
+    /// or others have waited long enough.
     pub(crate) fn run_windows(&mut self) {
-        while !self.ready.is_empty() {
+        for _ in 0..WINDOWS_MAX {
             self.window.clear();
             let mut at = 0;
             while at < self.ready.len() && !self.window.is_full() {
@@ -29,13 +35,14 @@ impl Running<'_> {
                 }
             }
             if self.window.pending.is_empty() {
-                if self.ready.is_empty() {
-                    break;
-                }
-                continue;
+                return;
             }
             self.prefetch();
             self.run_window();
+        }
+        // The rest waits for the next turn, in which another begins.
+        if !self.ready.is_empty() {
+            self.ready.rotate_left(1);
         }
     }
 
@@ -73,13 +80,25 @@ impl Running<'_> {
                 }
                 Ok(Progress::Empty { consumed }) => {
                     connection.parsed = start + consumed;
-                    connection.skip_empty(start);
+                    if !connection.skip_empty(start) {
+                        self.window.extend_last(slot, connection.parsed);
+                    }
                 }
-                Ok(Progress::Incomplete { .. }) => return true,
+                Ok(Progress::Incomplete { .. }) => {
+                    if !connection.ended {
+                        return true;
+                    }
+                    if self.window.holds(slot) {
+                        // What it sent runs first; then it comes by again.
+                        return false;
+                    }
+                    connection.closing = true;
+                    self.mark_dirty(slot);
+                    return true;
+                }
                 Err(error) => {
                     connection.fault = Some(error.message());
-                    let own = self.window.pending.iter().any(|pending| pending.slot == slot);
-                    if own {
+                    if self.window.holds(slot) {
                         return false;
                     }
                     self.fail_protocol(slot);
@@ -92,7 +111,7 @@ impl Running<'_> {
 
     fn fail_protocol(&mut self, slot: usize) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
-        let Some(message) = connection.fault.take() else { return };
+        let Some(message) = connection.fault.take().filter(|_| !connection.closing) else { return };
         let info = &connection.session.info;
         tracing::debug!(
             "Protocol error ({}) from client: id={} addr={}",
@@ -104,6 +123,7 @@ impl Running<'_> {
         Writer::new(&mut connection.output, connection.session.protocol).error(text);
         connection.closing = true;
         connection.consumed = connection.input.len();
+        connection.parsed = connection.consumed;
         self.mark_dirty(slot);
     }
 
@@ -176,7 +196,10 @@ impl Running<'_> {
                 self.node.replication.note_waiting(true);
                 self.hold(slot, Hold::Blocked);
             }
-            Outcome::Detach => self.hold(slot, Hold::Blocked),
+            Outcome::Detach => {
+                self.hold(slot, Hold::Blocked);
+                self.detaching.push(slot);
+            }
             _ if drain => self.hold(slot, Hold::Draining),
             _ => {}
         }
@@ -188,12 +211,13 @@ impl Running<'_> {
         connection.hold = hold;
         connection.rewind();
         connection.session.info.blocked.store(hold == Hold::Blocked, Ordering::Relaxed);
-        if !self.held.contains(&slot) {
+        if !connection.in_held {
+            connection.in_held = true;
             self.held.push(slot);
         }
     }
 
-    /// Lets a connection go on.
+    /// Lets a connection go on. The list of those held forgets it at its next look.
     fn go_on(&mut self, slot: usize) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
         connection.hold = Hold::None;
@@ -202,22 +226,23 @@ impl Running<'_> {
             connection.queued = true;
             self.ready.push(slot);
         }
-        self.held.retain(|&held| held != slot);
     }
 
     /// Tries parked connections again, and those whose output has drained or whose time is up.
     pub(crate) fn retry_held(&mut self) {
-        for slot in self.held.clone() {
+        for slot in std::mem::take(&mut self.held) {
             let Some(connection) = self.slots[slot].as_ref() else { continue };
-            let goes_on = match connection.hold {
-                Hold::Parked => true,
-                Hold::Draining => connection.unsent() == 0,
-                Hold::Blocked | Hold::None => false,
-            };
-            if goes_on {
-                self.go_on(slot);
-            } else if self.deadline_of(slot).is_some_and(|at| at <= self.now) {
-                self.answer_wait(slot);
+            match connection.hold {
+                Hold::Parked => self.go_on(slot),
+                Hold::Blocked if self.deadline_of(slot).is_some_and(|at| at <= self.now) => {
+                    self.answer_wait(slot);
+                }
+                Hold::Blocked | Hold::Draining | Hold::None => {}
+            }
+            let Some(connection) = self.slots[slot].as_mut() else { continue };
+            connection.in_held = connection.hold != Hold::None;
+            if connection.in_held {
+                self.held.push(slot);
             }
         }
     }
@@ -268,12 +293,14 @@ impl Running<'_> {
     }
 
     /// Adds a push to a connection's output.
-    pub(crate) fn push_to(&mut self, slot: usize, resp2: &[u8], resp3: &[u8]) {
+    pub(crate) fn push_to(&mut self, slot: usize, push: &Push) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
-        if connection.closing || connection.dead {
+        let subscribes = connection.session.subscriptions.holds(push.kind, &push.name);
+        if connection.closing || connection.dead || !subscribes {
             return;
         }
-        let bytes = if connection.session.protocol == Protocol::Resp3 { resp3 } else { resp2 };
+        let is_resp3 = connection.session.protocol == Protocol::Resp3;
+        let bytes = if is_resp3 { &push.resp3 } else { &push.resp2 };
         connection.output.extend_from_slice(bytes);
         if connection.exceeds_output_limit(&self.node.settings, self.now) {
             self.close_for_output(slot);
@@ -338,22 +365,30 @@ impl Running<'_> {
             }
             connection.publish(self.now);
             let blocked = connection.unsent() > 0;
-            if !blocked && connection.closing {
+            if connection.closing && (!blocked || connection.ended) {
                 self.kill(slot);
                 continue;
             }
+            if connection.hold == Hold::Draining && !blocked {
+                self.go_on(slot);
+            } else if connection.ended && matches!(connection.hold, Hold::Draining | Hold::Blocked)
+            {
+                self.kill(slot);
+                continue;
+            }
+            let Some(connection) = self.slots[slot].as_mut() else { continue };
             if blocked && connection.exceeds_output_limit(&self.node.settings, self.now) {
                 self.close_for_output(slot);
                 continue;
             }
             connection.rest(&mut self.pool);
-            self.watch_writable(slot, blocked);
+            self.watch(slot, blocked);
         }
     }
 
     /// Gives connections that have become replicas to the replication driver.
     fn detach_all(&mut self) {
-        for slot in self.held.clone() {
+        for slot in std::mem::take(&mut self.detaching) {
             let wanted = self.slots[slot].as_ref().is_some_and(|connection| {
                 connection.hold == Hold::Blocked
                     && connection.session.blocked.is_none()
@@ -367,6 +402,7 @@ impl Running<'_> {
             let _ = connection.write();
             let unread = connection.input.get(connection.consumed..).unwrap_or_default().to_vec();
             self.node.pubsub.forget(&mut connection.session);
+            engine::transaction::unwatch(self.node, &mut connection.session);
             let id = connection.session.info.id;
             connection.session.info.replica.store(true, Ordering::Relaxed);
             let facts = connection.session.replica.take().map(|facts| *facts).unwrap_or_default();

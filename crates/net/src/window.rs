@@ -39,6 +39,18 @@ impl Window {
         self.inline_bytes.clear();
     }
 
+    /// Whether a request of that connection is among them.
+    pub(crate) fn holds(&self, slot: usize) -> bool {
+        self.pending.iter().any(|pending| pending.slot == slot)
+    }
+
+    /// What stands behind the last request of that connection, up to `end`, goes with it.
+    pub(crate) fn extend_last(&mut self, slot: usize, end: usize) {
+        if let Some(last) = self.pending.iter_mut().rev().find(|pending| pending.slot == slot) {
+            last.end = end;
+        }
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.pending.len() >= WINDOW_MAX
     }

@@ -12,7 +12,6 @@ use super::prepare;
 use super::run::{Held, Worker, admissible};
 use crate::args::{OwnedRequest, Request};
 use crate::command::Scope;
-use crate::effects::Effects;
 use crate::keys::Place;
 use crate::session::Session;
 use crate::transaction;
@@ -60,7 +59,7 @@ impl<'n> Worker<'n> {
         let ran = catch_unwind(AssertUnwindSafe(|| self.step(session, request, raw, current)));
         let result = ran.unwrap_or_else(|_| {
             self.node.incomplete.store(true, Ordering::Release);
-            self.effects = Effects::default();
+            self.recover(session);
             Err("the command panicked; this node no longer vouches for its data".to_owned())
         });
         result.unwrap_or_else(|error| {

@@ -2,7 +2,7 @@
 
 use super::prepare;
 use super::run::{Held, Worker};
-use crate::args::OwnedRequest;
+use crate::args::{OwnedRequest, Request};
 use crate::command::Registered;
 use crate::context::Outcome;
 use crate::error::CommandError;
@@ -20,8 +20,41 @@ impl<'n> Worker<'n> {
         command: &'static Registered,
         out: &mut Vec<u8>,
     ) -> Outcome {
-        let Some(queue) = session.queue.take() else { return Outcome::Done };
-        // Rules may have changed since the commands were queued.
+        let Some(queue) = &session.queue else { return Outcome::Done };
+        if queue.broken {
+            return self.refuse(session, Some(command), &CommandError::ExecAbort, out);
+        }
+        if let Some(error) = self.exec_refusal(session) {
+            return self.refuse(session, Some(command), &error, out);
+        }
+        let Some(queue) = &session.queue else { return Outcome::Done };
+        let keyspace = &self.node.keyspace;
+        let (all, mut shards) = transaction::shards(self.node, queue, session.watched.as_deref());
+        if all {
+            return self.alone(|worker, alone| {
+                // While it waited outside, rules may have changed.
+                let refusal = match gates::ask(worker.node, session, command) {
+                    Verdict::Pass => worker.exec_refusal(session),
+                    Verdict::Wait => return Outcome::Parked,
+                    Verdict::Refuse(error) => Some(error),
+                };
+                if let Some(error) = refusal {
+                    return worker.refuse(session, Some(command), &error, out);
+                }
+                let mut locks = LockSet::all(keyspace);
+                worker.exec_under(session, command, &mut locks, Some(alone), out)
+            });
+        }
+        match LockSet::keys(keyspace, &mut shards) {
+            Some(mut locks) => self.exec_under(session, command, &mut locks, None, out),
+            None => Outcome::Parked,
+        }
+    }
+
+    /// Why the queued commands may not run: rules may have changed since they were queued. Asked once
+    /// for all, so that a transaction runs whole or not at all.
+    fn exec_refusal(&self, session: &mut Session) -> Option<CommandError> {
+        let queue = session.queue.take()?;
         session.executing = true;
         let refusal = queue.requests.iter().find_map(|owned| {
             let queued = self.node.table.resolve(owned.request())?;
@@ -31,36 +64,16 @@ impl<'n> Worker<'n> {
             }
         });
         session.executing = false;
-        let broken = queue.broken;
         session.queue = Some(queue);
-        if broken {
-            return self.refuse(session, Some(command), &CommandError::ExecAbort, out);
-        }
-        if let Some(error) = refusal {
-            let text = format!("EXECABORT Transaction discarded because of: {}", error.wire());
-            return self.refuse(session, Some(command), &CommandError::text(text), out);
-        }
-        self.exec_locked(session, out)
-    }
-
-    fn exec_locked(&mut self, session: &mut Session, out: &mut Vec<u8>) -> Outcome {
-        let Some(queue) = &session.queue else { return Outcome::Done };
-        let keyspace = &self.node.keyspace;
-        let (all, mut shards) = transaction::shards(self.node, queue, session.watched.as_deref());
-        if all {
-            return self.alone(|worker, alone| {
-                worker.exec_under(session, &mut LockSet::all(keyspace), Some(alone), out)
-            });
-        }
-        match LockSet::keys(keyspace, &mut shards) {
-            Some(mut locks) => self.exec_under(session, &mut locks, None, out),
-            None => Outcome::Parked,
-        }
+        let error = refusal?;
+        let text = format!("EXECABORT Transaction discarded because of: {}", error.wire());
+        Some(CommandError::text(text))
     }
 
     fn exec_under(
         &mut self,
         session: &mut Session,
+        command: &'static Registered,
         locks: &mut LockSet<'n>,
         alone: Option<&Exclusive<'_>>,
         out: &mut Vec<u8>,
@@ -77,6 +90,7 @@ impl<'n> Worker<'n> {
         }
         if dirty {
             Writer::new(out, session.protocol).null_array();
+            self.account(session, command, Request { bytes: &[], ranges: &[] }, false);
             return Outcome::Done;
         }
         Writer::new(out, session.protocol).array(queue.requests.len());
@@ -91,6 +105,7 @@ impl<'n> Worker<'n> {
             }
         }
         session.executing = false;
+        self.account(session, command, Request { bytes: &[], ranges: &[] }, false);
         self.finish(session);
         outcome
     }
@@ -106,10 +121,6 @@ impl<'n> Worker<'n> {
         let request = owned.request();
         let prepared = prepare(&self.node.table, request);
         let Some(command) = prepared.command else { return Outcome::Done };
-        if let Verdict::Refuse(error) = gates::ask(self.node, session, command) {
-            self.refuse(session, Some(command), &error, out);
-            return Outcome::Done;
-        }
         let first = (prepared.key_word > 0)
             .then(|| (request.word(prepared.key_word as usize), prepared.place));
         self.run(session, command, request, Held { locks, alone, first }, out)

@@ -121,21 +121,20 @@ impl<'n> Worker<'n> {
         let outcome = ran.unwrap_or_else(|_| {
             self.node.incomplete.store(true, Ordering::Release);
             tracing::error!("a command panicked; this node no longer vouches for its data");
-            self.effects = Effects::default();
+            self.recover(session);
             out.truncate(start);
             Writer::new(out, session.protocol).error(CommandError::Internal.wire());
             Outcome::Done
         });
         match session.reply_mode {
             ReplyMode::On => {}
-            ReplyMode::Off => out.truncate(start),
+            // SKIP itself, which has just run, is not answered either.
+            ReplyMode::Off | ReplyMode::SkipNext => out.truncate(start),
             ReplyMode::SkipThis if !matches!(outcome, Outcome::Parked) => {
                 out.truncate(start);
                 session.reply_mode = ReplyMode::On;
             }
             ReplyMode::SkipThis => session.reply_mode = ReplyMode::SkipNext,
-            // CLIENT REPLY SKIP has just run; it is not answered itself.
-            ReplyMode::SkipNext => out.truncate(start),
         }
         outcome
     }
@@ -192,6 +191,14 @@ impl<'n> Worker<'n> {
         let keyspace = &self.node.keyspace;
         if command.scope == Scope::All {
             return self.alone(|worker, alone| {
+                // While it waited outside, rules may have changed.
+                match gates::ask(worker.node, session, command) {
+                    Verdict::Pass => {}
+                    Verdict::Wait => return Outcome::Parked,
+                    Verdict::Refuse(error) => {
+                        return worker.refuse(session, Some(command), &error, out);
+                    }
+                }
                 let mut locks = LockSet::all(keyspace);
                 let held = Held { locks: &mut locks, alone: Some(alone), first: None };
                 let outcome = worker.run(session, command, request, held, out);
@@ -220,7 +227,18 @@ impl<'n> Worker<'n> {
         outcome
     }
 
-    /// Runs `action` with the whole keyspace alone.
+    /// Puts the worker in order after a panic: inside its window, with nothing left to be logged.
+    pub(super) fn recover(&mut self, session: &mut Session) {
+        self.effects = Effects::default();
+        self.effects.begin(self.node);
+        session.executing = false;
+        // It may have had everything alone, outside of its window.
+        self.leave();
+        self.enter();
+    }
+
+    /// Runs `action` with the whole keyspace alone. In between the thread is outside for an instant:
+    /// what the gates have said before does not hold any more.
     pub(super) fn alone<T>(&mut self, action: impl FnOnce(&mut Self, &Exclusive<'_>) -> T) -> T {
         self.leave();
         let exclusive = self.node.keyspace.gate.exclusive();
@@ -300,7 +318,7 @@ impl<'n> Worker<'n> {
     }
 
     #[inline]
-    fn account(
+    pub(super) fn account(
         &mut self,
         session: &Session,
         command: &'static Registered,

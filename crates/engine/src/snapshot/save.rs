@@ -176,7 +176,7 @@ pub fn save_in_background(
     alone: &keyspace::Exclusive<'_>,
 ) -> Result<(), SaveRefusal> {
     let cut = begin(node, alone)?;
-    let saver = Arc::clone(node);
+    let (saver, walk) = (Arc::clone(node), Arc::clone(cut.walk()));
     tracing::info!("Background saving started");
     let spawned =
         thread::Builder::new().name("saver".into()).spawn(move || match carry_out(&saver, cut) {
@@ -188,7 +188,10 @@ pub fn save_in_background(
         });
     if let Err(error) = spawned {
         tracing::error!("cannot start the saver's thread: {error}");
-        node.saves.state().running = None;
+        walk.abort();
+        node.keyspace.walk(&walk, || false);
+        let mut state = node.saves.state();
+        (state.running, state.started) = (None, None);
         return Err(SaveRefusal::TooManyWalks);
     }
     Ok(())
