@@ -49,6 +49,10 @@ impl Sentinel {
             group.start_at = None;
             return;
         }
+        // An earlier draw of the start holds only while nothing stands in its way.
+        if now < not_before || !usable {
+            group.start_at = None;
+        }
         if now < not_before {
             if group.delay_logged != Some(not_before) {
                 group.delay_logged = Some(not_before);
