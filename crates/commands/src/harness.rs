@@ -1,15 +1,18 @@
 //! A server without sockets, for tests: requests in, reply bytes out.
 
+use base::Millis;
 use conf::Settings;
 use engine::args::OwnedRequest;
 use engine::client::Origin;
 use engine::context::Outcome;
+use engine::keys::Text;
 use engine::mailbox::Mailbox;
 use engine::pipeline::{Applied, Worker, prepare};
 use engine::replication::Address;
 use engine::stats::LoopStats;
 use engine::{Node, Session};
 use oplog::Reader;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Bytes of the log that are kept for tests to read.
@@ -71,18 +74,27 @@ impl Server {
     /// Applies a line of the primary's stream.
     #[track_caller]
     pub(crate) fn apply(&mut self, link: &mut Session, line: &str) {
-        self.apply_words(link, &resp::inline::split(line.as_bytes()).expect("a well-quoted line"));
+        let words = resp::inline::split(line.as_bytes()).expect("a well-quoted line");
+        self.apply_stream(link, &[words]);
     }
 
-    /// Applies a request of the primary's stream.
+    /// Applies requests of the primary's stream, none left incomplete.
     #[track_caller]
-    pub(crate) fn apply_words(&mut self, link: &mut Session, words: &[Vec<u8>]) {
-        let owned = OwnedRequest::from_words(words.iter().map(Vec::as_slice));
-        self.worker.enter();
-        let raw = resp::command(words);
-        let applied = self.worker.apply(link, owned.request(), &raw, &|| true);
-        self.worker.leave();
-        assert_eq!(applied, Applied::Done, "{words:?}");
+    pub(crate) fn apply_stream(&mut self, link: &mut Session, stream: &[Vec<Vec<u8>>]) {
+        let mut raw = Vec::new();
+        for words in stream {
+            let owned = OwnedRequest::from_words(words.iter().map(Vec::as_slice));
+            resp::command_into(&mut raw, words);
+            self.worker.enter();
+            let applied = self.worker.apply(link, owned.request(), &raw, &|| true);
+            self.worker.leave();
+            match applied {
+                Applied::Done => raw.clear(),
+                Applied::Queued => {}
+                Applied::Overtaken | Applied::Failed(_) => panic!("{applied:?}: {words:?}"),
+            }
+        }
+        assert!(raw.is_empty(), "a transaction without its end");
     }
 
     /// Runs a request of these words.
@@ -108,6 +120,20 @@ impl Server {
     #[track_caller]
     pub(crate) fn check(&mut self, line: &str, expected: &str) {
         assert_eq!(self.line(line), expected, "{line}");
+    }
+
+    /// Every key that is held, expired or not, by database: its string and expiry.
+    pub(crate) fn contents(&self) -> BTreeMap<(u32, Vec<u8>), (Vec<u8>, Option<Millis>)> {
+        let mut held = BTreeMap::new();
+        self.node.keyspace.each_shard(|_, shard| {
+            for (number, db) in shard.dbs() {
+                for entry in db.iter() {
+                    let text = Text::of(entry).expect("there are only strings").to_vec();
+                    held.insert((number, entry.key().to_vec()), (text, entry.expire_at()));
+                }
+            }
+        });
+        held
     }
 
     /// The commands logged since the last call.

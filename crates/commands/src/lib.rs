@@ -23,6 +23,8 @@ mod rows;
 pub mod server;
 pub mod string;
 #[cfg(test)]
+mod threads;
+#[cfg(test)]
 mod traces;
 pub mod transactions;
 

@@ -8,7 +8,7 @@ mod increment;
 mod lcs;
 mod many;
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 mod range;
 mod set;
 mod setex;

@@ -7,7 +7,6 @@
 use crate::harness::Server;
 use base::Millis;
 use base::random::Random;
-use engine::keys::Text;
 use std::collections::BTreeMap;
 
 /// Commands in one run.
@@ -236,10 +235,12 @@ impl Model {
     }
 }
 
-struct Draw(Random);
+/// Draws commands.
+pub(crate) struct Draw(pub(crate) Random);
 
 impl Draw {
-    fn one<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+    /// One of `choices`.
+    pub(crate) fn one<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         choices[usize::try_from(self.0.below(choices.len() as u64)).expect("an index")]
     }
 
@@ -258,7 +259,8 @@ impl Draw {
         }
     }
 
-    fn command(&mut self) -> Vec<String> {
+    /// A command of the model.
+    pub(crate) fn command(&mut self) -> Vec<String> {
         let name = self.one(&[
             "set",
             "set",
@@ -327,18 +329,6 @@ impl Draw {
     }
 }
 
-/// Every key that is held, expired or not, with its string and expiry.
-fn contents(server: &Server) -> BTreeMap<Vec<u8>, (Vec<u8>, Option<Millis>)> {
-    let mut held = BTreeMap::new();
-    server.node().keyspace.each_shard(|_, shard| {
-        for entry in shard.db(0).into_iter().flat_map(keyspace::Db::iter) {
-            let text = Text::of(entry).expect("there are only strings").to_vec();
-            held.insert(entry.key().to_vec(), (text, entry.expire_at()));
-        }
-    });
-    held
-}
-
 fn run(seed: u64) {
     let (mut server, mut replica) = (Server::new(), Server::new());
     replica.follow("127.0.0.1", 1);
@@ -352,14 +342,12 @@ fn run(seed: u64) {
             model.strings(&words).or_else(|| model.keys(&words)).expect("a known command");
         let reply = String::from_utf8(server.run(&bytes).0).expect("only ASCII is used");
         assert_eq!(reply, expected, "seed {seed}, step {step}: {words:?}");
-        for words in server.logged_words() {
-            replica.apply_words(&mut link, &words);
-        }
+        replica.apply_stream(&mut link, &server.logged_words());
     }
-    let held = contents(&server);
+    let held = server.contents();
     let live = held.values().filter(|(_, at)| at.is_none_or(|at| at > Millis(1))).count();
     assert_eq!(live, model.0.len(), "seed {seed}");
-    assert_eq!(contents(&replica), held, "seed {seed}: what the log makes of a replica");
+    assert_eq!(replica.contents(), held, "seed {seed}: what the log makes of a replica");
 }
 
 #[test]
