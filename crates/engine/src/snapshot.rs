@@ -8,7 +8,7 @@ mod load;
 mod save;
 
 pub use load::{Dataset, LoadOptions, load_file, read_dataset};
-pub use save::{SaveState, Saves, save_at_exit, save_in_background, save_now};
+pub use save::{SaveRefusal, SaveState, Saves, save_at_exit, save_in_background, save_now};
 
 use crate::keys::Text;
 use crate::node::{Node, used_memory};
