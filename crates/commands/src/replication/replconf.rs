@@ -47,12 +47,19 @@ fn replconf(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         check(&name, value)?;
         options.push((name, value.to_vec()));
     }
+    let asks_identity = options.iter().any(|(name, _)| {
+        std::str::from_utf8(name).is_ok_and(psync::PeerIdentity::knows)
+    });
     let replica = cx.session.replica.get_or_insert_default();
     if replica.options.len() + options.len() > OPTIONS_MAX {
         return Err(CommandError::text("ERR too many REPLCONF options"));
     }
     replica.options.extend(options);
-    cx.reply.ok();
+    if asks_identity {
+        cx.reply.simple(cx.node.identity().answer());
+    } else {
+        cx.reply.ok();
+    }
     Ok(())
 }
 
@@ -95,6 +102,16 @@ mod tests {
             ("redoubt-node", "abc"),
         ];
         assert_eq!(shown, expected.map(|(n, v)| (n.to_owned(), v.to_owned())));
+    }
+
+    #[test]
+    fn a_node_that_says_who_it_is_is_told_who_we_are() {
+        let mut server = Server::new();
+        let id = "a".repeat(40);
+        let reply = server.line(&format!("replconf redoubt-group-id {id} redoubt-epoch 3"));
+        let node = server.node().node_id;
+        assert!(reply.starts_with("+OK redoubt-group-id "), "{reply}");
+        assert!(reply.contains(&format!(" redoubt-node-id {node} ")), "{reply}");
     }
 
     #[test]
