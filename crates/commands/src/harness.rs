@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// Bytes of the log that are kept for tests to read.
 const LOG_BYTES: u64 = 1 << 20;
 
+/// What a node holds: the string and the expiry of each key, by database.
+pub(crate) type Contents = BTreeMap<(u32, Vec<u8>), (Vec<u8>, Option<Millis>)>;
+
 /// A node with one session.
 pub(crate) struct Server {
     node: &'static Node,
@@ -123,7 +126,7 @@ impl Server {
     }
 
     /// Every key that is held, expired or not, by database: its string and expiry.
-    pub(crate) fn contents(&self) -> BTreeMap<(u32, Vec<u8>), (Vec<u8>, Option<Millis>)> {
+    pub(crate) fn contents(&self) -> Contents {
         let mut held = BTreeMap::new();
         self.node.keyspace.each_shard(|_, shard| {
             for (number, db) in shard.dbs() {
