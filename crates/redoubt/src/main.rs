@@ -7,6 +7,7 @@ mod daemon;
 mod identity;
 mod logging;
 mod replication;
+mod sentinel;
 mod server;
 mod up;
 

@@ -21,7 +21,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use ::sentinel::{Config, ConfigError, Line};
+pub(crate) use ::sentinel::Line;
+use ::sentinel::{Config, ConfigError};
 use base::RunId;
 use driver::Driver;
 use rustix::event::{EventfdFlags, eventfd};

@@ -1,11 +1,12 @@
 //! `redoubt server`: from the command line to the last byte saved.
 //!
-//! Order of a start: configuration, directory, log, listening sockets, loops (answering LOADING), the
-//! sentinel if there is one, data, the question to the sentinels who may serve ([`guard`]), replication,
-//! service. A stop goes back the same way, saving between.
+//! Order of a start: configuration, directory, log, a look whether the ports can be had, the sentinel
+//! if there is one, the question to the sentinels who may serve ([`guard`]), listening sockets, loops
+//! (answering LOADING), data, replication, service. A stop goes back the same way, saving between.
 
 mod banner;
 mod guard;
+mod sentinel_mode;
 mod services;
 mod shutdown;
 mod start;
@@ -48,6 +49,7 @@ pub(crate) fn main(arguments: &[String], sentinel: bool) -> i32 {
         Err(text) => return crate::complain(&format!("{text}\n")),
     };
     match prepare(loaded) {
+        Ok(Some(ready)) if ready.loaded.sentinel_mode => sentinel_mode::run(ready),
         Ok(Some(ready)) => start::run(ready),
         Ok(None) => 0,
         Err(text) => crate::complain(&format!("{text}\n")),
@@ -127,7 +129,8 @@ fn prepare(loaded: Loaded) -> Result<Option<Ready>, String> {
         renamed: loaded.renamed,
         says_io_threads,
     };
-    Ok(Some(Ready { settings, loaded: rest, pid_file, beside: None }))
+    let beside = sentinel_mode::beside(&settings, &rest.sentinel);
+    Ok(Some(Ready { settings, loaded: rest, pid_file, beside }))
 }
 
 fn write_pid_file(settings: &Settings) -> Option<daemon::PidFile> {

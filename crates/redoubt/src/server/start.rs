@@ -2,9 +2,10 @@
 
 use super::guard::{self, Verdict};
 use super::services::{Order, ServerServices};
-use super::{Ready, last_words, shutdown};
+use super::{Ready, last_words, sentinel_mode, shutdown};
 use crate::identity::Identity;
 use crate::replication;
+use crate::sentinel;
 use base::{Millis, Offset, RunId};
 use conf::{Settings, ShutdownOn};
 use engine::Node;
@@ -33,13 +34,14 @@ struct Running {
     replication: Arc<OnceLock<replication::Handle>>,
     stop_aborted: Arc<AtomicBool>,
     stopping: Arc<AtomicBool>,
+    sentinel: Option<sentinel::Handle>,
 }
 
 /// Runs a server until it is told to stop; gives the exit code.
 pub(crate) fn run(ready: Ready) -> i32 {
     match start(&ready) {
-        Ok(running) => {
-            let code = serve(&running);
+        Ok(mut running) => {
+            let code = serve(&mut running);
             end(running);
             drop(ready.pid_file);
             code
@@ -58,6 +60,7 @@ fn start(ready: &Ready) -> Result<Running, String> {
     let dir = Path::new(".");
     let identity = Identity::load_or_create(dir)
         .map_err(|error| format!("cannot keep the node's id: {error}"))?;
+    let sentinel = sentinel_mode::start_beside(ready)?;
     let head = snapshot_head(settings);
     let verdict = match &ready.beside {
         Some(beside) => guard::ask(settings, beside, &head),
@@ -86,6 +89,7 @@ fn start(ready: &Ready) -> Result<Running, String> {
         replication: Arc::new(OnceLock::new()),
         stop_aborted: Arc::new(AtomicBool::new(false)),
         stopping: Arc::new(AtomicBool::new(false)),
+        sentinel,
     };
     node.set_mailboxes(mailboxes);
     node.set_services(Box::new(ServerServices {
@@ -262,7 +266,7 @@ fn snapshot_head(settings: &Settings) -> SnapshotHead {
 }
 
 /// Waits for the end; gives the exit code.
-fn serve(running: &Running) -> i32 {
+fn serve(running: &mut Running) -> i32 {
     let mut last_signal: Option<Millis> = None;
     while let Ok(order) = running.orders.recv() {
         match order {
@@ -275,6 +279,10 @@ fn serve(running: &Running) -> i32 {
                 let done = shutdown::prepare(&running.node, &request, &running.stop_aborted);
                 running.stopping.store(false, Ordering::Release);
                 if done {
+                    // Before the sockets close, so that our own end is no reason to call anybody down.
+                    if let Some(sentinel) = running.sentinel.take() {
+                        sentinel.stop();
+                    }
                     tracing::warn!("Redoubt is now ready to exit, bye bye...");
                     return 0;
                 }

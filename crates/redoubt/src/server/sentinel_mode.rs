@@ -1,0 +1,94 @@
+//! The sentinel of a server process: beside the server, or instead of it.
+
+use super::{Ready, guard, last_words};
+use crate::sentinel::{self, Exit, Options};
+use conf::Settings;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::path::Path;
+use std::thread;
+
+/// The exit status of a sentinel that was told to fail.
+const CRASH_STATUS: i32 = 99;
+
+/// What the guard must know of the sentinel that will run beside this server; `None` without one.
+pub(crate) fn beside(settings: &Settings, lines: &[sentinel::Line]) -> Option<guard::Beside> {
+    let port = u16::try_from(settings.sentinel_port.get()).ok().filter(|&port| port != 0)?;
+    let monitor = lines.iter().find(|line| line.first().is_some_and(|word| word == b"monitor"))?;
+    Some(guard::Beside {
+        group: String::from_utf8_lossy(monitor.get(1)?).into_owned(),
+        port,
+        password: settings.sentinel_requirepass.string(),
+    })
+}
+
+/// Starts the sentinel beside a server, if the configuration asks for one.
+///
+/// # Errors
+/// A line for the log.
+pub(crate) fn start_beside(ready: &Ready) -> Result<Option<sentinel::Handle>, String> {
+    let settings = &ready.settings;
+    let port = u16::try_from(settings.sentinel_port.get()).unwrap_or(0);
+    if port == 0 {
+        return Ok(None);
+    }
+    let lines = ready.loaded.sentinel.clone();
+    let options = Options {
+        bind: addresses(settings),
+        password: settings.sentinel_requirepass.get().to_vec(),
+        protected_mode: settings.protected_mode.get(),
+        ..Options::embedded(Path::new("."), port, lines)
+    };
+    sentinel::start(options).map(Some).map_err(|error| error.to_string())
+}
+
+/// Runs a stand-alone sentinel until it is told to stop; gives the exit code.
+pub(crate) fn run(ready: Ready) -> i32 {
+    let settings = &ready.settings;
+    let Some(path) = &ready.loaded.path else {
+        last_words("Sentinel needs config file on disk, can't start without one. Exiting...");
+        return 1;
+    };
+    let port = u16::try_from(settings.port.get()).unwrap_or(0);
+    let options = Options {
+        bind: addresses(settings),
+        password: settings.requirepass.get().to_vec(),
+        protected_mode: settings.protected_mode.get(),
+        clients_max: usize::try_from(settings.maxclients.get()).unwrap_or(usize::MAX),
+        ..Options::standalone(path, port, ready.loaded.sentinel.clone())
+    };
+    let handle = match sentinel::start(options) {
+        Ok(handle) => handle,
+        Err(error) => {
+            last_words(&error.to_string());
+            return 1;
+        }
+    };
+    tracing::info!("Sentinel ID is {}", handle.id());
+    let signal = handle.signal();
+    let watching =
+        signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).and_then(|mut signals| {
+            let body = move || {
+                if signals.forever().next().is_some() {
+                    tracing::warn!("Received a signal, scheduling shutdown...");
+                    signal.stop();
+                }
+            };
+            thread::Builder::new().name("signals".into()).spawn(body)
+        });
+    if let Err(error) = watching {
+        last_words(&format!("cannot watch signals: {error}"));
+        return 1;
+    }
+    let code = match handle.wait() {
+        Exit::Stopped | Exit::Shutdown => 0,
+        Exit::Crash => CRASH_STATUS,
+        Exit::Failed => 1,
+    };
+    drop(ready.pid_file);
+    code
+}
+
+fn addresses(settings: &Settings) -> Vec<String> {
+    let text = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
+    settings.bind.get().iter().map(text).collect()
+}
