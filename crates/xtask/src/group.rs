@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// Servers, and as many sentinels.
 pub const NODES: u16 = 3;
 /// How long a group may take until every node is where it belongs.
-const READY_MS: u64 = 60_000;
+const READY_MS: u64 = 45_000;
 /// How long a question may take.
 const ASK_MS: u64 = 1_000;
 

@@ -20,7 +20,8 @@ impl Verdicts {
             }
             Err(failure) => {
                 println!("FAILED  {name}: {failure}");
-                self.failed.push(format!("{name}: {failure}"));
+                let text = failure.to_string();
+                self.failed.push(format!("{name}: {}", text.lines().next().unwrap_or_default()));
             }
         }
     }

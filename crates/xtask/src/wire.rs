@@ -38,6 +38,22 @@ impl Reading for Value {
     }
 }
 
+/// A reply as a person reads it.
+pub fn shown(value: &Value) -> String {
+    let list = |items: &[Value]| items.iter().map(shown).collect::<Vec<_>>().join(", ");
+    match value.plain() {
+        Value::Simple(text) => format!("+{}", String::from_utf8_lossy(text)),
+        Value::Error(text) => format!("-{}", String::from_utf8_lossy(text)),
+        Value::Integer(number) => format!(":{number}"),
+        Value::Bulk(bytes) => format!("{:?}", String::from_utf8_lossy(bytes)),
+        Value::Null => "null".to_owned(),
+        Value::Array(items) => format!("[{}]", list(items)),
+        Value::Set(items) => format!("set [{}]", list(items)),
+        Value::Push(items) => format!("push [{}]", list(items)),
+        other => format!("{other:?}"),
+    }
+}
+
 impl Wire {
     /// Connects to `port` and authenticates, if there is a password; every wait ends after `limit_ms`.
     ///

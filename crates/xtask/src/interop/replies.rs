@@ -10,10 +10,11 @@ use super::Stage;
 use crate::failure::{During, Failure, Outcome, ensure};
 use crate::node::Node;
 use crate::program::Program;
-use crate::wire::Wire;
+use crate::wire::{Wire, shown};
 use crate::{ports, workspace};
 use base::random::Random;
 use resp::Value;
+use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
 
@@ -21,6 +22,9 @@ use std::path::Path;
 const DRAWN: u32 = 20_000;
 /// Differences that are shown before the case gives up.
 const SHOWN_MAX: usize = 25;
+
+/// Commands that are remembered.
+const BEFORE_MAX: usize = 12;
 
 /// How a line's replies are compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,8 @@ struct Pair {
     ours: Wire,
     stock: Wire,
     differences: Vec<String>,
+    /// The latest commands, of which a difference names those on the same key.
+    before: VecDeque<String>,
     _nodes: Vec<Node>,
 }
 
@@ -47,7 +53,7 @@ impl Pair {
         };
         let nodes = vec![server(&stage.ours, "ours")?, server(&stage.stock, "stock")?];
         let (ours, stock) = (nodes[0].wire()?, nodes[1].wire()?);
-        Ok(Pair { ours, stock, differences: Vec::new(), _nodes: nodes })
+        Ok(Pair { ours, stock, differences: Vec::new(), before: VecDeque::new(), _nodes: nodes })
     }
 
     /// Two sentinels, each over a stock server of its own, so that they do not find each other.
@@ -61,7 +67,7 @@ impl Pair {
             nodes.push(server);
         }
         let (ours, stock) = (nodes[0].wire()?, nodes[2].wire()?);
-        Ok(Pair { ours, stock, differences: Vec::new(), _nodes: nodes })
+        Ok(Pair { ours, stock, differences: Vec::new(), before: VecDeque::new(), _nodes: nodes })
     }
 
     /// Sends one command to both.
@@ -78,8 +84,17 @@ impl Pair {
         if !equal {
             let text = words.join(" ");
             let text: String = text.chars().take(120).collect();
-            self.differences
-                .push(format!("{place}: {text}\n    ours  {ours:?}\n    stock {stock:?}"));
+            let (ours, stock) = (shown(&ours), shown(&stock));
+            let before = self.before.iter().filter(|past| related(past, &words));
+            let before: Vec<&str> = before.map(String::as_str).collect();
+            self.differences.push(format!(
+                "{place}: {text}\n    ours   {ours}\n    stock  {stock}\n    after  {}",
+                before.join("; ")
+            ));
+        }
+        self.before.push_back(words.join(" "));
+        if self.before.len() > BEFORE_MAX {
+            self.before.pop_front();
         }
         ensure(self.differences.len() < SHOWN_MAX, || self.report())
     }
@@ -91,6 +106,11 @@ impl Pair {
     fn verdict(&self) -> Outcome {
         ensure(self.differences.is_empty(), || self.report())
     }
+}
+
+/// Whether an earlier command has a word in common with the arguments of this one.
+fn related(past: &str, words: &[&str]) -> bool {
+    past.split(' ').skip(1).any(|word| words.iter().skip(1).any(|other| *other == word))
 }
 
 fn sorted(value: &Value) -> Vec<String> {
@@ -176,7 +196,7 @@ fn split(line: &str) -> Outcome<Vec<String>> {
 
 /// Drawn commands: K is one of few keys, I an integer, F a number, S a text, B a bit or range bound, X a
 /// span of time.
-const SHAPES: [&str; 62] = [
+const SHAPES: [&str; 61] = [
     "SET K S",
     "SET K S NX",
     "SET K S XX",
@@ -237,7 +257,6 @@ const SHAPES: [&str; 62] = [
     "TTL K",
     "OBJECT ENCODING K",
     "OBJECT REFCOUNT K",
-    "DBSIZE",
     "MOVE K I",
 ];
 

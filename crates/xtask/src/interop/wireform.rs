@@ -6,6 +6,7 @@ use crate::failure::{During, Outcome, ensure};
 use crate::node::Node;
 use crate::ports;
 use crate::program::Program;
+use crate::wire::shown;
 use std::time::Duration;
 use wireclient::{Address, Client};
 
@@ -156,7 +157,9 @@ pub fn publish(stage: &Stage) -> Outcome {
     };
     let (here, there) = (play(&nodes[0])?, play(&nodes[1])?);
     for (number, (ours, stock)) in here.iter().zip(&there).enumerate() {
-        ensure(ours == stock, || format!("message {number}: {ours:?} against {stock:?}"))?;
+        ensure(ours == stock, || {
+            format!("message {number}: {} against {}", shown(ours), shown(stock))
+        })?;
     }
     Ok(())
 }
