@@ -10,6 +10,7 @@
 mod any_words;
 pub mod connection;
 mod count;
+mod docs;
 pub mod database;
 mod expire_time;
 pub mod generic;
@@ -30,6 +31,7 @@ pub mod transactions;
 
 use engine::Command;
 
+pub use docs::markdown;
 /// Every command, group by group.
 pub fn all() -> Vec<&'static Command> {
     [

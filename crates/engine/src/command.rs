@@ -124,7 +124,8 @@ impl CommandTable {
         let name_words = if container.is_some() { 2 } else { 1 };
         let subcommands: Vec<_> =
             command.subcommands.iter().map(|sub| self.register(sub, Some(spec.name))).collect();
-        let arity = if subcommands.is_empty() {
+        let runs_alone = subcommands.is_empty() || !spec.args.is_empty();
+        let arity = if runs_alone {
             spec.arity(if container.is_some() { 2 } else { 1 })
         } else {
             -2

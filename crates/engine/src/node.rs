@@ -57,8 +57,7 @@ pub trait Services: Send + Sync {
     fn settings_changed(&self, names: &[&str]) -> Result<(), String>;
     /// CONFIG REWRITE. The program may be the file's one writer (it is if a sentinel keeps its state
     /// there); `None` if the command is to write the file itself.
-    fn rewrite_settings(&self, context: &RewriteContext) -> Option<io::Result<()>> {
-        let _unused = context;
+    fn rewrite_settings(&self, _context: &RewriteContext) -> Option<io::Result<()>> {
         None
     }
 }

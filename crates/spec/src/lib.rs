@@ -98,6 +98,8 @@ pub struct CommandSpec {
     pub tips: &'static [&'static str],
     /// Versions and what changed in them.
     pub history: &'static [(&'static str, &'static str)],
+    /// The version that discourages it, and what to use instead.
+    pub deprecated: Option<(&'static str, &'static str)>,
 }
 
 impl CommandSpec {
@@ -116,6 +118,7 @@ impl CommandSpec {
         reply: &[],
         tips: &[],
         history: &[],
+        deprecated: None,
     };
 
     /// The arity as stock states it: the number of words, the name (`name_words` of them: two for a

@@ -47,9 +47,9 @@ fn replconf(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         check(&name, value)?;
         options.push((name, value.to_vec()));
     }
-    let asks_identity = options.iter().any(|(name, _)| {
-        std::str::from_utf8(name).is_ok_and(psync::PeerIdentity::knows)
-    });
+    let asks_identity = options
+        .iter()
+        .any(|(name, _)| std::str::from_utf8(name).is_ok_and(psync::PeerIdentity::knows));
     let replica = cx.session.replica.get_or_insert_default();
     if replica.options.len() + options.len() > OPTIONS_MAX {
         return Err(CommandError::text("ERR too many REPLCONF options"));

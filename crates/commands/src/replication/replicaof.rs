@@ -36,7 +36,8 @@ pub const SLAVEOF: Command = Command {
     spec: CommandSpec {
         name: "slaveof",
         since: "1.0.0",
-        summary: "Makes the server a replica of another, or a primary. Use REPLICAOF.",
+        summary: "Makes the server a replica of another, or a primary.",
+        deprecated: Some(("5.0.0", "`REPLICAOF`")),
         ..ROW
     },
     run: replicaof,

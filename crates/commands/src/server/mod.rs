@@ -1,8 +1,30 @@
-//! Administration: INFO and its kin.
+//! Administration: settings, statistics, saving, stopping, and what commands there are.
 
+mod command;
+mod config;
+mod debug;
 mod info;
+mod lolwut;
+mod module;
+mod save;
+mod shutdown;
+mod slowlog;
+mod time;
 
 use engine::Command;
 
 /// The group's commands.
-pub const COMMANDS: &[&Command] = &[&info::INFO];
+pub const COMMANDS: &[&Command] = &[
+    &save::BGSAVE,
+    &command::COMMAND,
+    &config::CONFIG,
+    &debug::DEBUG,
+    &info::INFO,
+    &save::LASTSAVE,
+    &lolwut::LOLWUT,
+    &module::MODULE,
+    &save::SAVE,
+    &shutdown::SHUTDOWN,
+    &slowlog::SLOWLOG,
+    &time::TIME,
+];

@@ -26,15 +26,14 @@ pub(super) const KILL: Command = Command {
                 Arg::one_of(
                     "new-format",
                     &[
-                        Arg::integer("client-id").token("ID").optional(),
-                        Arg::one_of("client-type", TYPES).token("TYPE").optional(),
-                        Arg::bytes("username").token("USER").optional(),
-                        Arg::bytes("ip:port").token("ADDR").optional(),
-                        Arg::bytes("ip:port").token("LADDR").optional(),
+                        Arg::integer("client-id").token("ID"),
+                        Arg::one_of("client-type", TYPES).token("TYPE"),
+                        Arg::bytes("username").token("USER"),
+                        Arg::bytes("ip:port").token("ADDR"),
+                        Arg::bytes("ip:port").token("LADDR"),
                         Arg::one_of("yes/no", &[Arg::word("yes", "YES"), Arg::word("no", "NO")])
-                            .token("SKIPME")
-                            .optional(),
-                        Arg::integer("maxage").token("MAXAGE").optional(),
+                            .token("SKIPME"),
+                        Arg::integer("maxage").token("MAXAGE"),
                     ],
                 )
                 .multiple(),

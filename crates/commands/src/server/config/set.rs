@@ -1,0 +1,68 @@
+//! CONFIG SET name value ...: changes settings, all of them or none.
+//!
+//! The whole keyspace stands still meanwhile: two changes never meet, and no command runs half under
+//! the old settings.
+
+use conf::{Caller, SetError};
+use engine::{Args, Command, CommandError, CommandResult, Context};
+use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
+
+pub(super) const SET: Command = Command {
+    spec: CommandSpec {
+        name: "set",
+        since: "2.0.0",
+        group: Group::Server,
+        summary: "Changes settings, all of those given or none.",
+        complexity: "O(N) in the settings given.",
+        flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::WholeKeyspace],
+        args: &[Arg::block("parameter_value", &[Arg::bytes("parameter"), Arg::bytes("value")])
+            .multiple()],
+        reply: &[ReplyShape::Status("OK")],
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+        history: &[("7.0.0", "Takes several settings.")],
+        ..CommandSpec::EMPTY
+    },
+    run: set,
+    subcommands: &[],
+};
+
+fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    if !args.left().is_multiple_of(2) {
+        return Err(CommandError::Syntax);
+    }
+    let mut pairs = Vec::with_capacity(args.left() / 2);
+    while let Some(name) = args.next() {
+        pairs.push((name, args.bytes()?));
+    }
+    cx.keys.release();
+    let settings = &cx.node.settings;
+    let change = settings.change(&pairs, caller(cx)).map_err(|error| refusal(&error))?;
+    let names: Vec<&str> = change.rows.iter().map(|row| row.name).collect();
+    if let Some(services) = cx.node.services()
+        && let Err(text) = services.settings_changed(&names)
+    {
+        let name = names.first().copied().unwrap_or_default().to_owned();
+        settings.undo(change);
+        return Err(refusal(&SetError::Apply(name, text)));
+    }
+    if names.contains(&"repl-backlog-size") {
+        cx.node.log.resize(settings.repl_backlog_size.count());
+    }
+    cx.node.refresh();
+    if names.iter().any(|name| name.starts_with("min-replicas") || *name == "maxmemory") {
+        cx.node.wake_loops();
+    }
+    cx.reply.ok();
+    Ok(())
+}
+
+fn refusal(error: &SetError) -> CommandError {
+    CommandError::Text(format!("ERR {error}"))
+}
+
+/// Whether the client sits on this machine.
+pub(in crate::server) fn caller(cx: &Context<'_>) -> Caller {
+    let info = &cx.session.info;
+    let local = ["127.", "[::1]", "::1"].iter().any(|start| info.address.starts_with(start));
+    if info.unix_socket || local { Caller::Local } else { Caller::Remote }
+}
