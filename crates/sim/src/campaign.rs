@@ -108,8 +108,7 @@ impl fmt::Display for Campaign {
         writeln!(f, "full syncs           {}", total.full_syncs)?;
         writeln!(
             f,
-            "writes               {} tried, {} acknowledged, {} lost ({} of them older than the \
-             faults)",
+            "writes               {} tried, {} acknowledged, {} lost ({} of them once held by all)",
             total.tried, total.acknowledged, total.lost, total.lost_old
         )?;
         writeln!(f, "trace hash           {:016x}", total.hash)

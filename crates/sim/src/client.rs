@@ -113,7 +113,7 @@ impl World {
             (State::Ready, Notice::Opened) => self.client_wakes_at(client, 1),
             (State::Writing, Notice::Data(Payload::Reply(Reply::Status(_)))) => {
                 let number = self.clients[client].number;
-                self.ledger.note_acknowledged(self.now, key_of(client, number));
+                self.ledger.note_acknowledged(key_of(client, number));
                 self.clients[client].state = State::Ready;
                 let span = between(&mut self.random, 1, self.setup.write_period * 2);
                 self.client_wakes_at(client, span);

@@ -187,6 +187,7 @@ impl World {
         };
         let fault = Fault { node, ..*fault };
         self.trace.note(self.now, format_args!("fault {fault:?}"));
+        self.note_held_by_all();
         self.ledger.kinds = self.ledger.kinds.and(fault.kinds());
         let end = self.now + Millis(fault.span);
         match fault.kind {
@@ -221,6 +222,15 @@ impl World {
             }
         }
         self.queue.plan(end, Event::Heal(fault));
+    }
+
+    /// At the first fault of a round: what everybody holds may not be lost lightly.
+    fn note_held_by_all(&mut self) {
+        if self.ledger.held_by_all.is_none() {
+            let held = |key: &&Vec<u8>| self.nodes.iter().all(|n| n.server.keys.contains_key(*key));
+            let keys = self.ledger.acknowledged.iter();
+            self.ledger.held_by_all = Some(keys.filter(held).cloned().collect());
+        }
     }
 
     /// A fault ends.

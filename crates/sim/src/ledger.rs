@@ -35,7 +35,7 @@ pub(crate) struct Ledger {
     last_told: [u64; NODES],
     contents: BTreeMap<(RunId, Offset), u64>,
     /// Acknowledged writes of this round.
-    pub(crate) acknowledged: Vec<(Millis, Vec<u8>)>,
+    pub(crate) acknowledged: Vec<Vec<u8>>,
     pub(crate) tried: u64,
     pub(crate) full_syncs: u64,
     /// When the primary died, if nobody has taken its place.
@@ -47,6 +47,8 @@ pub(crate) struct Ledger {
     /// Nodes that died in this round, each time.
     pub(crate) deaths: Vec<usize>,
     pub(crate) emptied: Option<usize>,
+    /// Acknowledged writes that all nodes held when the first fault began; `None` before it.
+    pub(crate) held_by_all: Option<BTreeSet<Vec<u8>>>,
     /// Events of sentinels, counted by name.
     pub(crate) announced: BTreeMap<&'static str, u64>,
 }
@@ -141,8 +143,8 @@ impl Ledger {
         Err(format!("node {node} holds other data at {offset} of history {replid} than others did"))
     }
 
-    pub(crate) fn note_acknowledged(&mut self, now: Millis, key: Vec<u8>) {
-        self.acknowledged.push((now, key));
+    pub(crate) fn note_acknowledged(&mut self, key: Vec<u8>) {
+        self.acknowledged.push(key);
     }
 
     pub(crate) fn note_death(&mut self, now: Millis, node: usize, was_primary: bool) {
@@ -150,6 +152,11 @@ impl Ledger {
         if was_primary {
             self.primary_died.get_or_insert(now);
         }
+    }
+
+    /// A sentinel starts again, and its disk may not have taken what it last said.
+    pub(crate) fn excuse(&mut self, sentinel: usize) {
+        self.last_told[sentinel] = 0;
     }
 
     pub(crate) fn note_emptied(&mut self, node: usize) {
@@ -185,6 +192,72 @@ impl Ledger {
         self.kinds = Kinds::default();
         self.deaths.clear();
         self.emptied = None;
+        self.held_by_all = None;
         self.primary_died = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(digit: u8) -> RunId {
+        RunId::parse(&[digit; 40]).unwrap()
+    }
+
+    #[test]
+    fn one_vote_per_sentinel_and_epoch() {
+        let mut ledger = Ledger::default();
+        for (voter, epoch, candidate, fits) in
+            [(0, 1, b'a', true), (0, 1, b'a', true), (0, 1, b'b', false), (0, 2, b'b', true)]
+        {
+            assert_eq!(
+                ledger.note_vote(voter, epoch, id(candidate)).is_ok(),
+                fits,
+                "{voter} {epoch}"
+            );
+        }
+        assert_eq!(ledger.split_votes(), 0);
+        ledger.note_vote(1, 2, id(b'a')).unwrap();
+        assert_eq!(ledger.split_votes(), 1);
+    }
+
+    #[test]
+    fn an_order_needs_a_majority_and_is_the_only_one_of_its_epoch() {
+        let mut ledger = Ledger::default();
+        ledger.note_vote(0, 1, id(b'a')).unwrap();
+        assert!(ledger.note_order(1, 0, id(b'a'), 2).is_err(), "one vote of three");
+        ledger.note_vote(1, 1, id(b'a')).unwrap();
+        assert!(ledger.note_order(1, 0, id(b'a'), 2).is_ok());
+        assert!(ledger.note_order(1, 0, id(b'a'), 2).is_ok(), "said again");
+        assert!(ledger.note_order(1, 0, id(b'a'), 1).is_err(), "another node");
+        assert!(ledger.note_order(2, 0, id(b'a'), 2).is_err(), "votes of another epoch");
+    }
+
+    #[test]
+    fn who_is_named_was_promoted_and_epochs_do_not_go_back() {
+        let mut ledger = Ledger::default();
+        let now = Millis(0);
+        assert_eq!(ledger.note_told(now, 0, 0, 0), Ok(true));
+        assert_eq!(ledger.note_told(now, 1, 0, 0), Ok(false));
+        assert!(ledger.note_told(now, 1, 0, 1).is_err(), "two primaries in one epoch");
+        assert!(ledger.note_told(now, 0, 1, 1).is_err(), "nobody was promoted");
+        for voter in 0..2 {
+            ledger.note_vote(voter, 2, id(b'a')).unwrap();
+        }
+        ledger.note_order(2, 0, id(b'a'), 1).unwrap();
+        assert!(ledger.note_told(now, 0, 2, 2).is_err(), "another one was promoted");
+        assert_eq!(ledger.note_told(now, 0, 2, 1), Ok(true));
+        assert!(ledger.note_told(now, 0, 0, 0).is_err(), "it knew better");
+        assert_eq!(ledger.failovers(), 1);
+    }
+
+    #[test]
+    fn one_history_has_one_content() {
+        let mut ledger = Ledger::default();
+        assert!(ledger.note_contents(0, id(b'a'), Offset(5), 1).is_ok());
+        assert!(ledger.note_contents(1, id(b'a'), Offset(5), 1).is_ok());
+        assert!(ledger.note_contents(1, id(b'b'), Offset(5), 2).is_ok());
+        assert!(ledger.note_contents(2, id(b'a'), Offset(5), 2).is_err());
     }
 }

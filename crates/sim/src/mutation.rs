@@ -110,3 +110,43 @@ fn ageless(text: &[u8], sentinel: &Sentinel) -> Option<String> {
     hello.config_epoch = epoch + 1;
     Some(hello.to_text())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for mutation in Mutation::ALL {
+            assert_eq!(Mutation::parse(mutation.name()), Some(mutation));
+        }
+        assert_eq!(Mutation::parse("vote-thrice"), None);
+    }
+
+    #[test]
+    fn a_vote_that_is_not_durable_comes_to_disk_with_the_next_configuration() {
+        let lines = |config: &str, leader: &str| -> Vec<Line> {
+            let text = format!(
+                "sentinel config-epoch g {config}\nsentinel leader-epoch g {leader}\n\
+                 sentinel current-epoch {leader}"
+            );
+            let words = |line: &str| line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+            text.lines().map(words).collect()
+        };
+        let disk = lines("1", "1");
+        assert_eq!(without_vote(&disk, lines("1", "2")), disk);
+        assert_eq!(without_vote(&disk, lines("2", "2")), lines("2", "2"));
+        assert_eq!(without_vote(&[], lines("1", "2")), lines("1", "2"));
+    }
+
+    #[test]
+    fn forged_votes_replace_answers_and_nothing_else() {
+        let own = (RunId::zero(), Some(3));
+        let answer = |down, leader: Reply, epoch| {
+            Reply::Array(vec![Reply::Integer(down), leader, Reply::Integer(epoch)])
+        };
+        let forged = forged_vote(answer(0, Reply::bulk("*"), 0), own);
+        assert_eq!(forged, answer(1, Reply::bulk(RunId::zero().as_str()), 3));
+        assert_eq!(forged_vote(Reply::ok(), own), Reply::ok());
+    }
+}

@@ -345,3 +345,75 @@ impl World {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Trace;
+
+    /// A world in which two clients' hosts may speak to nobody but by these tests.
+    fn world(seed: u64) -> World {
+        let mut world = World::new(seed, None, Trace::new(None));
+        world.clients_write = false;
+        world.run(3_000, |_| false);
+        world
+    }
+
+    fn count(world: &World) -> u64 {
+        world.trace().lines()
+    }
+
+    #[test]
+    fn packets_of_one_direction_keep_their_order() {
+        let mut world = world(1);
+        world.setup.latency_spread = 100;
+        world.setup.loss_one_in = 3;
+        let id = world.open(Party::Client(0), Party::Server(1), Purpose::Client);
+        for step in 0..50 {
+            let earlier = world.network.connections[&id].last_arrival[1];
+            world.send(id, Side::Callee, Payload::Bytes(vec![step]));
+            assert!(world.network.connections[&id].last_arrival[1] >= earlier);
+        }
+    }
+
+    #[test]
+    fn a_blocked_path_keeps_packets_until_it_opens() {
+        let mut world = world(2);
+        world.block(3, 1);
+        world.block(3, 1);
+        let id = world.open(Party::Client(0), Party::Server(1), Purpose::Client);
+        world.run(CONNECT_TIMEOUT_MS / 2, |_| false);
+        assert!(!world.network.connections[&id].opened);
+        world.unblock(3, 1);
+        assert_eq!(world.network.stalled.len(), 1, "blocked twice");
+        world.unblock(3, 1);
+        assert!(world.network.stalled.is_empty());
+    }
+
+    #[test]
+    fn a_dead_process_is_told_of_and_a_dead_host_is_silent() {
+        for (told, closed) in [(true, true), (false, false)] {
+            let mut world = world(3);
+            let id = world.open(Party::Client(0), Party::Server(1), Purpose::Client);
+            world.run(400, |_| false);
+            assert!(world.network.connections[&id].opened);
+            world.kill(1, told, crate::fault::Survives::Nothing);
+            world.run(400, |_| false);
+            assert_eq!(!world.network.connections.contains_key(&id), closed);
+        }
+    }
+
+    #[test]
+    fn nothing_happens_twice_for_a_closed_end() {
+        let mut world = world(4);
+        let id = world.open(Party::Client(0), Party::Server(1), Purpose::Client);
+        world.run(400, |_| false);
+        world.close(id, Side::Caller);
+        world.close(id, Side::Caller);
+        world.run(400, |_| false);
+        assert!(!world.network.connections.contains_key(&id));
+        let lines = count(&world);
+        world.send(id, Side::Callee, Payload::Bytes(vec![1]));
+        assert_eq!(count(&world), lines);
+    }
+}

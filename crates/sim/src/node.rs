@@ -115,6 +115,9 @@ impl World {
 
     fn start_process(&mut self, index: usize) {
         let machine_seed = self.random.next_u64();
+        if self.ledger.kinds.disks {
+            self.ledger.excuse(index);
+        }
         let config = self.sentinel_config(index);
         let options = Options { config, port: SENTINEL_PORT, own_password: Vec::new() };
         let sentinel = Sentinel::new(options, Random::from_seed(machine_seed), self.now);
@@ -202,7 +205,7 @@ impl World {
         };
     }
 
-    /// Lets a thread run again: what it missed comes at once, in order.
+    /// Lets a thread run again: what it missed comes at once, in order, before anything new.
     pub(crate) fn wake(&mut self, index: usize, part: Part) {
         if self.nodes[index].sleeps(part) {
             return;
@@ -210,7 +213,7 @@ impl World {
         let held = std::mem::take(&mut self.nodes[index].held);
         for (of, event) in held {
             if of == part {
-                self.queue.plan(self.now, event);
+                self.happen(event);
             } else {
                 self.nodes[index].held.push_back((of, event));
             }

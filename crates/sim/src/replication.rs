@@ -324,7 +324,9 @@ impl World {
             Ok(reader) => {
                 server.readers.insert(id.0, reader);
             }
-            Err(error) => self.violate(format!("a stream cannot start where it was agreed: {error}")),
+            Err(error) => {
+                self.violate(format!("a stream cannot start where it was agreed: {error}"))
+            }
         }
     }
 

@@ -21,8 +21,6 @@ const ROUNDS_MAX: u64 = 3;
 const FORMING_BOUND_MS: u64 = 60_000;
 /// Clients write undisturbed for at least so long before the first fault of a round.
 const CALM_MS: u64 = 2_000;
-/// A write acknowledged so long before the first fault was replicated.
-const REPLICATED_AFTER_MS: u64 = 1_500;
 /// How often the conditions for going on are looked at.
 const LOOK_PERIOD_MS: u64 = 20;
 
@@ -57,7 +55,7 @@ pub struct Outcome {
     pub acknowledged: u64,
     /// Acknowledged writes that were lost.
     pub lost: u64,
-    /// Of these, how many had been acknowledged well before the first fault of their round.
+    /// Of these, how many every node had held when the first fault of their round began.
     pub lost_old: u64,
     /// Full syncs.
     pub full_syncs: u64,
@@ -118,7 +116,8 @@ impl World {
         self.ledger.violation.is_none() && done(self)
     }
 
-    fn form(&mut self) {
+    /// Lets time pass until the group has formed.
+    pub(crate) fn form(&mut self) {
         if !self.run_until(FORMING_BOUND_MS, |world| world.is_formed() && world.is_served()) {
             self.violate("the group did not form".to_owned());
         }
@@ -129,9 +128,7 @@ impl World {
         self.ledger.begin_round();
         self.clients_write = true;
         self.run(CALM_MS, |_| false);
-        let start = self.now;
         let faults = draw_round(&mut self.random, &self.setup);
-        let first = start + Millis(faults.iter().map(|(at, _)| *at).min().unwrap_or(0));
         let span = faults.iter().map(|(at, fault)| at + fault.span).max().unwrap_or(0);
         self.begin_chaos(&faults);
         self.run(span + 1, |_| false);
@@ -139,7 +136,7 @@ impl World {
         self.trap = None;
         self.recover(outcome);
         self.heal();
-        self.count_losses(first, outcome);
+        self.count_losses(outcome);
         self.clean_up();
     }
 
@@ -185,18 +182,18 @@ impl World {
         }
     }
 
-    fn count_losses(&mut self, first_fault: Millis, outcome: &mut Outcome) {
+    fn count_losses(&mut self, outcome: &mut Outcome) {
         let Some(primary) = self.named_primary().filter(|_| self.ledger.violation.is_none()) else {
             return;
         };
         let keys = &self.nodes[primary].server.keys;
-        let lost = |write: &&(Millis, Vec<u8>)| !keys.contains_key(&write.1);
-        let lost: Vec<Millis> =
-            self.ledger.acknowledged.iter().filter(lost).map(|(at, _)| *at).collect();
-        let old =
-            lost.iter().filter(|&&at| at + Millis(REPLICATED_AFTER_MS) < first_fault).count() as u64;
-        outcome.acknowledged += self.ledger.acknowledged.len() as u64;
-        outcome.lost += lost.len() as u64;
+        let lost = |key: &&Vec<u8>| !keys.contains_key(*key);
+        let acknowledged = &self.ledger.acknowledged;
+        let lost_count = acknowledged.iter().filter(|key| lost(key)).count() as u64;
+        let held_by_all = self.ledger.held_by_all.iter().flatten();
+        let old = held_by_all.filter(lost).count() as u64;
+        outcome.acknowledged += acknowledged.len() as u64;
+        outcome.lost += lost_count;
         outcome.lost_old += old;
         let kinds = self.ledger.kinds;
         let (deaths, alone) = (self.ledger.deaths.len(), !kinds.partitions && !kinds.pauses);
@@ -215,7 +212,8 @@ impl World {
             return;
         };
         let keys = self.nodes[primary].server.keys.keys();
-        let written: Vec<Vec<u8>> = keys.filter(|key| key.starts_with(b"client")).cloned().collect();
+        let written: Vec<Vec<u8>> =
+            keys.filter(|key| key.starts_with(b"client")).cloned().collect();
         if !written.is_empty() {
             let words = std::iter::once(&b"DEL"[..]).chain(written.iter().map(Vec::as_slice));
             self.originate(primary, &words.collect::<Vec<_>>());

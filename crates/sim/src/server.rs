@@ -352,7 +352,8 @@ impl World {
     /// Opens the link to the primary.
     pub(crate) fn open_primary_link(&mut self, node: usize, host: &str) {
         let Some(primary) = crate::setup::host_of(host) else { return };
-        let connection = self.open(Party::Server(node), Party::Server(primary), Purpose::Replication);
+        let connection =
+            self.open(Party::Server(node), Party::Server(primary), Purpose::Replication);
         if let Some(old) = self.nodes[node].server.link.replace(connection) {
             self.close(old, Side::Caller);
         }
@@ -400,5 +401,39 @@ impl World {
         self.perform_replication(node);
         self.pump_streams(node);
         self.arm(node, Part::Server);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_read_back_and_its_parts_are_refused() {
+        let mut server = Server::dead();
+        server.apply(&[b"SET", b"k", b"v"]);
+        server.apply(&[b"SET", b"empty", b""]);
+        let snapshot = server.snapshot();
+        let bytes = snapshot.to_bytes();
+        let back = Snapshot::parse(snapshot.replid, snapshot.offset, &bytes).unwrap();
+        assert_eq!((back.digest, back.keys), (snapshot.digest, snapshot.keys));
+        let part = &bytes[..bytes.len() - 1];
+        assert!(Snapshot::parse(snapshot.replid, snapshot.offset, part).is_none());
+    }
+
+    #[test]
+    fn the_digest_follows_what_changes_the_data() {
+        let mut server = Server::dead();
+        for (args, changes) in [
+            (&[&b"SET"[..], b"k", b"v"][..], true),
+            (&[b"PING"], false),
+            (&[b"SELECT", b"0"], false),
+            (&[b"DEL", b"k"], true),
+        ] {
+            let before = server.digest;
+            server.apply(args);
+            assert_eq!(server.digest != before, changes, "{args:?}");
+        }
+        assert!(server.keys.is_empty());
     }
 }

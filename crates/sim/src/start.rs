@@ -161,3 +161,43 @@ fn offset(reply: &Reply) -> Option<u64> {
     let mut lines = reply.as_text()?.split("\r\n");
     lines.find_map(|line| line.strip_prefix("master_repl_offset:")?.parse().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Survives;
+    use crate::server::BASE_KEYS;
+    use crate::trace::Trace;
+
+    /// The primary is killed, loses its data and is back within `down-after`. What the group holds
+    /// in the end, and whether a replica was emptied on the way.
+    fn fast_restart(seed: u64, asks: bool) -> (usize, bool) {
+        let mut world = World::new(seed, None, Trace::new(None));
+        world.form();
+        world.run(2_000, |_| false);
+        world.kill(0, true, Survives::Nothing);
+        world.run(100, |_| false);
+        world.restart(0);
+        if !asks {
+            world.open_for_business(0, None);
+        }
+        world.run(60_000, |_| false);
+        assert_eq!(world.ledger.violation, None, "seed {seed}");
+        let primary = world.named_primary().unwrap();
+        (world.nodes[primary].server.keys.len(), world.ledger.emptied.is_some())
+    }
+
+    #[test]
+    fn a_primary_that_lost_its_data_and_restarts_at_once_empties_nobody() {
+        for seed in 0..20 {
+            let (keys, emptied) = fast_restart(seed, true);
+            assert!(!emptied, "seed {seed}");
+            assert!(keys as u64 >= BASE_KEYS, "seed {seed}: {keys} keys");
+        }
+    }
+
+    #[test]
+    fn without_asking_it_empties_the_others() {
+        assert!((0..20).any(|seed| fast_restart(seed, false).1));
+    }
+}
