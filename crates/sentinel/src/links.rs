@@ -2,7 +2,7 @@
 //!
 //! A primary or replica has a command link and a link subscribed to the hello channel; another
 //! sentinel has a command link. Replies come back in the order of the commands, so each link keeps
-//! what its coming replies answer. A link is retried every ping period, and closed by us when it is
+//! what its coming replies answer. A link is retried every ping period or more often, and closed by us when it is
 //! old enough and silent.
 
 use crate::action::{Action, Level, LinkId, Reply};
@@ -12,6 +12,8 @@ use crate::instance::{InstanceId, Link, PENDING_MAX, Purpose, Reconf, ReplicaFac
 use crate::machine::Sentinel;
 use base::Millis;
 
+/// Tries to connect within `down-after-milliseconds`.
+const RETRIES_PER_DOWN_AFTER: u64 = 5;
 /// INFO period of a replica whose primary is down or being replaced, or whose link is down.
 pub const INFO_PERIOD_ALERT_MS: u64 = 1_000;
 /// INFO period of a replica that is being moved to the promoted one.
@@ -55,7 +57,10 @@ impl Sentinel {
         if instance.address.port == 0 || (!wants_command && !wants_subscription) {
             return;
         }
-        if instance.last_reconnect.is_some_and(|last| now.since(last) < self.periods.ping) {
+        // Several tries within `down-after`: a server that starts a moment after its sentinel is not
+        // to be called down for having refused the first.
+        let pause = self.periods.ping.min(Millis(self.down_after(id).0 / RETRIES_PER_DOWN_AFTER));
+        if instance.last_reconnect.is_some_and(|last| now.since(last) < pause) {
             return;
         }
         self.at_mut(id).last_reconnect = Some(now);

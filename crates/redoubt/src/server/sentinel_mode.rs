@@ -4,7 +4,6 @@ use super::{Ready, guard, last_words};
 use crate::sentinel::{self, Exit, Options};
 use conf::Settings;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::path::Path;
 use std::thread;
 
 /// The exit status of a sentinel that was told to fail.
@@ -32,11 +31,14 @@ pub(crate) fn start_beside(ready: &Ready) -> Result<Option<sentinel::Handle>, St
         return Ok(None);
     }
     let lines = ready.loaded.sentinel.clone();
+    // Absolute, for CONFIG SET dir changes the directory of the process.
+    let dir = std::env::current_dir()
+        .map_err(|error| format!("cannot use the data directory: {error}"))?;
     let options = Options {
         bind: addresses(settings),
         password: settings.sentinel_requirepass.get().to_vec(),
         protected_mode: settings.protected_mode.get(),
-        ..Options::embedded(Path::new("."), port, lines)
+        ..Options::embedded(&dir, port, lines)
     };
     sentinel::start(options).map(Some).map_err(|error| error.to_string())
 }
