@@ -288,7 +288,7 @@ fn up(
         command.arg("--no-restart");
     }
     let log = folder.with_extension("log");
-    Process::start(command, &log)
+    Ok(Process::start(command, &log)?.asking_first())
 }
 
 fn server_settings(node: u16, primary: u16, options: &Options) -> Vec<String> {

@@ -47,6 +47,7 @@ pub fn guard() -> Outcome {
 pub struct Process {
     child: Child,
     group: i32,
+    asked_first: bool,
 }
 
 impl Process {
@@ -76,7 +77,13 @@ impl Process {
             command.spawn().during(|| command.get_program().to_string_lossy().into_owned())?;
         let group = i32::try_from(child.id()).unwrap_or(i32::MAX);
         GROUPS.lock().insert(group);
-        Ok(Process { child, group })
+        Ok(Process { child, group, asked_first: false })
+    }
+
+    /// The same, but dropping it asks it to end first: it has programs of its own to stop.
+    pub fn asking_first(mut self) -> Process {
+        self.asked_first = true;
+        self
     }
 
     /// Its process id.
@@ -132,6 +139,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.asked_first {
+            let _ = self.terminate();
+        }
         signal_group(self.group, Signal::KILL);
         let _ = self.child.kill();
         let _ = self.child.wait();

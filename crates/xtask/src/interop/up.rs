@@ -83,7 +83,8 @@ pub fn twice(stage: &Stage) -> Outcome {
 /// Starts `up` by hand and waits for the line that says it can serve.
 fn started(stage: &Stage, folder: &Path, port: u16, sentinel_port: u16) -> Outcome<Process> {
     let log = stage.folder.join(format!("up-{}.log", clock::unix_us()));
-    let process = Process::start(up(stage, folder, port, sentinel_port), &log)?;
+    let command = up(stage, folder, port, sentinel_port);
+    let process = Process::start(command, &log)?.asking_first();
     wait::until("`group mymaster ready: primary ...`", READY_MS, || {
         let said = fs::read_to_string(&log).ok()?;
         said.contains("group mymaster ready: primary 127.0.0.1:").then_some(())
