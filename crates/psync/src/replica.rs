@@ -235,6 +235,8 @@ pub struct Replica {
     resume: Option<Resume>,
     received: Offset,
     holds_data: bool,
+    /// Full syncs that the guard has refused.
+    refused: u64,
     last_io: Millis,
     down_since: Option<Millis>,
     actions: VecDeque<Action>,
@@ -250,6 +252,7 @@ impl Replica {
             resume: None,
             received: Offset(0),
             holds_data: false,
+            refused: 0,
             last_io: Millis(0),
             down_since: None,
             actions: VecDeque::new(),
@@ -510,6 +513,7 @@ impl Replica {
     /// Gives the link up and arranges for the next attempt: at once if it had worked.
     fn fail(&mut self, now: Millis, fault: &Fault) {
         self.actions.push_back(Action::Log(Level::Warning, fault.to_string()));
+        self.refused += u64::from(matches!(fault, Fault::OlderPrimary { .. }));
         let worked = matches!(self.state, State::Online { .. });
         if worked {
             self.down_since = Some(now);

@@ -94,6 +94,11 @@ impl Replica {
         self.down_since
     }
 
+    /// How many full syncs were refused because the primary knows only older epochs.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
     /// What the primary of the full sync under way told of itself.
     pub fn syncing_with(&self) -> Option<PeerIdentity> {
         match &self.state {

@@ -20,13 +20,17 @@ use engine::snapshot::Dataset;
 use loading::Load;
 use psync::Replica;
 use psync::history::History;
-use psync::replica::{Action, Resume};
+use psync::replica::{Action, ReplicaSettings, Resume};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use stream::{Fed, Stream};
 
 /// The longest sleep, in milliseconds.
 const SLEEP_MS_MAX: Millis = Millis(1000);
+/// How long the order to follow a primary of an older epoch of our group must stand before it is
+/// obeyed although it costs our data. An order from a sentinel that slept through a failover is taken
+/// back within this time; one that stands is meant.
+const GUARD_PERIOD: Millis = Millis(10_000);
 /// Bytes read from the primary at once.
 const READ_BYTES_MAX: usize = 256 << 10;
 
@@ -57,6 +61,8 @@ struct Inbound<'n> {
     announced: Option<(RunId, Offset)>,
     /// The data is not that of the history: a command of the stream could not be applied.
     damaged: bool,
+    /// How many full syncs were refused for the primary's age, and since when.
+    refused: (u64, Option<Millis>),
     was_up: bool,
     sync_last_io: Option<Millis>,
 }
@@ -80,6 +86,7 @@ pub(super) fn run(shared: &Arc<Shared>, identity: Identity) {
         loads: 0,
         announced: None,
         damaged: false,
+        refused: (0, None),
         was_up: false,
         sync_last_io: None,
     };
@@ -90,6 +97,7 @@ pub(super) fn run(shared: &Arc<Shared>, identity: Identity) {
             inbound.machine.handle_timeout(now);
         }
         inbound.perform();
+        inbound.weigh_refusals(now);
         inbound.publish();
         inbound.wait();
     }
@@ -123,6 +131,7 @@ impl Inbound<'_> {
             return;
         }
         self.turn = turn;
+        self.refused.1 = None;
         let (history, epoch, ever_synced) = {
             let state = self.node.replication.state();
             (state.history, state.epoch, state.link.ever_synced)
@@ -142,6 +151,21 @@ impl Inbound<'_> {
         let resume = holds.then(|| Resume { replid: resumable(&history, end), applied: end });
         self.machine.set_holds_data(self.holds_keys());
         self.machine.follow(now, &primary.host, primary.port, resume);
+    }
+
+    /// Ends the guard against older primaries when the order to follow one has stood for long enough.
+    fn weigh_refusals(&mut self, now: Millis) {
+        let refused = self.machine.refused();
+        if refused == self.refused.0 {
+            return;
+        }
+        self.refused.0 = refused;
+        let since = *self.refused.1.get_or_insert(now);
+        if now.since(since) >= GUARD_PERIOD {
+            tracing::warn!("The order to follow an older primary stands: our data gives way");
+            self.machine
+                .set_settings(ReplicaSettings { guard: false, ..settings::of_replica(self.node) });
+        }
     }
 
     fn holds_keys(&self) -> bool {
@@ -318,6 +342,7 @@ impl Inbound<'_> {
         self.keep_identity();
         self.machine.set_settings(settings::of_replica(self.node));
         self.damaged = false;
+        self.refused.1 = None;
         self.stream.go_on_in(stream_db);
         self.shared.outbound.send(super::outbound::Message::Settings);
         self.machine.handle_loaded(now, Ok(()));

@@ -550,6 +550,20 @@ fn a_broken_transfer_leaves_the_old_data() {
 }
 
 #[test]
+fn an_older_primary_is_refused_until_the_order_has_stood() {
+    let (primary, replica) = (Server::start(settings()), Server::start(settings()));
+    replica.follow(Some(primary.port));
+    until("the link is up", || replica.is_linked());
+    replica.follow(None);
+    replica.client().check("SET mine 1", "+OK\r\n");
+    let began = base::clock::monotonic();
+    replica.follow(Some(primary.port));
+    until("the order is obeyed", || replica.is_linked());
+    assert!(base::clock::monotonic().since(began) >= Millis(10_000));
+    check_equal(&primary, &replica);
+}
+
+#[test]
 fn wait_is_answered_soon() {
     let (primary, replica) = (Server::start(settings()), Server::start(settings()));
     replica.follow(Some(primary.port));
