@@ -33,7 +33,7 @@ pub(crate) enum Tally {
 
 impl Sentinel {
     /// Votes for `candidate` in `epoch` unless this epoch's vote is given. Answers the vote that
-    /// stands, with its epoch.
+    /// stands, with its epoch; none while the state on disk is behind.
     pub(crate) fn vote(
         &mut self,
         name: &str,
@@ -41,9 +41,11 @@ impl Sentinel {
         candidate: RunId,
         now: Millis,
     ) -> (Option<RunId>, u64) {
-        if !self.is_unsaved()
-            && epoch <= self.current_epoch.saturating_add(crate::peers::EPOCH_JUMP_MAX)
-        {
+        // A vote that is only in memory would be forgotten by a crash, and given again.
+        if self.is_unsaved() {
+            return (None, 0);
+        }
+        if epoch <= self.current_epoch.saturating_add(crate::peers::EPOCH_JUMP_MAX) {
             self.adopt_epoch(epoch);
             self.vote_once(name, epoch, candidate, now);
         }

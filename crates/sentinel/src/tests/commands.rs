@@ -96,7 +96,12 @@ fn a_vote_that_cannot_be_saved_is_not_told() {
             assert!(matches!(reply, Reply::Error(_)), "{reply:?}");
         }
     }
-    assert_eq!(plea(&mut machine, 9, B), vote(A, 5), "no vote while the disk fails");
+    assert_eq!(plea(&mut machine, 9, B), vote("*", 0), "no vote while the disk fails");
+    assert_eq!(plea(&mut machine, 5, A), vote("*", 0), "nor the one that is only in memory");
+    let later = NOW + Millis(crate::machine::PERSIST_RETRY_MS);
+    machine.handle_timeout(later);
+    assert!(drain(&mut machine).iter().any(|action| matches!(action, Action::Persist(_))));
+    assert_eq!(plea(&mut machine, 5, A), vote(A, 5), "told once it is on disk");
 }
 
 #[test]
