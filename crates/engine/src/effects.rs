@@ -5,10 +5,12 @@
 //! been served by the shard at the moment of the change. By default a changing command is logged as
 //! it came; a handler whose effect depends on time, chance or state logs something absolute instead.
 
-use crate::args::{OwnedRequest, Request};
+use crate::args::Request;
 use crate::node::Node;
 use base::Offset;
 use oplog::{Batch, Framing};
+use smallvec::SmallVec;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// What happened to a key, named as keyspace notifications name it.
@@ -55,6 +57,9 @@ impl Event {
     }
 }
 
+/// Bytes of a buffer that are kept for the next command.
+const REPLACED_BYTES_KEPT: usize = 64 << 10;
+
 /// How a changing command is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Logging {
@@ -64,6 +69,41 @@ enum Logging {
     Nothing,
 }
 
+/// Commands to be logged instead of the one that runs, in buffers that are used again.
+#[derive(Debug, Default)]
+struct Replaced {
+    bytes: Vec<u8>,
+    words: Vec<Range<usize>>,
+    commands: Vec<(u32, Range<usize>)>,
+}
+
+impl Replaced {
+    fn add(&mut self, db: u32, words: &[&[u8]]) {
+        let first = self.words.len();
+        for word in words {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(word);
+            self.words.push(start..self.bytes.len());
+        }
+        self.commands.push((db, first..self.words.len()));
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(REPLACED_BYTES_KEPT);
+        self.words.clear();
+        self.commands.clear();
+    }
+
+    fn join(&self, batch: &mut Batch) {
+        for (db, words) in &self.commands {
+            let words: SmallVec<[&[u8]; 8]> =
+                self.words[words.clone()].iter().map(|word| &self.bytes[word.clone()]).collect();
+            batch.command(*db, &words);
+        }
+    }
+}
+
 /// The effects of the command that runs, or of the transaction it belongs to.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -71,7 +111,7 @@ pub struct Effects {
     batched: usize,
     dirty: u64,
     logging: Logging,
-    replacements: Vec<(u32, OwnedRequest)>,
+    replaced: Replaced,
     listening: bool,
     events: Vec<(u32, Event, Box<[u8]>)>,
     /// Where the events of the command that runs begin.
@@ -104,19 +144,19 @@ impl Effects {
     /// batch when the command ends, behind the keys that it found expired.
     pub fn log_instead(&mut self, db: u32, words: &[&[u8]]) {
         self.logging = Logging::Replaced;
-        self.replacements.push((db, OwnedRequest::from_words(words.iter().copied())));
+        self.replaced.add(db, words);
     }
 
     /// Logs nothing.
     pub fn log_nothing(&mut self) {
         self.logging = Logging::Nothing;
-        self.replacements.clear();
+        self.replaced.clear();
     }
 
     /// Logs the command as it came although no key has changed (PUBLISH).
     pub fn log_anyway(&mut self, db: u32, request: Request<'_>) {
         self.logging = Logging::Replaced;
-        self.replacements.push((db, OwnedRequest::copy_of(request)));
+        self.replaced.add(db, &request.words());
     }
 
     /// How many changes were declared since [`Effects::begin`].
@@ -134,7 +174,7 @@ impl Effects {
     pub(crate) fn begin(&mut self, node: &Node) {
         self.dirty = 0;
         self.logging = Logging::AsItCame;
-        self.replacements.clear();
+        self.replaced.clear();
         self.listening = node.notifies();
         self.events_begin = self.events.len();
     }
@@ -167,9 +207,8 @@ impl Effects {
             }
         }
         if self.logging == Logging::Replaced {
-            for (db, words) in std::mem::take(&mut self.replacements) {
-                self.push(db, &words.request().words());
-            }
+            self.batched += self.replaced.commands.len();
+            self.replaced.join(&mut self.batch);
         }
     }
 
