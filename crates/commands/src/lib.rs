@@ -10,8 +10,8 @@
 mod any_words;
 pub mod connection;
 mod count;
-mod docs;
 pub mod database;
+mod docs;
 mod expire_time;
 pub mod generic;
 #[cfg(test)]
@@ -32,6 +32,7 @@ pub mod transactions;
 use engine::Command;
 
 pub use docs::markdown;
+
 /// Every command, group by group.
 pub fn all() -> Vec<&'static Command> {
     [

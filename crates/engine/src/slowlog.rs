@@ -87,6 +87,25 @@ impl SlowLog {
     }
 }
 
+/// `request` with passwords hidden, if the command of that full name may hold any.
+pub(crate) fn redacted(name: &str, request: Request<'_>) -> Option<OwnedRequest> {
+    let is = |at: usize, word: &str| request.word(at).eq_ignore_ascii_case(word.as_bytes());
+    let hides = |at: usize| match name {
+        "auth" => at > 0,
+        "hello" => at > 2 && (is(at - 1, "auth") || is(at - 2, "auth")),
+        "config|set" => {
+            at > 2
+                && at % 2 == 1
+                && conf::table::row(request.word(at - 1)).is_some_and(|r| r.sensitive)
+        }
+        _ => false,
+    };
+    matches!(name, "auth" | "hello" | "config|set").then(|| {
+        let word = |at| if hides(at) { b"(redacted)" } else { request.word(at) };
+        OwnedRequest::from_words((0..request.len()).map(word))
+    })
+}
+
 fn shortened(request: Request<'_>) -> OwnedRequest {
     let len = request.len();
     let kept = if len > WORDS_MAX { WORDS_MAX - 1 } else { len };
@@ -110,6 +129,25 @@ fn shortened_word(word: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_are_hidden() {
+        let check = |name: &str, line: &str, expected: &str| {
+            let owned = OwnedRequest::from_words(line.split(' ').map(str::as_bytes));
+            let shown = redacted(name, owned.request()).unwrap_or(owned);
+            assert_eq!(shown.request().words().join(&b' '), expected.as_bytes());
+        };
+        check("auth", "AUTH pw", "AUTH (redacted)");
+        check("auth", "auth user pw", "auth (redacted) (redacted)");
+        check(
+            "hello",
+            "hello 3 auth u p setname n",
+            "hello 3 auth (redacted) (redacted) setname n",
+        );
+        let set = "config set timeout 5 masterauth pw";
+        check("config|set", set, "config set timeout 5 masterauth (redacted)");
+        check("get", "get auth", "get auth");
+    }
 
     #[test]
     fn long_commands_are_shortened() {

@@ -65,7 +65,6 @@ fn shutdown(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let Some(services) = services else {
         return Err(CommandError::text("ERR Errors trying to SHUTDOWN. Check logs."));
     };
-    tracing::warn!("User requested shutdown...");
     request.asked_by = Some((cx.session.info.id, cx.session.info.loop_index));
     cx.session.blocked = Some(Blocked::Shutdown);
     *cx.outcome = Outcome::Blocked;

@@ -1,3 +1,5 @@
+//! Tests of CLIENT; texts are those of Redis 7.0.15.
+
 use crate::harness::Server;
 use engine::client::Origin;
 use engine::context::Outcome;

@@ -7,6 +7,9 @@ use spec::KeyFlag;
 /// A key and what the command does to it.
 type Found = (Vec<u8>, &'static [KeyFlag]);
 
+/// What SET does without GET.
+const SET_FLAGS: &[KeyFlag] = &[KeyFlag::Overwrite, KeyFlag::Update];
+
 fn find(cx: &Context<'_>, args: &mut Args<'_>) -> Result<Vec<Found>, CommandError> {
     let words = std::iter::from_fn(|| args.next());
     let owned = OwnedRequest::from_words(words);
@@ -22,8 +25,12 @@ fn find(cx: &Context<'_>, args: &mut Args<'_>) -> Result<Vec<Found>, CommandErro
     if !command.fits(request.len()) {
         return Err(CommandError::text("ERR Invalid number of arguments specified for command"));
     }
+    // What SET does to its key depends on its options.
+    let gets = (3..request.len()).any(|at| request.word(at).eq_ignore_ascii_case(b"get"));
+    let only_sets = command.command.spec.name == "set" && !gets;
+    let flags = |flags| if only_sets { SET_FLAGS } else { flags };
     let found: Vec<Found> =
-        command.keys(request).map(|(spec, key)| (key.to_vec(), spec.flags)).collect();
+        command.keys(request).map(|(spec, key)| (key.to_vec(), flags(spec.flags))).collect();
     if found.is_empty() {
         return Err(CommandError::text("ERR Invalid arguments specified for command"));
     }

@@ -96,7 +96,7 @@ fn keys_are_described() {
         ("command getkeys mset a 1 b", "*2\r\n$1\r\na\r\n$1\r\nb\r\n"),
         ("command getkeys nosuch a", "-ERR Invalid command specified\r\n"),
         ("command getkeys config set a b", no_keys),
-        ("command getkeysandflags mset a b", "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n"),
+        ("command getkeysandflags set a b", "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n"),
         ("command getkeys set a", "-ERR Invalid number of arguments specified for command\r\n"),
         ("command getkeys get", "-ERR wrong number of arguments for 'command|getkeys' command\r\n"),
     ];

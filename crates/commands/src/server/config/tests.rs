@@ -1,3 +1,5 @@
+//! Tests of CONFIG; texts are those of Redis 7.0.15.
+
 use crate::harness::Server;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of DEBUG; digests were observed with Redis 7.0.15.
+
 use crate::harness::Server;
 use conf::ProtectedAction;
 use engine::client::Origin;

@@ -1,3 +1,5 @@
+//! Tests of INFO; names of fields are those of Redis 7.0.15.
+
 use crate::harness::Server;
 use base::Offset;
 use engine::replication::{Link, LinkState, ReplicaRow};
