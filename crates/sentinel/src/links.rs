@@ -230,7 +230,10 @@ impl Sentinel {
             || self.at(group.primary).down_since.is_some();
         let detached =
             instance.replica().is_some_and(|facts| facts.link_down_for != Some(Millis(0)));
-        let watch_closely = if instance.is_primary() { group.reboot.is_some() } else { alert };
+        // A primary without replicas is asked often: were it lost before it names them, nobody could
+        // be promoted. Stock learns of them up to ten seconds late.
+        let unattended = group.reboot.is_some() || group.replicas.is_empty();
+        let watch_closely = if instance.is_primary() { unattended } else { alert };
         if watch_closely || detached {
             Millis(INFO_PERIOD_ALERT_MS).min(self.periods.info)
         } else {

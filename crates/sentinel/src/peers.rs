@@ -6,6 +6,7 @@
 
 use crate::action::Level;
 use crate::hello::Hello;
+use crate::instance::Reconf;
 use crate::machine::Sentinel;
 use base::Millis;
 
@@ -88,11 +89,31 @@ impl Sentinel {
         group.config_epoch = hello.config_epoch;
         let old = self.at(self.groups[&hello.group].primary).address.clone();
         if old == hello.primary {
+            self.abandon_failover(hello);
             self.persist();
             return;
         }
         self.event(Level::Warning, "+config-update-from", peer);
         self.announce_switch(&hello.group, &old, &hello.primary);
         self.switch_primary(&hello.group, &hello.primary, now);
+    }
+
+    /// A newer configuration keeps the primary that a failover of ours would replace: another leader
+    /// came later and promoted it. What we promoted is not the primary, and must not be named as such
+    /// under the newer epoch.
+    fn abandon_failover(&mut self, hello: &Hello) {
+        let Some(group) = self.groups.get_mut(&hello.group) else { return };
+        let Some(failover) = group.failover.take() else { return };
+        group.start_at = None;
+        let text = format!(
+            "The failover of epoch {} is overtaken by the configuration of epoch {}",
+            failover.epoch, hello.config_epoch
+        );
+        self.log(Level::Warning, text);
+        for id in self.replicas_of(&hello.group) {
+            if let Some(facts) = self.at_mut(id).replica_mut() {
+                facts.reconf = Reconf::None;
+            }
+        }
     }
 }

@@ -93,7 +93,8 @@ impl Story {
         let whole = believed_primary(options, views).is_some_and(|primary| {
             views.iter().enumerate().all(|(index, view)| {
                 let linked = index == usize::from(primary) || view.link == "up";
-                view.serves && linked && view.other_sentinels == others
+                let seen = view.other_sentinels == others && view.known_replicas >= others;
+                view.serves && linked && seen
             })
         });
         let first = whole && !self.was_ready;
@@ -143,6 +144,7 @@ mod tests {
             link: if role == "slave" { "up".into() } else { String::new() },
             primary: Some(("127.0.0.1".into(), primary)),
             other_sentinels: 2,
+            known_replicas: 2,
             flags: "master".into(),
             ..NodeView::default()
         }

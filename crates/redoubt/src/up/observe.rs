@@ -25,6 +25,8 @@ pub(crate) struct NodeView {
     pub(crate) primary: Option<(String, u16)>,
     /// How many other sentinels its sentinel knows.
     pub(crate) other_sentinels: u64,
+    /// How many replicas its sentinel knows.
+    pub(crate) known_replicas: u64,
     /// The primary's flags as its sentinel sees them, such as `master,s_down`.
     pub(crate) flags: String,
 }
@@ -69,9 +71,9 @@ impl Observer {
             let port = field("port").and_then(|port| port.parse().ok());
             view.primary = field("ip").zip(port);
             view.flags = field("flags").unwrap_or_default();
-            view.other_sentinels = field("num-other-sentinels")
-                .and_then(|count| count.parse().ok())
-                .unwrap_or_default();
+            let count = |name: &str| field(name).and_then(|count| count.parse().ok());
+            view.other_sentinels = count("num-other-sentinels").unwrap_or_default();
+            view.known_replicas = count("num-slaves").unwrap_or_default();
         }
         view
     }
