@@ -125,11 +125,8 @@ impl CommandTable {
         let subcommands: Vec<_> =
             command.subcommands.iter().map(|sub| self.register(sub, Some(spec.name))).collect();
         let runs_alone = subcommands.is_empty() || !spec.args.is_empty();
-        let arity = if runs_alone {
-            spec.arity(if container.is_some() { 2 } else { 1 })
-        } else {
-            -2
-        };
+        let arity =
+            if runs_alone { spec.arity(if container.is_some() { 2 } else { 1 }) } else { -2 };
         let scope = if flags.has(Flag::WholeKeyspace) {
             Scope::All
         } else if spec.keys.is_empty() {
