@@ -443,7 +443,8 @@ impl Outbound<'_> {
             timeout = timeout.min(SENDING_SLEEP_MAX);
         }
         let streams = self.links.values().any(ReplicaLink::wants_log);
-        if streams && !self.node.log.may_sleep(seen) {
+        let has_moved = streams && !self.node.log.may_sleep(seen);
+        if has_moved || self.links.values().any(ReplicaLink::has_log) {
             timeout = Millis(0);
         }
         let clients: Vec<u64> = self.links.keys().copied().collect();

@@ -172,6 +172,11 @@ impl ReplicaLink {
         self.stream.is_some() && self.lent.is_none() && !self.closing && self.unsent() == 0
     }
 
+    /// Whether the log holds more for it, and it has room.
+    pub(super) fn has_log(&self) -> bool {
+        self.wants_log() && self.stream.as_ref().is_some_and(|stream| stream.lag() > 0)
+    }
+
     pub(super) fn watch(&self) -> Watch<'_> {
         Watch {
             fd: self.socket.as_fd(),
