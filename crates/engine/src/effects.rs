@@ -169,6 +169,12 @@ impl Effects {
         self.batched += 1;
     }
 
+    /// Carries out what the transaction has declared so far, before the node's role changes in the
+    /// middle of it: it was done under the old role, and belongs into the old history.
+    pub fn carry_out(&mut self, node: &Node) {
+        self.perform(node);
+    }
+
     /// Begins a command.
     #[inline]
     pub(crate) fn begin(&mut self, node: &Node) {

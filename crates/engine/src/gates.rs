@@ -104,7 +104,8 @@ fn ask_each(node: &Node, session: &Session, command: &Registered, shut: u32) -> 
             return Verdict::Refuse(error.clone());
         }
     }
-    if session.is_subscriber_only() && !allowed_to_subscribers(command) {
+    let subscribes = session.is_subscriber_only() && !session.executing;
+    if subscribes && !allowed_to_subscribers(command) {
         return Verdict::Refuse(CommandError::Subscribed(command.full_name.clone()));
     }
     let paused = shut & (PAUSED | PAUSED_WRITES) != 0;

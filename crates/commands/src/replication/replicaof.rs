@@ -69,6 +69,7 @@ fn replicaof(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     } else {
         tracing::info!("MASTER MODE enabled");
     }
+    cx.effects.carry_out(cx.node);
     cx.node.change_role(alone, primary);
     cx.reply.ok();
     Ok(())
@@ -100,6 +101,17 @@ mod tests {
         assert_ne!(history.replid, replid, "a promotion begins a new history");
         assert_eq!(history.replid2, replid);
         server.check("append k v", ":1\r\n");
+    }
+
+    #[test]
+    fn what_a_transaction_wrote_before_it_joins_the_old_history() {
+        let mut server = Server::new();
+        let before = server.node().log.end();
+        server.check("multi", "+OK\r\n");
+        server.check("append k v", "+QUEUED\r\n");
+        server.check("slaveof 127.0.0.1 6380", "+QUEUED\r\n");
+        server.check("exec", "*2\r\n:1\r\n+OK\r\n");
+        assert!(server.node().log.end() > before);
     }
 
     #[test]

@@ -110,6 +110,39 @@ mod tests {
     }
 
     #[test]
+    fn commands_about_the_server_may_stand_among_others() {
+        let mut server = Server::new();
+        server.node().settings.enable_debug_command.set(conf::ProtectedAction::Yes);
+        server.check("watch other", "+OK\r\n");
+        server.check("multi", "+OK\r\n");
+        let lines = [
+            "append a x",
+            "append b x",
+            "info everything",
+            "role",
+            "wait 0 0",
+            "client list",
+            "client pause 0",
+            "publish c m",
+            "config set timeout 1",
+            "debug digest",
+            "command count",
+            "slowlog get",
+            "unwatch",
+            "subscribe c",
+            "get a",
+        ];
+        for line in lines {
+            server.check(line, "+QUEUED\r\n");
+        }
+        let text = server.line("exec");
+        assert!(text.starts_with(&format!("*{}\r\n:1\r\n:1\r\n$", lines.len())), "{text}");
+        assert!(!text.contains("\r\n-"), "{text}");
+        let end = "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n$1\r\nx\r\n";
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
     fn discard_forgets() {
         let mut server = Server::new();
         server.check("multi", "+OK\r\n");

@@ -8,6 +8,7 @@ pub(super) use set::caller;
 use crate::help;
 use engine::{Args, Command, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
+use std::sync::atomic::Ordering;
 
 const FLAGS: &[Flag] = &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale];
 
@@ -74,6 +75,8 @@ fn get(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn reset_stat(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
     cx.node.stats.reset();
+    cx.node.clients.accepted.store(0, Ordering::Relaxed);
+    cx.node.clients.rejected.store(0, Ordering::Relaxed);
     cx.reply.ok();
     Ok(())
 }

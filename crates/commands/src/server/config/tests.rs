@@ -75,6 +75,7 @@ fn statistics_are_cleared() {
     server.line("get");
     server.check("config resetstat", "+OK\r\n");
     let stats = server.line("info stats");
+    assert!(stats.contains("total_connections_received:0\r\n"), "{stats}");
     assert!(stats.contains("\r\nkeyspace_misses:0\r\n"), "{stats}");
     assert!(stats.contains("\r\ntotal_error_replies:0\r\n"), "{stats}");
 }
