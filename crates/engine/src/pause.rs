@@ -37,6 +37,11 @@ impl Pause {
         (until > now).then(|| (until, self.writes_only.load(Ordering::Acquire)))
     }
 
+    /// Whether there is a pause at `now`.
+    pub fn is_running(&self, now: Millis) -> bool {
+        self.current(now).is_some()
+    }
+
     /// Whether the pause holds this command of this session back.
     pub fn holds(&self, command: &Registered, session: &Session) -> bool {
         let Some((_, writes_only)) = self.current(base::clock::monotonic()) else { return false };

@@ -313,12 +313,7 @@ impl Running<'_> {
                 }
             }
             Read::Nothing => {}
-            // What it sent before its end is still run, as in stock.
-            Read::End if connection.hold == Hold::Parked || connection.queued => {
-                connection.ended = true;
-                let _ = epoll::delete(&self.epoll, &connection.socket);
-            }
-            Read::End => self.kill(slot),
+            Read::End => self.end(slot),
         }
     }
 
@@ -421,7 +416,12 @@ impl Running<'_> {
         self.home.handles[self.home.index].connections.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn take_mail(&mut self) {
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.home.mailbox
+    }
+
+    /// Delivers what other threads, and this one, have sent to connections of this loop.
+    pub(crate) fn take_mail(&mut self) {
         for message in self.home.mailbox.take() {
             match message {
                 Message::Push(push) => {
@@ -460,6 +460,20 @@ impl Running<'_> {
         let data = epoll::EventData::new_u64(slot as u64);
         if epoll::modify(&self.epoll, &connection.socket, data, interest).is_err() {
             self.kill(slot);
+        }
+    }
+
+    /// The peer is gone. As in stock, what was read before is still run, unless clients are paused.
+    pub(crate) fn end(&mut self, slot: usize) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        let is_parked = connection.hold == Hold::Parked && !self.node.pause.is_running(self.now);
+        if !is_parked && !connection.queued {
+            return self.kill(slot);
+        }
+        if !connection.ended {
+            connection.ended = true;
+            // If epoll does not know it, there is nothing to forget.
+            let _ = epoll::delete(&self.epoll, &connection.socket);
         }
     }
 

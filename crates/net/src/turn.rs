@@ -6,7 +6,7 @@ use base::Millis;
 use engine::context::Outcome;
 use engine::mailbox::Push;
 use engine::pipeline::prepare;
-use engine::session::Blocked;
+use engine::session::{Blocked, ReplyMode};
 use engine::stats::add;
 use resp::reply::{Protocol, Writer};
 use resp::request::{Limits, Progress};
@@ -119,8 +119,10 @@ impl Running<'_> {
             info.id,
             info.address
         );
-        let text = [b"ERR ", &message[..]].concat();
-        Writer::new(&mut connection.output, connection.session.protocol).error(text);
+        if connection.session.reply_mode != ReplyMode::Off {
+            let text = [b"ERR ", &message[..]].concat();
+            Writer::new(&mut connection.output, connection.session.protocol).error(text);
+        }
         connection.closing = true;
         connection.consumed = connection.input.len();
         connection.parsed = connection.consumed;
@@ -156,12 +158,17 @@ impl Running<'_> {
             let Connection { session, output, input, .. } = &mut **connection;
             let request = window.request(pending, input);
             let outcome = self.worker.execute(session, &pending.prepared, request, output);
+            let subscribes = !session.subscriptions.is_empty();
             if matches!(outcome, Outcome::Parked) {
                 self.hold(pending.slot, Hold::Parked);
             } else {
                 connection.consumed = pending.end;
                 connection.parse_held = false;
                 self.after(pending.slot, &outcome);
+                if subscribes && self.mailbox().has_mail() {
+                    // What it has sent to itself comes before its next reply.
+                    self.take_mail();
+                }
             }
             self.worker.give_way();
         }
@@ -354,7 +361,10 @@ impl Running<'_> {
             }
             let result = if connection.output.is_empty() { Ok(0) } else { connection.write() };
             let Ok(count) = result else {
-                self.kill(slot);
+                // Nobody will read it.
+                connection.output.clear();
+                connection.sent = 0;
+                self.end(slot);
                 continue;
             };
             if count > 0 {

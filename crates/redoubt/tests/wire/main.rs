@@ -1,0 +1,12 @@
+//! The server seen through real sockets: framing, limits, ends of connections, and several loops.
+//!
+//! Each test starts a server of its own on a free loopback port. What is expected are the bytes that
+//! Redis 7.0.15 sends, unless a test says otherwise.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod closing;
+mod limits;
+mod pubsub;
+mod requests;
+mod server;
+mod together;

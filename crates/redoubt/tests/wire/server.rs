@@ -1,0 +1,198 @@
+//! A server process and connections to it.
+
+use resp::value::{Decoder, Value};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The longest a test waits for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Attempts to start, since somebody else may take the port first.
+const STARTS_MAX: usize = 20;
+
+/// A server that ends with the test.
+pub struct Server {
+    child: Child,
+    pub port: u16,
+    pub dir: TempDir,
+}
+
+impl Server {
+    /// A server with two loops and these options.
+    pub fn start(options: &[&str]) -> Server {
+        for _ in 0..STARTS_MAX {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let dir = tempfile::tempdir().unwrap();
+            let mut child = Command::new(env!("CARGO_BIN_EXE_redoubt"))
+                .arg("server")
+                .args(["--port", &port.to_string(), "--save", "", "--io-threads", "2"])
+                .args(["--bind", "127.0.0.1"])
+                .args(options)
+                .current_dir(dir.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            if wait_for(&mut child, port) {
+                return Server { child, port, dir };
+            }
+        }
+        panic!("the server does not start");
+    }
+
+    /// A connection.
+    pub fn connect(&self) -> Client<TcpStream> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Client::new(stream)
+    }
+
+    /// The figure that INFO shows under `name`.
+    pub fn info(&self, name: &str) -> u64 {
+        let mut client = self.connect();
+        let Value::Bulk(text) = client.call(&["info", "everything"]) else { panic!("INFO") };
+        let text = String::from_utf8(text).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+        line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+    }
+
+    /// Waits until INFO shows `value` under `name`.
+    pub fn wait_for_info(&self, name: &str, value: u64) {
+        let began = base::clock::monotonic();
+        while self.info(name) != value {
+            let waited = base::clock::monotonic().since(began).0;
+            assert!(u128::from(waited) < PATIENCE.as_millis(), "{name} does not become {value}");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wait_for(child: &mut Child, port: u16) -> bool {
+    let began = base::clock::monotonic();
+    loop {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) {
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            // While it loads, it says so.
+            let told = Client::new(stream).raw(b"PING\r\nQUIT\r\n");
+            if !told.is_empty() && !told.starts_with(b"-LOADING") {
+                return true;
+            }
+        }
+        assert!(u128::from(base::clock::monotonic().since(began).0) < PATIENCE.as_millis());
+        std::thread::yield_now();
+    }
+}
+
+/// A connection.
+pub struct Client<S> {
+    pub stream: S,
+    buffer: Vec<u8>,
+}
+
+impl<S: Read + Write> Client<S> {
+    pub fn new(stream: S) -> Client<S> {
+        Client { stream, buffer: Vec::new() }
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    /// The next reply.
+    pub fn reply(&mut self) -> Value {
+        self.try_reply().unwrap().expect("a reply, not the end")
+    }
+
+    /// The next reply, `None` at the end of the connection.
+    pub fn try_reply(&mut self) -> io::Result<Option<Value>> {
+        let mut decoder = Decoder::new();
+        loop {
+            if let Some((value, len)) = decoder.decode(&self.buffer).unwrap() {
+                self.buffer.drain(..len);
+                return Ok(Some(value));
+            }
+            let mut piece = vec![0; 64 << 10];
+            let count = match self.stream.read(&mut piece) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
+                other => other?,
+            };
+            if count == 0 {
+                return Ok(None);
+            }
+            self.buffer.extend_from_slice(&piece[..count]);
+        }
+    }
+
+    /// Sends a request and gives its reply.
+    pub fn call(&mut self, words: &[&str]) -> Value {
+        self.send(&request(words));
+        self.reply()
+    }
+
+    /// Reads exactly what is expected.
+    #[track_caller]
+    pub fn expect(&mut self, expected: &[u8]) {
+        while self.buffer.len() < expected.len() {
+            let mut piece = vec![0; 64 << 10];
+            let count = self.stream.read(&mut piece).unwrap();
+            assert!(count > 0, "ended after {:?}", String::from_utf8_lossy(&self.buffer));
+            self.buffer.extend_from_slice(&piece[..count]);
+        }
+        let found: Vec<u8> = self.buffer.drain(..expected.len()).collect();
+        assert!(
+            found == expected,
+            "{:?} instead of {:?}",
+            String::from_utf8_lossy(&found[..found.len().min(500)]),
+            String::from_utf8_lossy(&expected[..expected.len().min(500)])
+        );
+    }
+
+    /// Everything up to the end of the connection.
+    pub fn rest(&mut self) -> Vec<u8> {
+        let mut rest = std::mem::take(&mut self.buffer);
+        match self.stream.read_to_end(&mut rest) {
+            Err(error) if error.kind() != io::ErrorKind::ConnectionReset => panic!("{error}"),
+            _ => rest,
+        }
+    }
+
+    /// Sends bytes and gives everything up to the end of the connection.
+    pub fn raw(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.send(bytes);
+        self.rest()
+    }
+}
+
+impl Client<TcpStream> {
+    pub fn end_sending(&mut self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// The client's id.
+    pub fn id(&mut self) -> String {
+        let Value::Integer(id) = self.call(&["client", "id"]) else { panic!("an id") };
+        id.to_string()
+    }
+}
+
+/// A request as clients send it.
+pub fn request(words: &[&str]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+    }
+    bytes
+}
