@@ -346,13 +346,11 @@ impl Outbound<'_> {
             (self.hard_limit(), self.node.settings.client_output_buffer_limit.get()[1]);
         let mut sent_bytes = 0;
         for (&client, link) in &mut self.links {
-            match link.write() {
-                Ok(sent) => sent_bytes += sent,
-                Err(_) => {
-                    ended.push((client, false));
-                    continue;
-                }
-            }
+            let Ok(sent) = link.write() else {
+                ended.push((client, false));
+                continue;
+            };
+            sent_bytes += sent;
             if link.closing && link.lent.is_none() && link.unsent() == 0 {
                 ended.push((client, false));
             } else if link.exceeds(now, hard, &limits) {

@@ -321,6 +321,24 @@ fn a_replica_of_a_replica_follows_through_a_promotion() {
 }
 
 #[test]
+fn a_replica_passes_on_in_which_database_the_stream_stands() {
+    let [primary, middle, last] = [(); 3].map(|()| Server::start(settings()));
+    middle.follow(Some(primary.port));
+    until("the link is up", || middle.is_linked());
+    let mut client = primary.client();
+    client.check("SELECT 3", "+OK\r\n");
+    client.check("SET a 1", "+OK\r\n");
+    until("the stream says the database", || middle.has_all_of(&primary));
+    last.follow(Some(middle.port));
+    until("the link is up", || last.is_linked());
+    // No SELECT stands before this one: the snapshot alone says where it belongs.
+    client.check("SET b 2", "+OK\r\n");
+    check_equal(&primary, &middle);
+    check_equal(&primary, &last);
+    assert!(last.dump().contains_key(&(3, b"b".to_vec())));
+}
+
+#[test]
 fn a_transaction_is_seen_whole_or_not_at_all() {
     let (primary, replica) = (Server::start(settings()), Server::start(settings()));
     replica.follow(Some(primary.port));
