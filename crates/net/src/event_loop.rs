@@ -28,6 +28,8 @@ const ACCEPTS_MAX: usize = 256;
 const CRON_MS: u64 = 100;
 /// Milliseconds a loop sleeps while a parked session waits for a shard or a pause.
 const PARKED_SLEEP_MS: u64 = 1;
+/// The same while clients are paused, who are told when the pause is lifted.
+pub(crate) const PAUSED_SLEEP_MS: u64 = 10;
 /// Epoll data of the wake-up descriptor; listeners count down from below it.
 const WAKE: u64 = u64::MAX;
 /// Epoll data above this is not a connection's slot.
@@ -134,6 +136,7 @@ impl EventLoop {
             dirty: Vec::new(),
             dead: Vec::new(),
             deaf: Vec::new(),
+            retry_at: Millis(0),
             window: Window::default(),
             arguments: Arguments::new(),
             now: base::clock::monotonic(),
@@ -170,6 +173,8 @@ pub(crate) struct Running<'n> {
     pub(crate) dead: Vec<usize>,
     /// Listeners that could not accept for want of something; heard again after a while.
     deaf: Vec<usize>,
+    /// Parked sessions are not tried again before this.
+    pub(crate) retry_at: Millis,
     pub(crate) window: Window,
     pub(crate) arguments: Arguments,
     /// Monotonic time of the turn.
@@ -229,7 +234,7 @@ impl Running<'_> {
         if !self.ready.is_empty() || self.expiry_pending {
             0
         } else if self.held.iter().any(parked) {
-            PARKED_SLEEP_MS
+            PARKED_SLEEP_MS.max(self.retry_at.since(self.now).0)
         } else {
             let deadline = self.held.iter().filter_map(|&slot| self.deadline_of(slot)).min();
             let until = deadline.map_or(CRON_MS, |at| at.since(base::clock::monotonic()).0 + 1);
@@ -441,7 +446,10 @@ impl Running<'_> {
                         self.shutdown_failed(slot);
                     }
                 }
-                Message::Recheck | Message::Reconfigure => self.recheck_blocked(),
+                Message::Recheck | Message::Reconfigure => {
+                    self.retry_at = self.now;
+                    self.recheck_blocked();
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The inner phases of a turn: windows, execution, writing; and what ends or delays a connection.
 
 use crate::connection::{Connection, Hold, OUTPUT_PAUSE_BYTES};
-use crate::event_loop::Running;
+use crate::event_loop::{PAUSED_SLEEP_MS, Running};
 use base::Millis;
 use engine::context::Outcome;
 use engine::mailbox::Push;
@@ -237,14 +237,18 @@ impl Running<'_> {
 
     /// Tries parked connections again, and those whose output has drained or whose time is up.
     pub(crate) fn retry_held(&mut self) {
+        let tries_parked = self.now >= self.retry_at;
+        if tries_parked && self.node.pause.is_running(self.now) {
+            self.retry_at = self.now + Millis(PAUSED_SLEEP_MS);
+        }
         for slot in std::mem::take(&mut self.held) {
             let Some(connection) = self.slots[slot].as_ref() else { continue };
             match connection.hold {
-                Hold::Parked => self.go_on(slot),
+                Hold::Parked if tries_parked => self.go_on(slot),
                 Hold::Blocked if self.deadline_of(slot).is_some_and(|at| at <= self.now) => {
                     self.answer_wait(slot);
                 }
-                Hold::Blocked | Hold::Draining | Hold::None => {}
+                _ => {}
             }
             let Some(connection) = self.slots[slot].as_mut() else { continue };
             connection.in_held = connection.hold != Hold::None;
