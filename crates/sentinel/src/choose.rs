@@ -3,8 +3,9 @@
 //! As stock: replicas that are down, unreachable, of priority 0, silent on INFO or PING for too
 //! long, or cut off from the primary for too long are left out; of the rest the lowest priority
 //! wins, then the highest offset, then the smallest run id. Beyond stock: a replica that never
-//! completed its first synchronisation holds nothing and is left out unless all are so; stock
-//! promotes it and loses the dataset.
+//! completed its first synchronisation holds nothing and is left out unless all known replicas are
+//! so, those out of reach included: they may come back with the data, which the empty one, once
+//! promoted, would make them throw away. Stock promotes it and loses the dataset.
 
 use base::{Millis, RunId};
 use std::cmp::Reverse;
@@ -46,7 +47,7 @@ pub(crate) struct Bounds {
 /// The replica to promote. O(replicas).
 pub(crate) fn choose<T: Copy>(candidates: &[Candidate<T>], bounds: &Bounds) -> Option<T> {
     let fit: Vec<_> = candidates.iter().filter(|candidate| is_fit(candidate, bounds)).collect();
-    let any_synced = fit.iter().any(|candidate| !candidate.never_synced);
+    let any_synced = candidates.iter().any(|candidate| !candidate.never_synced);
     fit.into_iter()
         .filter(|candidate| !any_synced || !candidate.never_synced)
         .min_by_key(|candidate| {
@@ -135,12 +136,22 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_replica_is_better_than_none() {
+    fn an_empty_replica_is_promoted_only_if_no_other_can_hold_the_data() {
         let alone = Candidate { never_synced: true, link_down_for: None, ..candidate('a') };
         assert_eq!(choose(&[alone], &BOUNDS), Some('a'));
         let dead = Candidate { down: true, ..candidate('b') };
+        assert_eq!(choose(&[alone, dead], &BOUNDS), None, "it holds the data and may come back");
+        let dead = Candidate { never_synced: true, ..dead };
         assert_eq!(choose(&[alone, dead], &BOUNDS), Some('a'));
         assert_eq!(choose::<char>(&[], &BOUNDS), None);
+    }
+
+    #[test]
+    fn no_link_was_down_too_long_if_nobody_knows_since_when_the_primary_is() {
+        let stale = Candidate { link_down_for: Some(Millis(3_600_000)), ..candidate('a') };
+        assert_eq!(choose(&[stale], &BOUNDS), None);
+        let bounds = Bounds { primary_down_for: Some(Millis(u64::MAX)), ..BOUNDS };
+        assert_eq!(choose(&[stale], &bounds), Some('a'));
     }
 
     #[test]

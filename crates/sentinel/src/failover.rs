@@ -30,6 +30,8 @@ pub const RETRY_DOUBLINGS_MAX: u32 = 5;
 pub const NO_REPLICA_RETRY_MS: u64 = 5_000;
 /// How long fresh INFO of the replicas is waited for before the choice.
 pub const INFO_WAIT_MAX_MS: u64 = 300;
+/// How long a primary counts as having been down if nobody knows.
+const UNKNOWN_SPAN: Millis = Millis(u64::MAX);
 /// Steps taken in one call at most; each moves the failover forward, and there are six.
 const STEPS_MAX: usize = 8;
 /// `SENTINEL SIMULATE-FAILURE crash-after-election`.
@@ -219,7 +221,11 @@ impl Sentinel {
     /// The replica that would be promoted now.
     pub(crate) fn chosen_replica(&self, name: &str, now: Millis) -> Option<InstanceId> {
         let group = self.groups.get(name)?;
-        let primary_down_for = self.at(group.primary).down_since.map(|since| now.since(since));
+        let primary = self.at(group.primary);
+        // A primary that never answered since we started may have been down for any time before.
+        let absent =
+            |since| if primary.info_at.is_some() { now.since(since) } else { UNKNOWN_SPAN };
+        let primary_down_for = primary.down_since.map(absent);
         let bounds = Bounds {
             ping_period: self.periods.ping,
             info_period: self.periods.info,
