@@ -100,6 +100,7 @@ impl<'a> Args<'a> {
 
     /// The next word, if there is one.
     #[inline]
+    #[allow(clippy::should_implement_trait, reason = "arguments are taken, not iterated over")]
     pub fn next(&mut self) -> Option<&'a [u8]> {
         (self.next < self.request.len()).then(|| {
             self.next += 1;

@@ -121,3 +121,52 @@ impl fmt::Debug for Mailbox {
         f.debug_struct("Mailbox").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    fn push(clients: &[u64], len: usize) -> Message {
+        let bytes: Arc<[u8]> = vec![0; len].into();
+        let (name, resp3) = (Arc::clone(&bytes), Arc::clone(&bytes));
+        let clients = clients.to_vec();
+        Message::Push(Push { clients, kind: Kind::Channel, name, resp2: bytes, resp3 })
+    }
+
+    #[test]
+    fn a_full_mailbox_closes_each_receiver_once() {
+        let mailbox = Mailbox::new(Box::new(|| {}));
+        mailbox.send(push(&[1], MAILBOX_BYTES_MAX - 100));
+        for _ in 0..1_000 {
+            mailbox.send(push(&[1, 2], 200));
+        }
+        let mail = mailbox.take();
+        assert!(matches!(mail.front(), Some(Message::Push(_))));
+        let closed: Vec<u64> = mail
+            .iter()
+            .filter_map(|message| match message {
+                Message::Close(id, false) => Some(*id),
+                _ => None,
+            })
+            .collect();
+        assert_eq!((mail.len(), closed), (3, vec![1, 2]));
+        // It is empty again.
+        mailbox.send(push(&[1], 200));
+        assert!(matches!(mailbox.take().front(), Some(Message::Push(_))));
+    }
+
+    #[test]
+    fn its_owner_is_woken_once_until_it_looks() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&wakes);
+        let mailbox = Mailbox::new(Box::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }));
+        (0..5).for_each(|_| mailbox.send(Message::Recheck));
+        assert!(mailbox.has_mail());
+        assert_eq!((wakes.load(Ordering::Relaxed), mailbox.take().len()), (1, 1));
+        mailbox.send(Message::Reconfigure);
+        assert_eq!(wakes.load(Ordering::Relaxed), 2);
+    }
+}

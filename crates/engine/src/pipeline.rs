@@ -43,3 +43,6 @@ pub fn prepare(table: &CommandTable, request: Request<'_>) -> Prepared {
     }
     prepared
 }
+
+#[cfg(test)]
+mod tests;

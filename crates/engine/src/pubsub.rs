@@ -156,10 +156,9 @@ impl PubSub {
     /// Channels with subscribers that match `pattern` (all without one).
     pub fn channels(&self, pattern: Option<&[u8]>) -> Vec<Box<[u8]>> {
         let registry = self.registry.lock();
-        let wanted = |name: &&Box<[u8]>| {
-            pattern.is_none_or(|pattern| values::glob::matches(pattern, name, false))
-        };
-        registry.channels.keys().filter(wanted).cloned().collect()
+        let wanted =
+            |name: &[u8]| pattern.is_none_or(|pattern| values::glob::matches(pattern, name, false));
+        registry.channels.keys().filter(|name| wanted(name)).cloned().collect()
     }
 
     /// The number of subscribers of `channel`, patterns not counted.
@@ -187,7 +186,9 @@ fn deliver(node: &Node, list: &[Subscriber], kind: Kind, words: &[&[u8]]) {
         let mut out = Vec::new();
         let mut writer = Writer::new(&mut out, protocol);
         writer.push(words.len());
-        words.iter().for_each(|word| writer.bulk(word));
+        for word in words {
+            writer.bulk(word);
+        }
         out.into()
     };
     let (resp2, resp3) = (encode(Protocol::Resp2), encode(Protocol::Resp3));

@@ -65,13 +65,11 @@ impl Recorder for Recording {
             queue.dbs.clear();
             return;
         }
-        let at = match queue.dbs.iter().position(|(number, _)| *number == db) {
-            Some(at) => at,
-            None => {
-                queue.dbs.push((db, Vec::new()));
-                queue.dbs.len() - 1
-            }
-        };
+        let known = queue.dbs.iter().position(|(number, _)| *number == db);
+        let at = known.unwrap_or_else(|| {
+            queue.dbs.push((db, Vec::new()));
+            queue.dbs.len() - 1
+        });
         let out = &mut queue.dbs[at].1;
         let before = out.len();
         encode(&mut queue.packing, &mut queue.plain, entry, out);

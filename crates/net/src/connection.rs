@@ -35,6 +35,7 @@ pub(crate) enum Hold {
 }
 
 /// One connection.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a state")]
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) socket: OwnedFd,

@@ -1,11 +1,12 @@
 //! One loop: its connections, its epoll set, its inbox, and the order of a turn.
 
 use crate::connection::{Connection, Hold, Read};
-use crate::listener::Listener;
+use crate::listener::{BindError, Binding, Listener, bind_all};
 use crate::pool::Pool;
 use crate::window::Window;
 use base::Millis;
 use base::lock::{Mutex, Rank};
+use conf::Settings;
 use engine::client::Origin;
 use engine::expiry::Expirer;
 use engine::mailbox::{Mailbox, Message};
@@ -42,6 +43,14 @@ pub struct LoopHandle {
     wake: OwnedFd,
     stopping: AtomicBool,
     connections: std::sync::atomic::AtomicUsize,
+    listening: Mutex<Listening>,
+}
+
+/// What the first loop listens on, and a change it has not made yet.
+#[derive(Debug, Default)]
+struct Listening {
+    names: Vec<String>,
+    change: Option<Binding>,
 }
 
 #[derive(Debug)]
@@ -54,6 +63,25 @@ impl LoopHandle {
     fn wake(&self) {
         // A full counter means that the loop is awake already.
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    }
+
+    /// Listens on what the settings say now. Only for the first loop.
+    ///
+    /// # Errors
+    /// The address that cannot be opened; everything stays as it was then.
+    pub fn listen_anew(&self, settings: &Settings) -> Result<(), BindError> {
+        let mut listening = self.listening.lock();
+        let mut binding = bind_all(settings, &listening.names)?;
+        listening.names = binding.names();
+        if let Some(missed) = listening.change.take() {
+            let wanted = |listener: &Listener| binding.kept.contains(&listener.name);
+            let (keep, _): (Vec<_>, Vec<_>) = missed.opened.into_iter().partition(wanted);
+            binding.opened.extend(keep);
+        }
+        listening.change = Some(binding);
+        drop(listening);
+        self.wake();
+        Ok(())
     }
 
     /// Ends the loop after its turn.
@@ -72,14 +100,23 @@ pub struct EventLoop {
     listeners: Vec<Listener>,
 }
 
-/// Makes `count` loops and their mailboxes; `listeners` belong to the first.
+/// Loops that were made together.
+#[derive(Debug)]
+pub struct Loops {
+    /// The loops, each to be run on a thread of its own.
+    pub loops: Vec<EventLoop>,
+    /// Their mailboxes.
+    pub mailboxes: Vec<Arc<Mailbox>>,
+    /// What others hold of them.
+    pub handles: Vec<Arc<LoopHandle>>,
+}
+
+/// Makes `count` loops and their mailboxes; what is bound belongs to the first.
 ///
 /// # Errors
 /// Those of making the wake-up descriptors.
-pub fn make_loops(
-    count: usize,
-    listeners: Vec<Listener>,
-) -> io::Result<(Vec<EventLoop>, Vec<Arc<Mailbox>>, Vec<Arc<LoopHandle>>)> {
+pub fn make_loops(count: usize, bound: Binding) -> io::Result<Loops> {
+    let names = bound.names();
     let mut handles = Vec::new();
     for _ in 0..count {
         handles.push(Arc::new(LoopHandle {
@@ -87,6 +124,7 @@ pub fn make_loops(
             wake: eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?,
             stopping: AtomicBool::new(false),
             connections: std::sync::atomic::AtomicUsize::new(0),
+            listening: Mutex::new(Rank::Leaf, Listening { names: names.clone(), change: None }),
         }));
     }
     let mailboxes: Vec<_> = handles
@@ -96,7 +134,7 @@ pub fn make_loops(
             Arc::new(Mailbox::new(Box::new(move || handle.wake())))
         })
         .collect();
-    let mut listeners = Some(listeners);
+    let mut listeners = Some(bound.opened);
     let loops = (0..count)
         .map(|index| EventLoop {
             index,
@@ -105,7 +143,7 @@ pub fn make_loops(
             listeners: listeners.take().unwrap_or_default(),
         })
         .collect();
-    Ok((loops, mailboxes, handles))
+    Ok(Loops { loops, mailboxes, handles })
 }
 
 impl EventLoop {
@@ -196,6 +234,20 @@ impl Running<'_> {
         Ok(epoll::add(&self.epoll, &listener.socket, data, epoll::EventFlags::IN)?)
     }
 
+    fn change_listeners(&mut self, binding: Binding) {
+        for listener in &self.home.listeners {
+            // One that the set does not know was stopped for a lack of descriptors.
+            let _ = epoll::delete(&self.epoll, &listener.socket);
+        }
+        self.home.listeners.retain(|listener| binding.kept.contains(&listener.name));
+        self.home.listeners.extend(binding.opened);
+        for at in 0..self.home.listeners.len() {
+            if let Err(error) = self.listen(at) {
+                tracing::warn!("Cannot watch a listening socket: {error}");
+            }
+        }
+    }
+
     fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         while !self.home.handles[self.home.index].stopping.load(Ordering::Acquire) {
@@ -250,8 +302,12 @@ impl Running<'_> {
             // Nothing to be read means that somebody else's wake was merged with it.
             let _ = rustix::io::read(&handle.wake, &mut counter);
             let accepted = std::mem::take(&mut *handle.inbox.lock());
+            let change = handle.listening.lock().change.take();
             for accepted in accepted {
                 self.adopt(accepted);
+            }
+            if let Some(binding) = change {
+                self.change_listeners(binding);
             }
         } else if data > LISTENERS {
             self.accept(usize::try_from(WAKE - 1 - data).unwrap_or(0));

@@ -12,5 +12,5 @@ mod pool;
 mod turn;
 mod window;
 
-pub use event_loop::{EventLoop, LoopHandle, make_loops};
-pub use listener::{BindError, Listener, bind_all};
+pub use event_loop::{EventLoop, LoopHandle, Loops, make_loops};
+pub use listener::{BindError, Binding, bind_all};

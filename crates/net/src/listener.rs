@@ -8,7 +8,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Why no socket could be opened.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ impl std::error::Error for BindError {}
 #[derive(Debug)]
 pub struct Listener {
     pub(crate) socket: OwnedFd,
+    /// What it was opened for: `host:port`, or the path.
+    pub(crate) name: String,
     /// The path, for a unix socket; removed when the listener is dropped.
     path: Option<PathBuf>,
 }
@@ -56,40 +59,66 @@ impl Drop for Listener {
     }
 }
 
-/// Opens what `bind`, `port` and `unixsocket` ask for.
+/// What is to be listened on, as far as it was not yet.
+#[derive(Debug)]
+pub struct Binding {
+    /// Names of listeners that stay.
+    pub(crate) kept: Vec<String>,
+    /// New ones.
+    pub(crate) opened: Vec<Listener>,
+}
+
+/// Opens what `bind`, `port` and `unixsocket` ask for and what is not among `held`.
 ///
 /// # Errors
 /// The first address that cannot be opened. As in stock, an address that begins with `-` may be one
 /// that this machine does not have, and a protocol it does not have is passed over.
-pub fn bind_all(settings: &Settings) -> Result<Vec<Listener>, BindError> {
-    let mut listeners = Vec::new();
+pub fn bind_all(settings: &Settings, held: &[String]) -> Result<Binding, BindError> {
+    let mut binding = Binding { kept: Vec::new(), opened: Vec::new() };
     let backlog = i32::try_from(settings.tcp_backlog.get()).unwrap_or(511);
     let port = u16::try_from(settings.port.get()).unwrap_or(0);
-    if port != 0 {
-        for name in settings.bind.get().iter() {
-            let name = String::from_utf8_lossy(name).into_owned();
-            let (optional, host) = match name.strip_prefix('-') {
-                Some(host) => (true, host),
-                None => (false, name.as_str()),
-            };
-            match bind_tcp(host, port, backlog) {
-                Ok(listener) => listeners.push(listener),
-                Err(source) if optional && is_absent(&source) => {}
-                Err(source) => {
-                    return Err(BindError { address: format!("{host}:{port}"), source });
-                }
-            }
+    let hosts = if port == 0 { Arc::default() } else { settings.bind.get() };
+    for name in hosts.iter() {
+        let name = String::from_utf8_lossy(name).into_owned();
+        let (optional, host) = match name.strip_prefix('-') {
+            Some(host) => (true, host),
+            None => (false, name.as_str()),
+        };
+        match binding.open(held, format!("{host}:{port}"), || bind_tcp(host, port, backlog)) {
+            Err(error) if optional && is_absent(&error.source) => {}
+            result => result?,
         }
     }
-    let path = settings.unixsocket.get();
+    let path = settings.unixsocket.string();
     if !path.is_empty() {
-        let path = PathBuf::from(String::from_utf8_lossy(&path).into_owned());
         let mode = u32::try_from(settings.unixsocketperm.get()).unwrap_or(0);
-        let bound = bind_unix(&path, mode, backlog);
-        let address = path.display().to_string();
-        listeners.push(bound.map_err(|source| BindError { address, source })?);
+        binding.open(held, path.clone(), || bind_unix(Path::new(&path), mode, backlog))?;
     }
-    Ok(listeners)
+    Ok(binding)
+}
+
+impl Binding {
+    fn open(
+        &mut self,
+        held: &[String],
+        name: String,
+        open: impl FnOnce() -> io::Result<Listener>,
+    ) -> Result<(), BindError> {
+        if held.contains(&name) {
+            self.kept.push(name);
+            return Ok(());
+        }
+        let mut listener = open().map_err(|source| BindError { address: name.clone(), source })?;
+        listener.name = name;
+        self.opened.push(listener);
+        Ok(())
+    }
+
+    /// The names of all that is listened on afterwards.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let opened = self.opened.iter().map(|listener| &listener.name);
+        self.kept.iter().chain(opened).cloned().collect()
+    }
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -114,10 +143,10 @@ fn bind_tcp(host: &str, port: u16, backlog: i32) -> io::Result<Listener> {
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     socket.set_nonblocking(true)?;
-    Ok(Listener { socket: socket.into(), path: None })
+    Ok(Listener { socket: socket.into(), name: String::new(), path: None })
 }
 
-fn bind_unix(path: &PathBuf, mode: u32, backlog: i32) -> io::Result<Listener> {
+fn bind_unix(path: &Path, mode: u32, backlog: i32) -> io::Result<Listener> {
     if fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket()) {
         fs::remove_file(path)?;
     }
@@ -129,5 +158,5 @@ fn bind_unix(path: &PathBuf, mode: u32, backlog: i32) -> io::Result<Listener> {
     }
     socket.listen(backlog)?;
     socket.set_nonblocking(true)?;
-    Ok(Listener { socket: socket.into(), path: Some(path.clone()) })
+    Ok(Listener { socket: socket.into(), name: String::new(), path: Some(path.to_owned()) })
 }

@@ -97,7 +97,7 @@ fn main() -> ExitCode {
 fn print_docs(which: Option<&str>) -> i32 {
     match which {
         Some("settings") => say(&conf::markdown()),
-        Some("commands") => complain("redoubt: not here yet\n"),
+        Some("commands") => say(&commands::markdown()),
         _ => complain("redoubt: internal-docs takes 'settings' or 'commands'\n"),
     }
 }

@@ -26,6 +26,7 @@ use ::sentinel::{Config, ConfigError};
 use base::RunId;
 use driver::Driver;
 use rustix::event::{EventfdFlags, eventfd};
+#[cfg(test)]
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -146,6 +147,7 @@ pub(crate) struct Handle {
     thread: JoinHandle<Exit>,
     signal: Signal,
     id: RunId,
+    #[cfg(test)]
     addresses: Vec<SocketAddr>,
 }
 
@@ -182,11 +184,13 @@ impl Handle {
     }
 
     /// Where it listens.
+    #[cfg(test)]
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
     /// True once the thread has ended.
+    #[cfg(test)]
     pub(crate) fn is_finished(&self) -> bool {
         self.thread.is_finished()
     }
@@ -216,10 +220,18 @@ pub(crate) fn start(options: Options) -> Result<Handle, StartError> {
     let config = configuration(&options)?;
     let signal = Signal::new()?;
     let driver = Driver::new(options, config, signal.clone())?;
-    let (id, addresses) = (driver.id(), driver.addresses());
+    let id = driver.id();
+    #[cfg(test)]
+    let addresses = driver.addresses();
     let thread = std::thread::Builder::new().name("sentinel".to_owned());
     let thread = thread.spawn(move || driver.run())?;
-    Ok(Handle { thread, signal, id, addresses })
+    Ok(Handle {
+        thread,
+        signal,
+        id,
+        #[cfg(test)]
+        addresses,
+    })
 }
 
 /// The configuration with the remembered state laid over it.

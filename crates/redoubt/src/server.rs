@@ -90,8 +90,9 @@ fn load(arguments: &[String], sentinel: bool) -> Result<Loaded, String> {
 fn check_config(arguments: &[String], sentinel: bool) -> i32 {
     match load(arguments, sentinel) {
         Ok(loaded) => {
-            let warnings: String =
+            let warnings: Vec<String> =
                 loaded.warnings.iter().map(|warning| format!("WARNING: {warning}\n")).collect();
+            let warnings = warnings.concat();
             crate::say(&format!("{warnings}configuration is valid\n"))
         }
         Err(text) => crate::complain(&format!("{text}\n")),

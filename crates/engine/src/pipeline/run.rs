@@ -81,6 +81,12 @@ impl<'n> Worker<'n> {
         self.seat.leave();
     }
 
+    /// Whether this thread stands in a window.
+    #[cfg(test)]
+    pub(super) fn is_inside(&self) -> bool {
+        self.seat.is_inside()
+    }
+
     /// Lets somebody pass who wants everything. Between two commands of a window.
     #[inline]
     pub fn give_way(&mut self) {
@@ -254,8 +260,9 @@ impl<'n> Worker<'n> {
         out: &mut Vec<u8>,
     ) -> Outcome {
         let start = out.len();
+        let Held { locks, alone, first } = held;
         self.effects.begin(self.node);
-        let mut keys = Keys::new(self.node, held.locks, session.db, self.now, held.first);
+        let mut keys = Keys::new(self.node, locks, session.db, self.now, first);
         if session.no_touch {
             keys.without_touching();
         }
@@ -269,7 +276,7 @@ impl<'n> Worker<'n> {
             node: self.node,
             session,
             keys,
-            alone: held.alone,
+            alone,
             effects: &mut self.effects,
             reply: Writer::new(out, protocol),
             now: self.now,
@@ -279,7 +286,7 @@ impl<'n> Worker<'n> {
         let mut args = Args::new(request, command.name_words);
         let result = (command.command.run)(&mut cx, &mut args);
         let left = cx.keys.finish();
-        self.settle(left, db, request);
+        self.settle(&left, db, request);
         let failed = result.is_err();
         if let Err(error) = result {
             out.truncate(start);
@@ -292,7 +299,7 @@ impl<'n> Worker<'n> {
         outcome
     }
 
-    fn settle(&mut self, left: Leftover, db: u32, request: Request<'_>) {
+    fn settle(&mut self, left: &Leftover, db: u32, request: Request<'_>) {
         if left.hits > 0 {
             add(&self.stats.hits, left.hits);
         }

@@ -106,7 +106,7 @@ pub fn read_dataset<R: Read>(
                 if at.zip(options.expired_before).is_some_and(|(at, now)| at <= now) {
                     set.expired += 1;
                 } else {
-                    add(&mut set, db, &loaded.key, loaded.value, at);
+                    add(&mut set, db, &loaded.key, &loaded.value, at);
                 }
                 if seen % PROGRESS_KEYS == 0 {
                     progress(loader.offset());
@@ -119,8 +119,8 @@ pub fn read_dataset<R: Read>(
     Ok((set, rest))
 }
 
-fn add(set: &mut Dataset, db: u32, key: &[u8], value: LoadedValue, at: Option<Millis>) {
-    let value = match &value {
+fn add(set: &mut Dataset, db: u32, key: &[u8], value: &LoadedValue, at: Option<Millis>) {
+    let value = match value {
         LoadedValue::Int(number) => NewValue::Int(*number),
         LoadedValue::String(bytes) if bytes.len() <= INLINE_BYTES_MAX => NewValue::Bytes(bytes),
         LoadedValue::String(bytes) => NewValue::Boxed(Object::Text(bytes.clone())),

@@ -225,3 +225,39 @@ fn finish(node: &Node, cut: Result<Cut, SaveRefusal>) -> Result<(), String> {
     tracing::info!("DB saved on disk");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_asked_as_in_stock() {
+        let rules = [(3600, 1), (60, 100)];
+        for (changes, age_s, last_ok, since_try_s, is_due) in [
+            (0, 10_000, true, 100, false),
+            (1, 3600, true, 100, false),
+            (1, 3601, true, 100, true),
+            (99, 61, true, 100, false),
+            (100, 60, true, 100, false),
+            (100, 61, true, 100, true),
+            // After a failure it is tried again, but not at once.
+            (100, 61, false, 5, false),
+            (100, 61, false, 6, true),
+        ] {
+            let saves = Saves::new();
+            let now_s = 1_000_000;
+            {
+                let mut state = saves.state();
+                state.last_save_s = now_s - age_s;
+                state.last_try_s = now_s - since_try_s;
+                state.last_ok = last_ok;
+                state.saved_changes = 7;
+            }
+            let found = saves.is_due(&rules, changes + 7, now_s);
+            assert_eq!(found, is_due, "{changes} changes in {age_s} s");
+            assert!(!saves.is_due(&[], changes + 7, now_s));
+            saves.state().scheduled = true;
+            assert!(saves.is_due(&[], 0, now_s));
+        }
+    }
+}

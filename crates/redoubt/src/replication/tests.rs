@@ -75,8 +75,8 @@ impl Server {
         let dir = std::env::temp_dir().join(format!("redoubt-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         settings.dir.set(dir.to_str().unwrap().as_bytes().into());
-        let listeners = net::bind_all(&settings).unwrap();
-        let (loops, mailboxes, handles) = net::make_loops(2, listeners).unwrap();
+        let listeners = net::bind_all(&settings, &[]).unwrap();
+        let net::Loops { loops, mailboxes, handles } = net::make_loops(2, listeners).unwrap();
         let identity = Identity::load_or_create(&dir).unwrap();
         let all = commands::all();
         let node = Node::new(Arc::new(settings), None, &all, &[], 2, Some(identity.node));

@@ -22,12 +22,13 @@ pub(crate) fn announce(settings: &Settings, path: Option<&Path>, sentinel: bool)
         engine::snapshot::REDIS_VERSION,
         env!("CARGO_PKG_VERSION")
     );
-    match path {
-        Some(path) => tracing::info!("Configuration loaded from {}", path.display()),
-        None => tracing::warn!(
+    if let Some(path) = path {
+        tracing::info!("Configuration loaded from {}", path.display());
+    } else {
+        tracing::warn!(
             "Warning: no config file specified, using the default config. In order to specify a \
              config file use redoubt server /path/to/redis.conf"
-        ),
+        );
     }
     let logs_to_output = settings.logfile.get().is_empty();
     if logs_to_output && (settings.always_show_logo.get() || std::io::stdout().is_terminal()) {

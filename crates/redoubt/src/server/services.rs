@@ -1,10 +1,12 @@
 //! What the engine asks of the program around it: role changes, replicas, the end.
 
 use crate::replication;
+use conf::Settings;
 use engine::Services;
 use engine::node::ShutdownRequest;
 use engine::replication::Address;
 use engine::session::ReplicaFacts;
+use net::LoopHandle;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -25,7 +27,8 @@ pub(crate) struct ServerServices {
     pub(crate) replication: Arc<OnceLock<replication::Handle>>,
     pub(crate) stop_aborted: Arc<AtomicBool>,
     pub(crate) stopping: Arc<AtomicBool>,
-    pub(crate) settings_changed: Box<dyn Fn(&[&str]) -> Result<(), String> + Send + Sync>,
+    pub(crate) listening: Arc<Settings>,
+    pub(crate) first_loop: Option<Arc<LoopHandle>>,
 }
 
 impl Services for ServerServices {
@@ -66,6 +69,13 @@ impl Services for ServerServices {
         if let Some(replication) = self.replication.get() {
             replication.settings_changed();
         }
-        (self.settings_changed)(names)
+        let Some(first) = &self.first_loop else { return Ok(()) };
+        if names.iter().any(|name| matches!(*name, "port" | "bind")) {
+            first.listen_anew(&self.listening).map_err(|error| {
+                tracing::warn!("{error}");
+                "Unable to listen on this port. Check server logs.".to_owned()
+            })?;
+        }
+        Ok(())
     }
 }

@@ -12,7 +12,7 @@ use engine::Node;
 use engine::node::ShutdownRequest;
 use engine::replication::Address;
 use engine::snapshot::{Dataset, LoadOptions};
-use net::LoopHandle;
+use net::{LoopHandle, Loops};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs::File;
 use std::io::BufReader;
@@ -66,10 +66,11 @@ fn start(ready: &Ready) -> Result<Running, String> {
         Some(beside) => guard::ask(settings, beside, &head),
         None => Verdict::AsConfigured,
     };
-    let listeners = bind(settings)?;
+    let bound = bind(settings)?;
+    raise_file_limit(settings);
     let count = loop_count(settings, ready.loaded.says_io_threads);
-    let (loops, mailboxes, handles) = net::make_loops(count, listeners)
-        .map_err(|error| format!("cannot make the loops: {error}"))?;
+    let Loops { loops, mailboxes, handles } =
+        net::make_loops(count, bound).map_err(|error| format!("cannot make the loops: {error}"))?;
     let node = Arc::new(Node::new(
         Arc::clone(settings),
         ready.loaded.path.clone(),
@@ -97,7 +98,8 @@ fn start(ready: &Ready) -> Result<Running, String> {
         replication: Arc::clone(&running.replication),
         stop_aborted: Arc::clone(&running.stop_aborted),
         stopping: Arc::clone(&running.stopping),
-        settings_changed: Box::new(|_| Ok(())),
+        listening: Arc::clone(settings),
+        first_loop: running.loops.first().cloned(),
     }));
     let mut running = running;
     watch_signals(settings, sender.clone())?;
@@ -116,6 +118,36 @@ fn start(ready: &Ready) -> Result<Running, String> {
     node.refresh();
     tracing::info!("Ready to accept connections");
     Ok(running)
+}
+
+/// Descriptors that are kept for files, links and listeners beside the clients' sockets.
+const DESCRIPTORS_BESIDE: u64 = 32;
+
+/// Lets the process have a descriptor for each of `maxclients`, or lowers `maxclients` to what it can.
+fn raise_file_limit(settings: &Settings) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = settings.maxclients.count() + DESCRIPTORS_BESIDE;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let maximum = limit.maximum.map(|maximum| maximum.max(wanted));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+        .map(|()| wanted)
+        .or_else(|_| {
+            let most = limit.maximum.unwrap_or(wanted).min(wanted);
+            setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum })
+                .map(|()| most)
+        })
+        .unwrap_or_else(|_| limit.current.unwrap_or(wanted));
+    if raised < wanted {
+        let clients = raised.saturating_sub(DESCRIPTORS_BESIDE).max(1);
+        tracing::warn!(
+            "maxclients has been reduced to {clients} to compensate for low ulimit. If you need \
+             higher maxclients increase 'ulimit -n'."
+        );
+        settings.maxclients.set(i64::try_from(clients).unwrap_or(i64::MAX));
+    }
 }
 
 fn loop_count(settings: &Settings, said: bool) -> usize {
@@ -229,8 +261,8 @@ fn primary_to_follow(settings: &Settings, verdict: &Verdict) -> Option<Address> 
     }
 }
 
-fn bind(settings: &Settings) -> Result<Vec<net::Listener>, String> {
-    net::bind_all(settings).map_err(|error| {
+fn bind(settings: &Settings) -> Result<net::Binding, String> {
+    net::bind_all(settings, &[]).map_err(|error| {
         format!("{error}\nFailed listening on port {} (tcp), aborting.", settings.port.get())
     })
 }

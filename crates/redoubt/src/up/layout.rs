@@ -5,6 +5,7 @@
 
 use super::Options;
 use rustix::fs::{FlockOperation, flock};
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
@@ -131,7 +132,8 @@ fn configuration(options: &Options, index: u16, node: &Path) -> String {
         options.failover_timeout,
     );
     if index > 0 {
-        text.push_str(&format!("replicaof {first_host} {first_port}\n"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "replicaof {first_host} {first_port}");
     }
     text
 }

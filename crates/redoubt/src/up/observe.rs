@@ -82,13 +82,12 @@ impl Observer {
 /// Asks over a kept connection; a failure drops it, so that the next look connects anew.
 fn ask(client: &mut Option<Client>, address: &Address, words: &[&str]) -> Option<Value> {
     let timeout = Duration::from_millis(ANSWER_MS);
-    let mut open = match client.take() {
-        Some(open) => open,
-        None => {
-            let mut open = Client::connect(address, timeout).ok()?;
-            open.set_read_timeout(Some(timeout)).ok()?;
-            open
-        }
+    let mut open = if let Some(open) = client.take() {
+        open
+    } else {
+        let mut open = Client::connect(address, timeout).ok()?;
+        open.set_read_timeout(Some(timeout)).ok()?;
+        open
     };
     let value = open.call(words).ok()?;
     *client = Some(open);

@@ -151,13 +151,13 @@ impl Supervisor<'_> {
                 let young = now.since(process.started) < LIVED;
                 let wait = if young { process.backoff } else { BACKOFF_FIRST };
                 process.backoff = Millis(wait.0 * 2).min(BACKOFF_MAX);
-                let mut line = format!("node-{index} ended ({})", describe(status));
-                if self.options.no_restart {
-                    line.push_str("; it is not restarted");
+                let next = if self.options.no_restart {
+                    "it is not restarted".to_owned()
                 } else {
                     process.restart_at = Some(now + wait);
-                    line.push_str(&format!("; restarting it in {} ms", wait.0));
-                }
+                    format!("restarting it in {} ms", wait.0)
+                };
+                let line = format!("node-{index} ended ({}); {next}", describe(status));
                 self.story.node_ended(now, u16::try_from(index).unwrap_or(u16::MAX));
                 self.tell(&[line]);
             }
