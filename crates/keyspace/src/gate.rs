@@ -89,6 +89,11 @@ impl Seat<'_> {
         }
     }
 
+    /// Whether it is inside.
+    pub fn is_inside(&self) -> bool {
+        self.place.inside.load(Ordering::Acquire)
+    }
+
     /// Leaves.
     #[inline]
     pub fn leave(&self) {
