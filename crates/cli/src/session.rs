@@ -68,6 +68,8 @@ pub(crate) struct Session {
     db: u32,
     db_before_multi: u32,
     is_in_multi: bool,
+    /// SHUTDOWN was sent: that the connection ends is the answer.
+    expects_end: bool,
 }
 
 impl Session {
@@ -85,6 +87,7 @@ impl Session {
             db: 0,
             db_before_multi: 0,
             is_in_multi: false,
+            expects_end: false,
         }
     }
 
@@ -206,6 +209,9 @@ impl Session {
     /// Drops the connection and says why.
     fn lose(&mut self, console: &mut Console, error: &ClientError) -> Ended {
         self.client = None;
+        if self.expects_end {
+            return Ended::Connection;
+        }
         let reason = match error {
             ClientError::Closed => "Server closed the connection".to_owned(),
             ClientError::Io(error) => reason(error),
@@ -268,11 +274,15 @@ impl Session {
             return Err(self.lose(console, &error));
         }
         let command = Command::new(arguments);
+        self.expects_end = command.is("SHUTDOWN");
         if command.is("SUBSCRIBE") || command.is("PSUBSCRIBE") || command.is("SSUBSCRIBE") {
             return self.listen(console).map(|()| Outcome::Answered);
         }
         loop {
-            let reply = self.receive(console)?;
+            let reply = match self.receive(console) {
+                Err(Ended::Connection) if self.expects_end => return Ok(Outcome::Answered),
+                reply => reply?,
+            };
             if may_follow && let Some(redirect) = self.redirect(&reply) {
                 return Ok(Outcome::Redirected(redirect));
             }

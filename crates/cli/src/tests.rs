@@ -66,7 +66,7 @@ fn serve(mut stream: TcpStream, answer: Answer, tell: &Sender<String>) {
 
 fn stock(request: &str) -> Option<&'static str> {
     Some(match request {
-        "close" => return None,
+        "close" | "shutdown nosave" => return None,
         "get a" => "$1\r\n1\r\n",
         "hgetall h" => "*2\r\n$1\r\nf\r\n$1\r\nv\r\n",
         "nosuch" => "-ERR unknown command 'nosuch'\r\n",
@@ -144,6 +144,7 @@ fn one_command_prints_its_reply() {
         ("-r 2 incr", "", (0, "2\n2\n".into(), String::new())),
         ("-r 0 incr", "", (0, String::new(), String::new())),
         ("close", "", (1, String::new(), "Error: Server closed the connection\n".into())),
+        ("shutdown nosave", "", (0, String::new(), String::new())),
         (
             "-n 99 ping",
             "",
