@@ -235,13 +235,15 @@ impl Sentinel {
         let candidate = |&id: &InstanceId| {
             let replica = self.at(id);
             let facts = replica.replica()?;
+            // What was said on an earlier connection may be about a process that is no more.
+            let heard = replica.info_at.filter(|&at| at >= replica.command.connected_at);
             Some(Candidate {
                 id,
                 down: replica.down_since.is_some(),
                 connected: replica.command.up,
                 priority: facts.priority,
                 silent_for: now.since(replica.last_available),
-                info_age: replica.info_at.map(|at| now.since(at)),
+                info_age: heard.map(|at| now.since(at)),
                 link_down_for: facts.link_down_for,
                 offset: facts.offset,
                 run_id: replica.run_id,
