@@ -73,6 +73,7 @@ pub(crate) struct Trap {
 }
 
 /// The kinds of faults of one round or run, for the statistics.
+#[allow(clippy::struct_excessive_bools, reason = "they are four independent facts to be counted")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kinds {
     /// Packets were blocked between hosts.

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     let fine = match wish.seed {
         Some(seed) => play_one(seed, &wish),
         None if wish.mutations.is_empty() => play_many(&wish),
-        None => wish.mutations.iter().fold(true, |fine, &rule| notices(rule, &wish) && fine),
+        None => wish.mutations.iter().filter(|&&rule| !notices(rule, &wish)).count() == 0,
     };
     if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

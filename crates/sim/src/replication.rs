@@ -325,7 +325,7 @@ impl World {
                 server.readers.insert(id.0, reader);
             }
             Err(error) => {
-                self.violate(format!("a stream cannot start where it was agreed: {error}"))
+                self.violate(format!("a stream cannot start where it was agreed: {error}"));
             }
         }
     }

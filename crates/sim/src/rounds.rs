@@ -14,6 +14,7 @@ use crate::setup::{GROUP, NODES, Setup, between, host_of};
 use crate::trace::Trace;
 use crate::world::World;
 use base::Millis;
+use std::fmt::Write as _;
 
 /// Rounds of one world, at most.
 const ROUNDS_MAX: u64 = 3;
@@ -151,17 +152,17 @@ impl World {
         let healed = self.now;
         let bound = failover_bound(&self.setup);
         let hopeless = self.ledger.count_of("-failover-abort-no-good-slave");
-        if !self.run_until(bound, World::is_served) && self.ledger.violation.is_none() {
-            let without = self.ledger.count_of("-failover-abort-no-good-slave") > hopeless
-                || self.nobody_fit();
-            if self.kept_down.contains(&true) && without {
+        if self.run_until(bound, World::is_served) {
+            outcome.recovery_times.push(self.now.since(healed).0);
+        } else if self.ledger.violation.is_none() {
+            let aborted = self.ledger.count_of("-failover-abort-no-good-slave") > hopeless;
+            if self.kept_down.contains(&true) && (aborted || self.nobody_listens()) {
                 outcome.without_candidate += 1;
             } else {
                 let state = self.describe();
                 self.violate(format!("no primary {bound} ms after the faults: {state}"));
             }
         }
-        outcome.recovery_times.push(self.now.since(healed).0);
     }
 
     /// Everything runs again: the group must become whole.
@@ -270,8 +271,8 @@ impl World {
             && self.is_formed()
     }
 
-    /// True if no living node is a replica that ever held the data.
-    fn nobody_fit(&self) -> bool {
+    /// True if no server has found its role yet.
+    fn nobody_listens(&self) -> bool {
         !self.nodes.iter().any(|node| node.alive && node.listening)
     }
 
@@ -282,7 +283,8 @@ impl World {
             let named = node.sentinel.as_ref().and_then(|s| s.primary_of(GROUP));
             let named = named.map(|(address, epoch)| (host_of(&address.host), epoch));
             let server = &node.server;
-            text += &format!(
+            let _ = write!(
+                text,
                 "[{index}: alive {} listens {} follows {:?} link {} offset {} keys {} epoch {} \
                  names {named:?}] ",
                 node.alive,

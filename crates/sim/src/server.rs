@@ -195,8 +195,8 @@ impl World {
         server
     }
 
-    fn identity(&self, node: usize, epoch: u64) -> Option<Identity> {
-        Some(Identity { group: self.group, node: self.nodes[node].identity, epoch })
+    fn identity(&self, node: usize, epoch: u64) -> Identity {
+        Identity { group: self.group, node: self.nodes[node].identity, epoch }
     }
 
     fn primary_settings(&self, node: usize, epoch: u64) -> PrimarySettings {
@@ -205,7 +205,7 @@ impl World {
             diskless: self.setup.diskless,
             diskless_delay: self.setup.diskless_delay,
             backlog_bytes: self.setup.backlog_bytes,
-            identity: self.identity(node, epoch),
+            identity: Some(self.identity(node, epoch)),
             ..PrimarySettings::default()
         }
     }
@@ -215,7 +215,7 @@ impl World {
             listening_port: SERVER_PORT,
             announce_ip: Some(host_name(node)),
             timeout: self.setup.repl_timeout,
-            identity: self.identity(node, epoch),
+            identity: Some(self.identity(node, epoch)),
             ..ReplicaSettings::default()
         }
     }
@@ -246,19 +246,18 @@ impl World {
         self.nodes[node].starting = None;
         self.nodes[node].listening = true;
         self.trace.note(self.now, format_args!("node {node} serves, follows {follows:?}"));
-        match follows {
-            Some(primary) => self.follow(node, primary),
-            None => {
-                // A restarted primary begins a new history at what it loaded.
-                let server = &mut self.nodes[node].server;
-                if server.log.end() > Offset(0) {
-                    let replid = RunId::generate(&mut self.random);
-                    server.history.shift(server.log.end(), replid);
-                    server.primary.set_history(server.history);
-                }
-                self.nodes[node].disk.follows = None;
-                self.take_epoch(node);
+        if let Some(primary) = follows {
+            self.follow(node, primary);
+        } else {
+            // A restarted primary begins a new history at what it loaded.
+            let replid = RunId::generate(&mut self.random);
+            let server = &mut self.nodes[node].server;
+            if server.log.end() > Offset(0) {
+                server.history.shift(server.log.end(), replid);
+                server.primary.set_history(server.history);
             }
+            self.nodes[node].disk.follows = None;
+            self.take_epoch(node);
         }
         self.server_turn(node);
     }

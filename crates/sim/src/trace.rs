@@ -57,7 +57,10 @@ impl Trace {
 
 impl fmt::Debug for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trace").field("hash", &self.hash).field("lines", &self.lines).finish()
+        f.debug_struct("Trace")
+            .field("hash", &self.hash)
+            .field("lines", &self.lines)
+            .finish_non_exhaustive()
     }
 }
 

@@ -201,7 +201,10 @@ impl World {
             Part::Watcher => {
                 self.nodes[node].armed = None;
                 let due = |world: &World| {
-                    let at = world.nodes[node].sentinel.as_ref().and_then(|s| s.poll_timeout());
+                    let at = world.nodes[node]
+                        .sentinel
+                        .as_ref()
+                        .and_then(sentinel::Sentinel::poll_timeout);
                     at.is_some_and(|at| at <= world.now)
                 };
                 if due(self)

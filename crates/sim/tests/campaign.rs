@@ -1,6 +1,8 @@
 //! The simulator proves itself: seeds that once failed, determinism, a short campaign, and that
 //! each rule broken on purpose is noticed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use sim::campaign::Campaign;
 use sim::{Mutation, Trace, play};
 use std::fs;
