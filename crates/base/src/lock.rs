@@ -10,8 +10,6 @@ use std::ops::{Deref, DerefMut};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Rank {
-    /// The supervisor's view of its nodes (`redoubt up`).
-    Supervisor,
     /// The turn of those who want the whole keyspace.
     Gate,
     /// Shards of the keyspace, several at once in ascending order.

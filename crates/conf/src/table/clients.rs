@@ -29,8 +29,7 @@ macro_rules! clients_settings {
         extended_redis_compatibility: Flag = Row::flag("extended-redis-compatibility", false);
         /// The classes of key events that are published.
         notify_keyspace_events: Text = Row::text("notify-keyspace-events", "")
-            .canon(parse::keyspace_events)
-            .not_built(Part::KeyspaceEvents);
+            .canon(parse::keyspace_events);
         /// The locale of SORT ALPHA.
         locale_collate: Text = Row::text("locale-collate", "");
     } } };

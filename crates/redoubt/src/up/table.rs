@@ -4,6 +4,18 @@ use super::Options;
 use super::events::{Story, address, role};
 use super::observe::NodeView;
 
+/// Columns of a terminal that does not say how many it has.
+const COLUMNS_DEFAULT: usize = 80;
+
+/// Cuts lines to the terminal's width, so that none wraps and the table keeps its height.
+fn fit(rows: &mut [String]) {
+    let columns = rustix::termios::tcgetwinsize(std::io::stdout())
+        .map_or(COLUMNS_DEFAULT, |size| usize::from(size.ws_col).max(1));
+    for row in rows {
+        row.truncate(row.char_indices().nth(columns).map_or(row.len(), |(at, _)| at));
+    }
+}
+
 /// Moves the cursor up and clears from there, so that the table is drawn over itself.
 fn erase(lines: usize) -> String {
     if lines == 0 { String::new() } else { format!("\x1b[{lines}A\x1b[J") }
@@ -47,6 +59,7 @@ pub(crate) fn draw(
         ),
         None => "last failover: none".to_owned(),
     });
+    fit(&mut rows);
     let lines = rows.len();
     (format!("{}{}\n", erase(before), rows.join("\n")), lines)
 }
