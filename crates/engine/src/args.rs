@@ -68,9 +68,9 @@ impl OwnedRequest {
         Request { bytes: &self.bytes, ranges: &self.ranges }
     }
 
-    /// Bytes held.
+    /// Bytes held, those of bookkeeping included.
     pub fn len_bytes(&self) -> usize {
-        self.bytes.len()
+        size_of::<OwnedRequest>() + self.bytes.len() + size_of_val(&self.ranges[..])
     }
 }
 

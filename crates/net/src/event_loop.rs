@@ -239,6 +239,7 @@ impl Running<'_> {
             // One that the set does not know was stopped for a lack of descriptors.
             let _ = epoll::delete(&self.epoll, &listener.socket);
         }
+        self.deaf.clear();
         self.home.listeners.retain(|listener| binding.kept.contains(&listener.name));
         self.home.listeners.extend(binding.opened);
         for at in 0..self.home.listeners.len() {
