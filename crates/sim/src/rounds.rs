@@ -196,9 +196,8 @@ impl World {
         outcome.acknowledged += acknowledged.len() as u64;
         outcome.lost += lost_count;
         outcome.lost_old += old;
-        let kinds = self.ledger.kinds;
-        let (deaths, alone) = (self.ledger.deaths.len(), !kinds.partitions && !kinds.pauses);
-        if old > 0 && (deaths == 0 || (deaths == 1 && alone)) {
+        let deaths = self.ledger.deaths.len();
+        if old > 0 && deaths <= 1 {
             let text = format!("{old} writes were lost that all replicas held, {deaths} deaths");
             self.violate(text);
         }
