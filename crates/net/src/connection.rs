@@ -167,13 +167,25 @@ impl Connection {
                     total += count;
                 }
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return Ok(total),
+                Err(Errno::AGAIN) => {
+                    self.discard_sent();
+                    return Ok(total);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
         self.output.clear();
         self.sent = 0;
         Ok(total)
+    }
+
+    /// Gives the room of what has been sent back, for the output of a peer that is always a little
+    /// behind is never empty. Moves at most as many bytes as were sent.
+    fn discard_sent(&mut self) {
+        if self.sent >= READ_BYTES && self.sent >= self.output.len() / 2 {
+            self.output.drain(..self.sent);
+            self.sent = 0;
+        }
     }
 
     /// Bytes that wait to be sent.
@@ -231,3 +243,54 @@ impl Connection {
 
 /// Below this no limit is looked at.
 const OUTPUT_CHECK_BYTES: u64 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::client::{Clients, Origin};
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+
+    fn connection() -> (Connection, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let session = Session::new(Clients::default().add(Origin::default()), true);
+        (Connection::new(ours.into(), session), theirs)
+    }
+
+    #[test]
+    fn a_peer_that_is_always_behind_costs_no_more_than_what_it_lacks() {
+        const PIECE: usize = 1 << 20;
+        let (mut connection, mut peer) = connection();
+        let mut read = vec![0; PIECE];
+        // Two pieces are always under way.
+        connection.output.extend_from_slice(&[1; 2 * PIECE]);
+        for _ in 0..50 {
+            connection.output.extend_from_slice(&[1; PIECE]);
+            let mut left = PIECE;
+            while left > 0 {
+                connection.write().unwrap();
+                left -= peer.read(&mut read[..left]).unwrap();
+            }
+        }
+        assert!(connection.unsent() > 0);
+        assert!(connection.output.len() < 8 * PIECE, "{} bytes held", connection.output.len());
+    }
+
+    #[test]
+    fn rewinding_keeps_what_has_not_run() {
+        let (mut connection, _peer) = connection();
+        connection.input.extend_from_slice(b"PING\r\nPING\r\n*2\r\n$4\r\nEC");
+        (connection.consumed, connection.parsed) = (6, 12);
+        connection.rewind();
+        assert_eq!((connection.consumed, connection.parsed), (6, 6));
+        connection.discard_consumed();
+        assert_eq!((connection.consumed, connection.parsed), (0, 0));
+        assert!(connection.input.starts_with(b"PING\r\n*2"));
+        // Blank lines go with what stands before them.
+        connection.parsed = 2;
+        assert!(connection.skip_empty(0) && connection.consumed == 2);
+        connection.parsed = 9;
+        assert!(!connection.skip_empty(8) && connection.consumed == 2);
+    }
+}
