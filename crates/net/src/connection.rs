@@ -264,9 +264,9 @@ mod tests {
         let (mut connection, mut peer) = connection();
         let mut read = vec![0; PIECE];
         // Two pieces are always under way.
-        connection.output.extend_from_slice(&[1; 2 * PIECE]);
+        connection.output.extend_from_slice(&vec![1; 2 * PIECE]);
         for _ in 0..50 {
-            connection.output.extend_from_slice(&[1; PIECE]);
+            connection.output.extend_from_slice(&vec![1; PIECE]);
             let mut left = PIECE;
             while left > 0 {
                 connection.write().unwrap();

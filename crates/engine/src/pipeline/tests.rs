@@ -1,4 +1,5 @@
 //! The pipeline with a few commands of its own: transactions, gates, panics, expiry, saving.
+#![allow(clippy::unnecessary_wraps, reason = "handlers are of one type")]
 
 use super::*;
 use crate::args::{Args, OwnedRequest};
@@ -60,7 +61,7 @@ fn put(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn take(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     match cx.keys.string(args.key()?)? {
-        Some(text) => cx.reply.bulk(&text.to_vec()),
+        Some(text) => cx.reply.bulk(text.to_vec()),
         None => cx.reply.null(),
     }
     Ok(())
