@@ -229,13 +229,13 @@ fn a_new_role_shuts_its_gates_at_once_and_for_good() {
                 node.refresh();
             }
         });
-        for number in 0..4_000 {
+        for number in 0..2_000 {
             let is_replica = number % 2 == 0;
             let address = Address { host: "nowhere".to_owned(), port: 1 };
             let alone = node.keyspace.gate.exclusive();
             node.change_role(&alone, is_replica.then_some(address));
             drop(alone);
-            for _ in 0..20 {
+            for _ in 0..3_000 {
                 let shut = node.shut_gates() & gates::READ_ONLY != 0;
                 if shut != is_replica {
                     done.store(true, Ordering::Release);
