@@ -51,11 +51,15 @@ fn log_of(node: &Node) -> Vec<u8> {
     bytes
 }
 
-struct Draw(Random);
+struct Draw {
+    random: Random,
+    /// Numbers of keys that are used in turn.
+    turn: u64,
+}
 
 impl Draw {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0.below(bound)
+        self.random.below(bound)
     }
 
     fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
@@ -63,6 +67,10 @@ impl Draw {
     }
 
     fn key(&mut self) -> String {
+        // Some are written all the time, the others so seldom that any wrong order stays to be seen.
+        if self.below(3) == 0 {
+            return format!("{{a}}{}", self.below(500));
+        }
         self.one(&["a", "b", "{a}x", "{a}y", "c", "d", "{d}z"]).to_owned()
     }
 
@@ -79,7 +87,7 @@ impl Draw {
         let (key, other, value) = (self.key(), self.key(), self.value());
         let (few, n) = (1 + self.below(4), self.below(20));
         let past = self.one(&["1", "99999999999999", "-5"]);
-        match self.below(34) {
+        match self.below(42) {
             0..3 => format!("set {key} {value}"),
             3..6 => format!("set {key} {value} px {few}"),
             6 => format!("set {key} {value} keepttl"),
@@ -111,6 +119,14 @@ impl Draw {
             }
             31 => "setnx counter 0".to_owned(),
             32 => "incr counter".to_owned(),
+            // Keys that are made anew just when they expire.
+            33..36 => {
+                self.turn += 1;
+                format!("set {{e}}{} short px 1", self.turn)
+            }
+            36..39 => format!("set {{e}}{} kept", self.turn.saturating_sub(n)),
+            // What depends on the order of two writers.
+            39 => format!("append trail {}.", self.below(1_000)),
             _ => format!("get {key}"),
         }
     }
@@ -135,7 +151,7 @@ fn run(worker: &mut Worker<'_>, session: &mut Session, line: &str) {
 fn write(node: &Node, seed: u64) {
     let mut worker = Worker::new(node).expect("a seat");
     let mut session = Session::new(node.clients.add(Origin::default()), true);
-    let (mut draw, mut left) = (Draw(Random::from_seed(seed)), COMMANDS);
+    let (mut draw, mut left) = (Draw { random: Random::from_seed(seed), turn: 0 }, COMMANDS);
     while left > 0 {
         left -= 1;
         if draw.below(10) > 0 {
