@@ -220,7 +220,9 @@ fn a_replica_becomes_what_two_threads_made_of_the_primary() {
                 })
             });
             scope.spawn(|| expire(&primary, &done));
-            writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
+            for writer in writers {
+                writer.join().expect("a writer");
+            }
             done.store(true, std::sync::atomic::Ordering::Release);
         });
         let alone = replica.keyspace.gate.exclusive();
