@@ -55,6 +55,8 @@ fn watch(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         if watched.keys.iter().any(|(place, known, _)| *place == db && **known == *key) {
             continue;
         }
+        // Looking takes an expired key out at a primary: that it goes later is then no change.
+        let _expired_is_gone = cx.keys.peek(key).is_none();
         let Place { hash, shard } = Place::of(key);
         let shard = cx.keys.shard_at(shard).ok_or(CommandError::Internal)?;
         let expire_at = shard.find(db, hash, key).and_then(Entry::expire_at);
@@ -99,6 +101,24 @@ mod tests {
         exec_after("watch k", "append k x", "*-1\r\n");
         exec_after("watch other k", "append other x", "*-1\r\n");
         exec_after("unwatch", "append k x", "*1\r\n$2\r\nax\r\n");
+    }
+
+    #[test]
+    fn a_key_that_had_expired_may_go() {
+        for between in ["del k", "flushdb", "swapdb 0 9", ""] {
+            let mut server = Server::new();
+            server.check("set k a px 1", "+OK\r\n");
+            let written = base::clock::unix();
+            while base::clock::unix() <= written + base::Millis(1) {
+                std::hint::spin_loop();
+            }
+            server.check("watch k", "+OK\r\n");
+            if !between.is_empty() {
+                server.line(between);
+            }
+            server.check("multi", "+OK\r\n");
+            server.check("exec", "*0\r\n");
+        }
     }
 
     #[test]
