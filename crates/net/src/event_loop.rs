@@ -27,9 +27,7 @@ const EVENTS_MAX: usize = 512;
 const ACCEPTS_MAX: usize = 256;
 /// Milliseconds between two rounds of housekeeping.
 const CRON_MS: u64 = 100;
-/// Milliseconds a loop sleeps while a parked session waits for a shard or a pause.
-const PARKED_SLEEP_MS: u64 = 1;
-/// The same while clients are paused, who are told when the pause is lifted.
+/// Milliseconds a loop sleeps while clients are paused, who are told when the pause is lifted.
 pub(crate) const PAUSED_SLEEP_MS: u64 = 10;
 /// Epoll data of the wake-up descriptor; listeners count down from below it.
 const WAKE: u64 = u64::MAX;
@@ -287,7 +285,9 @@ impl Running<'_> {
         if !self.ready.is_empty() || self.expiry_pending {
             0
         } else if self.held.iter().any(parked) {
-            PARKED_SLEEP_MS.max(self.retry_at.since(self.now).0)
+            // A shard is held for microseconds; whoever holds it may want this processor.
+            std::thread::yield_now();
+            self.retry_at.since(self.now).0
         } else {
             let deadline = self.held.iter().filter_map(|&slot| self.deadline_of(slot)).min();
             let until = deadline.map_or(CRON_MS, |at| at.since(base::clock::monotonic()).0 + 1);
