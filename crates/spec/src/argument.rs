@@ -150,6 +150,7 @@ mod tests {
 
     #[test]
     fn widths() {
+        const PAIR: &[Arg] = &[Arg::key("key"), Arg::bytes("value")];
         const SET: &[Arg] = &[
             Arg::key("key"),
             Arg::bytes("value"),
@@ -158,7 +159,6 @@ mod tests {
         assert_eq!(width(SET), (2, true));
         assert_eq!(width(&[Arg::key("key"), Arg::integer("by")]), (2, false));
         assert_eq!(width(&[Arg::key("key").multiple()]), (1, true));
-        const PAIR: &[Arg] = &[Arg::key("key"), Arg::bytes("value")];
         assert_eq!(width(&[Arg::block("data", PAIR).multiple()]), (2, true));
         assert_eq!(width(&[Arg::word("on", "ON")]), (1, false));
     }
