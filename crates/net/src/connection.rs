@@ -1,7 +1,7 @@
 //! One connection: its socket, what was read and not yet run, and what is to be sent.
 
 use crate::pool::Pool;
-use base::Millis;
+use base::{Millis, Offset};
 use conf::{ClassLimit, Settings};
 use engine::Session;
 use engine::client::Class;
@@ -70,6 +70,8 @@ pub(crate) struct Connection {
     pub(crate) queued: bool,
     /// It stands in the turn's list of connections to be written.
     pub(crate) dirty: bool,
+    /// The last write whose reply was let go (see `Replication::must_hold`).
+    pub(crate) passed: Offset,
     /// Since when its output is above the soft limit.
     pub(crate) soft_since: Option<Millis>,
 }
@@ -106,6 +108,7 @@ impl Connection {
             in_held: false,
             queued: false,
             dirty: false,
+            passed: Offset(0),
             soft_since: None,
         }
     }

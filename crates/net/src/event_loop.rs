@@ -271,7 +271,6 @@ impl Running<'_> {
                 self.cron();
                 self.write_all();
             }
-            self.node.log.wake_readers();
             self.free_dead();
         }
         self.close_all();

@@ -2,7 +2,7 @@
 
 use crate::connection::{Connection, Hold, OUTPUT_PAUSE_BYTES};
 use crate::event_loop::{PAUSED_SLEEP_MS, Running};
-use base::Millis;
+use base::{Millis, Offset};
 use engine::context::Outcome;
 use engine::mailbox::Push;
 use engine::pipeline::prepare;
@@ -355,10 +355,31 @@ impl Running<'_> {
         }
     }
 
-    /// Phase 4: one write per connection.
+    /// Phase 4: one write per connection. Replies to writes that no replica has been handed yet are
+    /// held back; the driver of the replicas wakes the loop when they may go.
     pub(crate) fn write_all(&mut self) {
+        self.node.log.wake_readers();
+        while let Some(tag) = self.write_passing() {
+            if !self.node.replication.hold(tag) {
+                break;
+            }
+        }
+    }
+
+    /// Writes what may go; gives the least tag that was held back.
+    fn write_passing(&mut self) -> Option<Offset> {
+        let mut least = None;
         for slot in std::mem::take(&mut self.dirty) {
             let Some(connection) = self.slots[slot].as_mut() else { continue };
+            let tag = connection.session.last_write;
+            if tag != connection.passed && !connection.dead {
+                if self.node.replication.must_hold(tag) {
+                    least = Some(least.map_or(tag, |least: Offset| least.min(tag)));
+                    self.dirty.push(slot);
+                    continue;
+                }
+                connection.passed = tag;
+            }
             connection.dirty = false;
             if connection.dead {
                 continue;
@@ -398,6 +419,7 @@ impl Running<'_> {
             connection.rest(&mut self.pool);
             self.watch(slot, blocked);
         }
+        least
     }
 
     /// Gives connections that have become replicas to the replication driver.

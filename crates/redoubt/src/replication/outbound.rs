@@ -105,6 +105,8 @@ pub(super) fn run(shared: &Arc<Shared>) {
         outbound.wait(seen, Millis(10));
     }
     outbound.cuts.values().for_each(RunningCut::cancel);
+    node.replication.publish_handed(None);
+    node.wake_loops();
 }
 
 impl Outbound<'_> {
@@ -371,6 +373,10 @@ impl Outbound<'_> {
             }
             self.machine.handle_closed(now, ReplicaId(client));
             self.close(client);
+        }
+        let handed = self.links.values().filter_map(ReplicaLink::handed).max();
+        if self.node.replication.publish_handed(handed) {
+            self.node.wake_loops();
         }
     }
 

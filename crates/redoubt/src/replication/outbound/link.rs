@@ -2,7 +2,7 @@
 
 use super::fan::Target;
 use crate::replication::wake::Watch;
-use base::Millis;
+use base::{Millis, Offset};
 use conf::ClassLimit;
 use engine::Node;
 use engine::client::ClientInfo;
@@ -20,6 +20,8 @@ use std::sync::atomic::Ordering;
 const FILL_BYTES: usize = 256 << 10;
 /// The log is read again when less than this is left to be sent.
 const LOW_BYTES: usize = 64 << 10;
+/// A replica that lacks more of the log does not keep up, and no reply waits for it.
+const KEEPS_UP_BYTES: u64 = 1 << 20;
 /// Bytes read from a replica at once.
 const READ_BYTES: usize = 16 << 10;
 /// Bytes of a request that is not complete; replicas send short ones.
@@ -165,6 +167,13 @@ impl ReplicaLink {
         }
         let since = *self.soft_since.get_or_insert(now);
         now.since(since).0 > limits.soft_seconds * 1000
+    }
+
+    /// Up to where the kernel has been handed the log, if the replica keeps up: it takes what it is
+    /// sent, and little is left to be sent.
+    pub(super) fn handed(&self) -> Option<Offset> {
+        let stream = self.stream.as_ref().filter(|_| self.wants_log())?;
+        (stream.lag() <= KEEPS_UP_BYTES).then(|| stream.position())
     }
 
     /// Whether it waits for the log to move.
