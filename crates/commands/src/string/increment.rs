@@ -105,12 +105,8 @@ fn add_float(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let mut room = itoa::Buffer::new();
     let number = before.as_ref().map_or(&b"0"[..], |text| text.bytes(&mut room));
     let sum = increment_float(number, by)?;
-    let existed = before.is_some();
-    if existed {
-        cx.keys.write_string(key)?.set(&sum);
-    } else {
-        cx.keys.put_string(key, &sum, None);
-    }
+    // Never as an integer, even if it spells one: stock's OBJECT ENCODING tells.
+    cx.keys.write_string(key)?.set_bytes(&sum);
     cx.effects.changed(cx.keys.db, key, Event::IncrementByFloat);
     cx.effects.log_instead(cx.keys.db, &[b"SET", key, &sum, b"KEEPTTL"]);
     cx.reply.bulk(&sum);

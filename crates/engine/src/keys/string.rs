@@ -105,6 +105,16 @@ impl<'a> StringChange<'a> {
         self.change.set_value(new_value(text));
     }
 
+    /// Replaces it by bytes, which are kept as such even if they spell an integer.
+    pub fn set_bytes(&mut self, text: &[u8]) {
+        let value = if text.len() <= INLINE_BYTES_MAX {
+            NewValue::Bytes(text)
+        } else {
+            NewValue::Boxed(Object::Text(text.to_vec()))
+        };
+        self.change.set_value(value);
+    }
+
     /// Replaces it by an integer.
     pub fn set_integer(&mut self, number: i64) {
         self.change.set_value(NewValue::Int(number));

@@ -65,9 +65,7 @@ impl<'n> Worker<'n> {
         });
         session.executing = false;
         session.queue = Some(queue);
-        let error = refusal?;
-        let text = format!("EXECABORT Transaction discarded because of: {}", error.wire());
-        Some(CommandError::text(text))
+        refusal
     }
 
     fn exec_under(

@@ -156,6 +156,16 @@ impl<'n> Worker<'n> {
         let command = match admissible(prepared, request) {
             Ok(command) => command,
             // Told to strangers as well, as in stock.
+            Err(CommandError::UnknownCommand { name, .. }) if is_foreign_protocol(&name) => {
+                tracing::warn!(
+                    "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or \
+                     Host: commands to Redoubt. This is likely due to an attacker attempting to use \
+                     Cross Protocol Scripting to compromise your instance. Connection from {} \
+                     aborted.",
+                    session.info.address
+                );
+                return Outcome::Close;
+            }
             Err(error) => return self.refuse(session, prepared.command, &error, out),
         };
         match gates::ask(self.node, session, command) {
@@ -365,20 +375,29 @@ impl<'n> Worker<'n> {
         if let Some(stat) = command.and_then(|command| self.stats.commands.get(command.index)) {
             add(&stat.rejected, 1);
         }
+        let mut text = error.wire();
         if let Some(queue) = &mut session.queue {
             let is_exec = command.is_some_and(|command| command.command.spec.name == "exec");
             queue.broken = true;
             if is_exec {
                 transaction::take_queue(session);
                 transaction::unwatch(self.node, session);
+                if !text.starts_with("EXECABORT") {
+                    let reason = text.strip_prefix("ERR ").unwrap_or(&text);
+                    text = format!("EXECABORT Transaction discarded because of: {reason}");
+                }
             }
         }
-        let text = error.wire();
         self.node.stats.count_error(&text);
         add(&self.stats.errors, 1);
         Writer::new(out, session.protocol).error(text);
         Outcome::Done
     }
+}
+
+/// Whether a word is one that only a browser which was lured here would send.
+fn is_foreign_protocol(name: &str) -> bool {
+    name.eq_ignore_ascii_case("host:") || name.eq_ignore_ascii_case("post")
 }
 
 /// The command a request names, if its words are of the right number.

@@ -67,7 +67,9 @@ fn get(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let found = cx.node.settings.get(&patterns);
     cx.reply.map(found.len());
     for (name, value) in found {
-        cx.reply.bulk(name);
+        // A name is given back as it was asked for.
+        let asked = patterns.iter().find(|asked| asked.eq_ignore_ascii_case(name.as_bytes()));
+        cx.reply.bulk(asked.copied().unwrap_or(name.as_bytes()));
         cx.reply.bulk(value);
     }
     Ok(())
