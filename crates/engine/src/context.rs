@@ -46,6 +46,8 @@ pub enum Outcome {
     Blocked,
     /// Send what there is, then close.
     Close,
+    /// Close at once, sending nothing more.
+    Abort,
     /// Take the connection out of the loop and give it to the replication driver.
     Detach,
 }

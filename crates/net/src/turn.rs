@@ -190,6 +190,10 @@ impl Running<'_> {
     }
 
     fn after(&mut self, slot: usize, outcome: &Outcome) {
+        if matches!(outcome, Outcome::Abort) {
+            self.kill(slot);
+            return;
+        }
         let Some(connection) = self.slots[slot].as_mut() else { return };
         let info = &connection.session.info;
         let close = matches!(outcome, Outcome::Close) || info.closing.load(Ordering::Relaxed);

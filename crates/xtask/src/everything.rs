@@ -75,6 +75,9 @@ fn amount(amount: &Amount, verdicts: &mut Verdicts) {
         cargo.args(["--failovers", &failovers]);
         let name = format!("simulator: {failovers} failovers");
         verdicts.outcome(&name, run::finish(&mut cargo));
+        let mut cargo = run::command("cargo", &arguments);
+        cargo.args(["--failovers", &failovers, "--mutation", "all"]);
+        verdicts.outcome("simulator: broken rules are noticed", run::finish(&mut cargo));
         Ok(())
     });
     verdicts.step("interop", |verdicts| interop::play(&Program::redoubt()?, "", verdicts));

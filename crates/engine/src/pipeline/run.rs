@@ -164,7 +164,7 @@ impl<'n> Worker<'n> {
                      aborted.",
                     session.info.address
                 );
-                return Outcome::Close;
+                return Outcome::Abort;
             }
             Err(error) => return self.refuse(session, prepared.command, &error, out),
         };
@@ -376,17 +376,17 @@ impl<'n> Worker<'n> {
             add(&stat.rejected, 1);
         }
         let mut text = error.wire();
+        let is_exec = command.is_some_and(|command| command.command.spec.name == "exec");
         if let Some(queue) = &mut session.queue {
-            let is_exec = command.is_some_and(|command| command.command.spec.name == "exec");
             queue.broken = true;
             if is_exec {
                 transaction::take_queue(session);
                 transaction::unwatch(self.node, session);
-                if !text.starts_with("EXECABORT") {
-                    let reason = text.strip_prefix("ERR ").unwrap_or(&text);
-                    text = format!("EXECABORT Transaction discarded because of: {reason}");
-                }
             }
+        }
+        if is_exec && !text.starts_with("EXECABORT") {
+            let reason = text.strip_prefix("ERR ").unwrap_or(&text);
+            text = format!("EXECABORT Transaction discarded because of: {reason}");
         }
         self.node.stats.count_error(&text);
         add(&self.stats.errors, 1);
