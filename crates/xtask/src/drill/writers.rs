@@ -21,6 +21,12 @@ pub struct Writer {
     seen: Vec<String>,
 }
 
+/// The least gap between two acknowledged writes that a client tells of. A failover can be over in
+/// 200 ms, and a client writes every millisecond or two.
+const GAP_MS: u64 = 20;
+/// A reply may reach the client so long after its server was killed.
+const ON_ITS_WAY_MS: u64 = 50;
+
 /// What it reports at its end.
 #[derive(Clone, Copy, Debug)]
 pub struct Report {
@@ -41,6 +47,7 @@ impl Writer {
         let mut command = client.command();
         command.args(["--sentinels", &group.sentinels()]);
         command.args(["--label", &format!("{run}:{}", client.library())]);
+        command.args(["--gap-ms", &GAP_MS.to_string()]);
         let (server, sentinel) = group.passwords();
         for (name, value) in [("--password", server), ("--sentinel-password", sentinel)] {
             command.args(value.map(|value| [name, value]).into_iter().flatten());
@@ -74,9 +81,9 @@ impl Writer {
     pub fn returned(&mut self, killed: u64, limit_ms: u64) -> Outcome<u64> {
         self.until("a client's return", limit_ms, |line| {
             let mut words = line.strip_prefix("gap ")?.split(' ');
-            let _from: u64 = words.next()?.parse().ok()?;
+            let from: u64 = words.next()?.parse().ok()?;
             let to: u64 = words.next()?.parse().ok()?;
-            (to > killed).then_some(to)
+            (from <= killed + ON_ITS_WAY_MS && to > killed).then_some(to)
         })
     }
 
