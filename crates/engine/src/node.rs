@@ -81,8 +81,7 @@ impl AccessClock {
         if self.lfu { (self.minutes() << 8) | LFU_START } else { self.now & ACCESS_MASK }
     }
 
-    /// The access word of an entry that is read now. LFU counts are halved by time in
-    /// `values`-independent form: the counter is kept, the minute is set.
+    /// The access word of an entry that is read now. Under LFU the minute is set and the counter kept.
     #[inline]
     pub fn touched(self, before: u32) -> u32 {
         if self.lfu { (self.minutes() << 8) | (before & 0xff) } else { self.now & ACCESS_MASK }
@@ -138,8 +137,6 @@ pub struct Node {
     pub incomplete: AtomicBool,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: AtomicBool,
-    /// A free-running counter of role and other changes of rules.
-    pub regime: AtomicU64,
     /// The gates that are shut, below a count of the times they were worked out.
     shut: AtomicU64,
     clock_s: AtomicU32,
@@ -186,7 +183,6 @@ impl Node {
             loading: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),
-            regime: AtomicU64::new(0),
             shut: AtomicU64::new(0),
             clock_s: AtomicU32::new(0),
             notifies: AtomicBool::new(false),
@@ -333,7 +329,6 @@ impl Node {
         let endpoint = |at: &Address| Endpoint { host: at.host.clone(), port: at.port };
         self.settings.replicaof.set(primary.as_ref().map(endpoint).map(Arc::new));
         self.replication.set_primary(primary.clone());
-        self.regime.fetch_add(1, Ordering::AcqRel);
         self.refresh();
         if let Some(services) = self.services() {
             services.follow(primary);

@@ -32,7 +32,7 @@ const P50_MAX_MS: u64 = 2_500;
 const GAP_MAX_MS: u64 = 5_000;
 /// The longest a client may take, whose library has pauses of its own: go-redis and ioredis wait
 /// for seconds between tries whatever the servers do.
-const CLIENT_MAX_MS: u64 = 20_000;
+const CLIENT_MAX_MS: u64 = 10_000;
 /// Writing before the fault, and after the last client came back.
 const WRITE_FOR: Duration = Duration::from_millis(700);
 /// Writing between the freeze and the kill.
