@@ -4,8 +4,10 @@
 //! its deletion is logged before the command's own effects. Asking for a key whose shard the command
 //! has not declared is a bug of its row and finds nothing.
 
+mod collection;
 mod string;
 
+pub use collection::{Edited, new_entry, view};
 pub use string::{INLINE_BYTES_MAX, StringChange, Text};
 
 use crate::error::CommandError;
@@ -21,8 +23,7 @@ pub const TAG_STRING: u8 = 0;
 
 /// The type of an entry's value.
 pub fn kind_of(entry: &Entry) -> Kind {
-    debug_assert_eq!(entry.tag(), TAG_STRING, "there are only strings so far");
-    Kind::String
+    Kind::of_tag(entry.tag()).0
 }
 
 /// A key's place, computed once when the request was parsed.

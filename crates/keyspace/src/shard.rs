@@ -99,6 +99,12 @@ impl Change<'_> {
     pub fn set_value(&mut self, value: NewValue<'_, Object>) {
         self.entry.set_value(value);
     }
+
+    /// Replaces the value by one of another type or form.
+    pub fn set_tagged(&mut self, tag: u8, value: NewValue<'_, Object>) {
+        self.entry.set_value(value);
+        self.entry.set_tag(tag);
+    }
 }
 
 /// One shard of the keyspace.

@@ -1,15 +1,17 @@
 //! What values are and do: operations on bytes that know no keys, clients or protocol.
 //!
-//! For now there are strings. [`string`] holds the pure operations, each with the limits and the
-//! rounding of stock 7.0; [`Object`] is the boxed form of a value too large to lie inline beside its
-//! key; [`glob`] matches patterns and [`digest`] compares whole datasets. Nothing here allocates more
+//! [`string`] holds the pure operations on strings, each with the limits and the rounding of stock
+//! 7.0; a [`Collection`] has elements; [`Object`] is the boxed form of a value too large to lie inline
+//! beside its key; [`glob`] matches patterns and [`digest`] compares whole datasets. Nothing here allocates more
 //! than its result needs, and nothing panics on the bytes it is given.
 
+pub mod collection;
 pub mod digest;
 pub mod glob;
 pub mod object;
 pub mod string;
 
+pub use collection::Collection;
 pub use digest::{DatasetDigest, Digest, KeysDigest, ValueDigest};
 pub use object::{Kind, Object};
 pub use string::{StringError, StringForm, encode};

@@ -8,6 +8,16 @@
 pub enum Kind {
     /// Bytes or an integer.
     String,
+    /// Elements in the order in which they were put in.
+    List,
+    /// Members, each once.
+    Set,
+    /// Members in the order of their scores.
+    SortedSet,
+    /// Fields with values.
+    Hash,
+    /// Entries by id, and groups of consumers.
+    Stream,
 }
 
 impl Kind {
@@ -15,6 +25,11 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Kind::String => "string",
+            Kind::List => "list",
+            Kind::Set => "set",
+            Kind::SortedSet => "zset",
+            Kind::Hash => "hash",
+            Kind::Stream => "stream",
         }
     }
 
@@ -22,6 +37,43 @@ impl Kind {
     pub const fn number(self) -> u32 {
         match self {
             Kind::String => 0,
+            Kind::List => 1,
+            Kind::Set => 2,
+            Kind::SortedSet => 3,
+            Kind::Hash => 4,
+            Kind::Stream => 6,
+        }
+    }
+
+    /// The tag of an entry with such a value in packed form number `form` (0 for other forms).
+    pub const fn tag(self, form: u8) -> u8 {
+        match (self, form) {
+            (Kind::String, _) => 0,
+            (Kind::List, _) => 1,
+            (Kind::Set, 0) => 2,
+            (Kind::SortedSet, _) => 3,
+            (Kind::Hash, 0) => 4,
+            (Kind::Stream, _) => 6,
+            (Kind::Set, _) => 7,
+            (Kind::Hash, _) => 8,
+        }
+    }
+
+    /// What an entry's tag says: the type, and the number of the packed form.
+    ///
+    /// # Panics
+    /// On a tag that `tag` does not give.
+    pub const fn of_tag(tag: u8) -> (Kind, u8) {
+        match tag {
+            0 => (Kind::String, 0),
+            1 => (Kind::List, 0),
+            2 => (Kind::Set, 0),
+            3 => (Kind::SortedSet, 0),
+            4 => (Kind::Hash, 0),
+            6 => (Kind::Stream, 0),
+            7 => (Kind::Set, 1),
+            8 => (Kind::Hash, 1),
+            _ => panic!("a tag that no entry has"),
         }
     }
 }
@@ -57,6 +109,18 @@ impl Object {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_tell_kind_and_form() {
+        use Kind::{Hash, List, Set, SortedSet, Stream, String};
+        for (kind, forms) in
+            [(String, 1), (List, 1), (Set, 2), (SortedSet, 1), (Hash, 2), (Stream, 1)]
+        {
+            for form in 0..forms {
+                assert_eq!(Kind::of_tag(kind.tag(form)), (kind, form));
+            }
+        }
+    }
 
     #[test]
     fn memory_counts_spare_capacity() {
