@@ -48,6 +48,7 @@ pub struct ClientInfo {
     pub db: AtomicU32,
     pub channels: AtomicU32,
     pub patterns: AtomicU32,
+    pub shard_channels: AtomicU32,
     /// Queued commands, or `u32::MAX` outside MULTI.
     pub queued: AtomicU32,
     pub queued_bytes: AtomicUsize,
@@ -79,12 +80,17 @@ impl ClientInfo {
             Class::Primary
         } else if self.replica.load(Ordering::Relaxed) {
             Class::Replica
-        } else if self.channels.load(Ordering::Relaxed) + self.patterns.load(Ordering::Relaxed) > 0
-        {
+        } else if self.subscribes() {
             Class::PubSub
         } else {
             Class::Normal
         }
+    }
+
+    /// Whether it subscribes to anything.
+    pub fn subscribes(&self) -> bool {
+        let counts = [&self.channels, &self.patterns, &self.shard_channels];
+        counts.iter().any(|count| count.load(Ordering::Relaxed) > 0)
     }
 }
 
@@ -144,6 +150,7 @@ impl Clients {
             db: AtomicU32::new(0),
             channels: AtomicU32::new(0),
             patterns: AtomicU32::new(0),
+            shard_channels: AtomicU32::new(0),
             queued: AtomicU32::new(u32::MAX),
             queued_bytes: AtomicUsize::new(0),
             watching: AtomicU32::new(0),

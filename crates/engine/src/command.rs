@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::CommandResult;
 use crate::gates::{self, GateSet};
 use ahash::AHashMap;
-use spec::{CommandSpec, Flag, FlagSet};
+use spec::{CommandSpec, Flag, FlagSet, KeySpec};
 
 /// What runs when a command is called.
 pub type Handler = fn(&mut Context<'_>, &mut Args<'_>) -> CommandResult;
@@ -75,7 +75,7 @@ impl Registered {
         &self,
         request: Request<'a>,
     ) -> impl Iterator<Item = (&'static spec::KeySpec, &'a [u8])> + use<'a> {
-        self.command.spec.keys.iter().flat_map(move |spec| {
+        self.command.spec.keys.iter().filter(|spec| !spec.is_no_key()).flat_map(move |spec| {
             let found = spec.positions(request.len(), |at| request.word(at));
             found.into_iter().flatten().map(move |at| (spec, request.word(at)))
         })
@@ -129,7 +129,7 @@ impl CommandTable {
             if runs_alone { spec.arity(if container.is_some() { 2 } else { 1 }) } else { -2 };
         let scope = if flags.has(Flag::WholeKeyspace) {
             Scope::All
-        } else if spec.keys.is_empty() {
+        } else if spec.keys.iter().all(KeySpec::is_no_key) {
             Scope::None
         } else {
             Scope::Keys

@@ -119,6 +119,14 @@ fn ask_each(node: &Node, session: &Session, command: &Registered, shut: u32) -> 
 fn allowed_to_subscribers(command: &Registered) -> bool {
     matches!(
         command.command.spec.name,
-        "subscribe" | "unsubscribe" | "psubscribe" | "punsubscribe" | "ping" | "quit" | "reset"
+        "subscribe"
+            | "unsubscribe"
+            | "psubscribe"
+            | "punsubscribe"
+            | "ssubscribe"
+            | "sunsubscribe"
+            | "ping"
+            | "quit"
+            | "reset"
     )
 }

@@ -24,12 +24,15 @@ pub enum Kind {
     Channel,
     /// A glob pattern over channels.
     Pattern,
+    /// An exact channel of a shard (SSUBSCRIBE), which no pattern matches.
+    Shard,
 }
 
 #[derive(Debug, Default)]
 struct Registry {
     channels: AHashMap<Box<[u8]>, Vec<Subscriber>>,
     patterns: BTreeMap<Box<[u8]>, Vec<Subscriber>>,
+    shards: AHashMap<Box<[u8]>, Vec<Subscriber>>,
 }
 
 /// All subscriptions of the node.
@@ -53,6 +56,7 @@ impl Registry {
         match kind {
             Kind::Channel => self.channels.entry(name.into()).or_default().push(subscriber),
             Kind::Pattern => self.patterns.entry(name.into()).or_default().push(subscriber),
+            Kind::Shard => self.shards.entry(name.into()).or_default().push(subscriber),
         }
     }
 
@@ -64,10 +68,12 @@ impl Registry {
         let emptied = match kind {
             Kind::Channel => self.channels.get_mut(name).map(left),
             Kind::Pattern => self.patterns.get_mut(name).map(left),
+            Kind::Shard => self.shards.get_mut(name).map(left),
         };
         match (emptied, kind) {
             (Some(true), Kind::Channel) => drop(self.channels.remove(name)),
             (Some(true), Kind::Pattern) => drop(self.patterns.remove(name)),
+            (Some(true), Kind::Shard) => drop(self.shards.remove(name)),
             _ => {}
         }
     }
@@ -76,11 +82,7 @@ impl Registry {
 impl PubSub {
     /// Subscribes the session; false if it already did. O(1) for a channel.
     pub fn subscribe(&self, session: &mut Session, kind: Kind, name: &[u8]) -> bool {
-        let set = match kind {
-            Kind::Channel => &mut session.subscriptions.channels,
-            Kind::Pattern => &mut session.subscriptions.patterns,
-        };
-        if !set.insert(name.into()) {
+        if !session.subscriptions.of_mut(kind).insert(name.into()) {
             return false;
         }
         let subscriber = (session.info.id, session.info.loop_index);
@@ -92,11 +94,7 @@ impl PubSub {
 
     /// Ends a subscription; false if there was none.
     pub fn unsubscribe(&self, session: &mut Session, kind: Kind, name: &[u8]) -> bool {
-        let set = match kind {
-            Kind::Channel => &mut session.subscriptions.channels,
-            Kind::Pattern => &mut session.subscriptions.patterns,
-        };
-        if !set.remove(name) {
+        if !session.subscriptions.of_mut(kind).remove(name) {
             return false;
         }
         self.registry.lock().remove(kind, name, session.info.id);
@@ -107,12 +105,22 @@ impl PubSub {
 
     /// Ends all subscriptions of a session, without telling it.
     pub fn forget(&self, session: &mut Session) {
-        for name in session.subscriptions.channels.clone() {
-            self.unsubscribe(session, Kind::Channel, &name);
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            for name in session.subscriptions.of(kind).clone() {
+                self.unsubscribe(session, kind, &name);
+            }
         }
-        for name in session.subscriptions.patterns.clone() {
-            self.unsubscribe(session, Kind::Pattern, &name);
+    }
+
+    /// Sends `message` to the shard channel `channel`; gives the number of receivers.
+    pub fn publish_to_shard(&self, node: &Node, channel: &[u8], message: &[u8]) -> usize {
+        if self.subscribers.load(Ordering::Acquire) == 0 {
+            return 0;
         }
+        let registry = self.registry.lock();
+        let Some(list) = registry.shards.get(channel) else { return 0 };
+        deliver(node, list, Kind::Shard, &[b"smessage", channel, message]);
+        list.len()
     }
 
     /// Sends `message` to `channel`; gives the number of receivers. O(receivers + patterns).
@@ -153,23 +161,37 @@ impl PubSub {
         }
     }
 
-    /// Channels with subscribers that match `pattern` (all without one).
-    pub fn channels(&self, pattern: Option<&[u8]>) -> Vec<Box<[u8]>> {
+    /// Channels of `kind` with subscribers that match `pattern` (all without one).
+    pub fn channels(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Box<[u8]>> {
         let registry = self.registry.lock();
         let wanted =
             |name: &[u8]| pattern.is_none_or(|pattern| values::glob::matches(pattern, name, false));
-        registry.channels.keys().filter(|name| wanted(name)).cloned().collect()
+        match kind {
+            Kind::Channel => registry.channels.keys().filter(|n| wanted(n)).cloned().collect(),
+            Kind::Pattern => registry.patterns.keys().filter(|n| wanted(n)).cloned().collect(),
+            Kind::Shard => registry.shards.keys().filter(|n| wanted(n)).cloned().collect(),
+        }
     }
 
-    /// The number of subscribers of `channel`, patterns not counted.
-    pub fn subscriber_count(&self, channel: &[u8]) -> usize {
-        self.registry.lock().channels.get(channel).map_or(0, Vec::len)
-    }
-
-    /// The numbers of channels and of patterns that have subscribers.
-    pub fn counts(&self) -> (usize, usize) {
+    /// The number of subscribers of `name`, one of `kind`.
+    pub fn subscriber_count(&self, kind: Kind, name: &[u8]) -> usize {
         let registry = self.registry.lock();
-        (registry.channels.len(), registry.patterns.len())
+        let list = match kind {
+            Kind::Channel => registry.channels.get(name),
+            Kind::Pattern => registry.patterns.get(name),
+            Kind::Shard => registry.shards.get(name),
+        };
+        list.map_or(0, Vec::len)
+    }
+
+    /// How many names of `kind` have subscribers.
+    pub fn count(&self, kind: Kind) -> usize {
+        let registry = self.registry.lock();
+        match kind {
+            Kind::Channel => registry.channels.len(),
+            Kind::Pattern => registry.patterns.len(),
+            Kind::Shard => registry.shards.len(),
+        }
     }
 }
 
@@ -178,6 +200,7 @@ fn note(session: &Session) {
     let subscriptions = &session.subscriptions;
     session.info.channels.store(count(subscriptions.channels.len()), Ordering::Relaxed);
     session.info.patterns.store(count(subscriptions.patterns.len()), Ordering::Relaxed);
+    session.info.shard_channels.store(count(subscriptions.shard_channels.len()), Ordering::Relaxed);
 }
 
 /// Sends `words` to the subscribers of `list`; the second is the name of what they subscribe to.

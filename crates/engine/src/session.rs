@@ -54,25 +54,44 @@ pub struct Subscriptions {
     pub channels: BTreeSet<Box<[u8]>>,
     /// Patterns.
     pub patterns: BTreeSet<Box<[u8]>>,
+    /// Shard channels.
+    pub shard_channels: BTreeSet<Box<[u8]>>,
 }
 
 impl Subscriptions {
     /// Whether `name` is subscribed to.
     pub fn holds(&self, kind: Kind, name: &[u8]) -> bool {
+        self.of(kind).contains(name)
+    }
+
+    /// Those of one kind.
+    pub fn of(&self, kind: Kind) -> &BTreeSet<Box<[u8]>> {
         match kind {
-            Kind::Channel => self.channels.contains(name),
-            Kind::Pattern => self.patterns.contains(name),
+            Kind::Channel => &self.channels,
+            Kind::Pattern => &self.patterns,
+            Kind::Shard => &self.shard_channels,
         }
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.channels.len() + self.patterns.len()
+    pub(crate) fn of_mut(&mut self, kind: Kind) -> &mut BTreeSet<Box<[u8]>> {
+        match kind {
+            Kind::Channel => &mut self.channels,
+            Kind::Pattern => &mut self.patterns,
+            Kind::Shard => &mut self.shard_channels,
+        }
+    }
+
+    /// How many a confirmation for one of `kind` counts: shard channels apart from the others.
+    pub fn counted_with(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Channel | Kind::Pattern => self.channels.len() + self.patterns.len(),
+            Kind::Shard => self.shard_channels.len(),
+        }
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.channels.is_empty() && self.patterns.is_empty() && self.shard_channels.is_empty()
     }
 }
 

@@ -104,6 +104,11 @@ impl KeySpec {
         }
     }
 
+    /// Whether what stands there is no key, though it belongs to a slot as one does (a shard channel).
+    pub fn is_no_key(&self) -> bool {
+        self.flags.iter().any(|flag| matches!(flag, KeyFlag::NotKey))
+    }
+
     /// The positions of the keys among `words` words, the name being word 0; `word` gives a word's
     /// bytes. `None` if the words do not fit the specification (too few, a count that is no number).
     pub fn positions<'a>(

@@ -10,8 +10,11 @@ use engine::Command;
 pub const COMMANDS: &[&Command] = &[
     &subscribe::PSUBSCRIBE,
     &publish::PUBLISH,
+    &publish::SPUBLISH,
     &inspect::PUBSUB,
     &subscribe::PUNSUBSCRIBE,
+    &subscribe::SSUBSCRIBE,
     &subscribe::SUBSCRIBE,
+    &subscribe::SUNSUBSCRIBE,
     &subscribe::UNSUBSCRIBE,
 ];

@@ -1,12 +1,12 @@
-//! SUBSCRIBE, UNSUBSCRIBE, PSUBSCRIBE, PUNSUBSCRIBE.
+//! SUBSCRIBE, UNSUBSCRIBE, PSUBSCRIBE, PUNSUBSCRIBE, SSUBSCRIBE, SUNSUBSCRIBE.
 //!
 //! Each name is confirmed by a message of its own: the verb, the name, and how many channels and
-//! patterns the connection now subscribes to. Unsubscribing from everything when there is nothing
+//! patterns the connection now subscribes to; shard channels are counted apart. Unsubscribing from everything when there is nothing
 //! confirms a null.
 
 use engine::pubsub::Kind;
-use engine::{Args, Command, CommandResult, Context};
-use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
+use engine::{Args, Command, CommandError, CommandResult, Context};
+use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 
 const FLAGS: &[Flag] = &[Flag::PubSub, Flag::NoScript, Flag::Loading, Flag::Stale];
 const REPLY: &[ReplyShape] =
@@ -69,6 +69,50 @@ pub const PUNSUBSCRIBE: Command = Command {
     subcommands: &[],
 };
 
+const SHARD_CHANNELS: &[KeySpec] = &[KeySpec::range(1, -1, 1, &[KeyFlag::NotKey])];
+
+/// SSUBSCRIBE.
+pub const SSUBSCRIBE: Command = Command {
+    spec: CommandSpec {
+        name: "ssubscribe",
+        since: "7.0.0",
+        summary: "Subscribes to shard channels.",
+        keys: SHARD_CHANNELS,
+        args: &[Arg::bytes("shardchannel").multiple()],
+        ..ROW
+    },
+    run: ssubscribe,
+    subcommands: &[],
+};
+
+/// SUNSUBSCRIBE.
+pub const SUNSUBSCRIBE: Command = Command {
+    spec: CommandSpec {
+        name: "sunsubscribe",
+        since: "7.0.0",
+        summary: "Ends subscriptions to shard channels, to all without a name.",
+        keys: SHARD_CHANNELS,
+        args: &[Arg::bytes("shardchannel").optional().multiple()],
+        ..ROW
+    },
+    run: sunsubscribe,
+    subcommands: &[],
+};
+
+fn ssubscribe(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    if cx.session.executing {
+        let text = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
+        return Err(CommandError::text(text));
+    }
+    begin(cx, args, Kind::Shard, "ssubscribe");
+    Ok(())
+}
+
+fn sunsubscribe(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    end(cx, args, Kind::Shard, "sunsubscribe");
+    Ok(())
+}
+
 fn subscribe(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     begin(cx, args, Kind::Channel, "subscribe");
     Ok(())
@@ -92,7 +136,7 @@ fn punsubscribe(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn begin(cx: &mut Context<'_>, args: &mut Args<'_>, kind: Kind, verb: &str) {
     while let Some(name) = args.next() {
         cx.node.pubsub.subscribe(cx.session, kind, name);
-        confirm(cx, verb, Some(name));
+        confirm(cx, kind, verb, Some(name));
     }
 }
 
@@ -100,25 +144,22 @@ fn end(cx: &mut Context<'_>, args: &mut Args<'_>, kind: Kind, verb: &str) {
     if args.left() > 0 {
         while let Some(name) = args.next() {
             cx.node.pubsub.unsubscribe(cx.session, kind, name);
-            confirm(cx, verb, Some(name));
+            confirm(cx, kind, verb, Some(name));
         }
         return;
     }
-    let names = match kind {
-        Kind::Channel => cx.session.subscriptions.channels.clone(),
-        Kind::Pattern => cx.session.subscriptions.patterns.clone(),
-    };
+    let names = cx.session.subscriptions.of(kind).clone();
     if names.is_empty() {
-        confirm(cx, verb, None);
+        confirm(cx, kind, verb, None);
     }
     for name in names {
         cx.node.pubsub.unsubscribe(cx.session, kind, &name);
-        confirm(cx, verb, Some(&name));
+        confirm(cx, kind, verb, Some(&name));
     }
 }
 
-fn confirm(cx: &mut Context<'_>, verb: &str, name: Option<&[u8]>) {
-    let count = i64::try_from(cx.session.subscriptions.len()).unwrap_or(i64::MAX);
+fn confirm(cx: &mut Context<'_>, kind: Kind, verb: &str, name: Option<&[u8]>) {
+    let count = i64::try_from(cx.session.subscriptions.counted_with(kind)).unwrap_or(i64::MAX);
     cx.reply.push(3);
     cx.reply.bulk(verb);
     match name {
@@ -155,6 +196,25 @@ mod tests {
         server.check("unsubscribe x", "*3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:0\r\n");
         server.check("get a", "$-1\r\n");
         server.check("subscribe", "-ERR wrong number of arguments for 'subscribe' command\r\n");
+    }
+
+    #[test]
+    fn shard_channels_are_counted_apart() {
+        let mut server = Server::new();
+        server.line("subscribe a");
+        server.check(
+            "ssubscribe a b",
+            "*3\r\n$10\r\nssubscribe\r\n$1\r\na\r\n:1\r\n\
+             *3\r\n$10\r\nssubscribe\r\n$1\r\nb\r\n:2\r\n",
+        );
+        server.check("unsubscribe", "*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n");
+        assert!(server.line("get a").starts_with("-ERR Can't execute 'get'"));
+        server.check("sunsubscribe b", "*3\r\n$12\r\nsunsubscribe\r\n$1\r\nb\r\n:1\r\n");
+        server.check("sunsubscribe", "*3\r\n$12\r\nsunsubscribe\r\n$1\r\na\r\n:0\r\n");
+        server.check("sunsubscribe", "*3\r\n$12\r\nsunsubscribe\r\n$-1\r\n:0\r\n");
+        let lines = ["multi", "ssubscribe a"].map(|line| server.line(line));
+        assert_eq!(lines, ["+OK\r\n", "+QUEUED\r\n"]);
+        server.check("exec", "*1\r\n-ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client\r\n");
     }
 
     #[test]

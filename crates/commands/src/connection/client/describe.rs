@@ -27,7 +27,7 @@ pub(super) fn describe(node: &Node, client: &ClientInfo, out: &mut Vec<u8>) {
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        " age={} idle={} flags={} db={} sub={} psub={} ssub=0 multi={multi} qbuf={query} \
+        " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} qbuf={query} \
          qbuf-free={free} argv-mem=0 multi-mem={queued} rbs={output} rbp={output} obl={output} \
          oll=0 omem=0 tot-mem={} events=r cmd={command} user={user} redir=-1 resp={}",
         seconds(client.created.0),
@@ -36,6 +36,7 @@ pub(super) fn describe(node: &Node, client: &ClientInfo, out: &mut Vec<u8>) {
         client.db.load(Ordering::Relaxed),
         client.channels.load(Ordering::Relaxed),
         client.patterns.load(Ordering::Relaxed),
+        client.shard_channels.load(Ordering::Relaxed),
         query + free + queued + output,
         if client.resp3.load(Ordering::Relaxed) { 3 } else { 2 },
     );
@@ -54,12 +55,10 @@ pub(super) fn describe(node: &Node, client: &ClientInfo, out: &mut Vec<u8>) {
 fn flags(client: &ClientInfo) -> String {
     let class = client.class();
     let holds = |flag: &std::sync::atomic::AtomicBool| flag.load(Ordering::Relaxed);
-    let subscribes =
-        client.channels.load(Ordering::Relaxed) + client.patterns.load(Ordering::Relaxed) > 0;
     let rows = [
         (class == Class::Replica, 'S'),
         (class == Class::Primary, 'M'),
-        (subscribes, 'P'),
+        (client.subscribes(), 'P'),
         (client.queued.load(Ordering::Relaxed) != u32::MAX, 'x'),
         (holds(&client.blocked), 'b'),
         (holds(&client.closing), 'c'),

@@ -2,6 +2,7 @@
 
 use super::Field::{self, Always};
 use super::facts::{Facts, count, ratio};
+use engine::pubsub::Kind;
 use engine::stats::LoopStats;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,9 +42,9 @@ pub(super) const FIELDS: &[Field] = &[
     Always("current_eviction_exceeded_time", |_| "0".into()),
     Always("keyspace_hits", |facts| sum(facts, |loops| &loops.hits)),
     Always("keyspace_misses", |facts| sum(facts, |loops| &loops.misses)),
-    Always("pubsub_channels", |facts| facts.node.pubsub.counts().0.to_string()),
-    Always("pubsub_patterns", |facts| facts.node.pubsub.counts().1.to_string()),
-    Always("pubsubshard_channels", |_| "0".into()),
+    Always("pubsub_channels", |facts| facts.node.pubsub.count(Kind::Channel).to_string()),
+    Always("pubsub_patterns", |facts| facts.node.pubsub.count(Kind::Pattern).to_string()),
+    Always("pubsubshard_channels", |facts| facts.node.pubsub.count(Kind::Shard).to_string()),
     Always("latest_fork_usec", |_| "0".into()),
     Always("total_forks", |_| "0".into()),
     Always("migrate_cached_sockets", |_| "0".into()),
