@@ -18,7 +18,6 @@ pub mod format;
 #[cfg(test)]
 mod golden;
 pub mod load;
-pub mod lzf;
 pub mod save;
 
 pub use file::{SaveError, save_to_file};

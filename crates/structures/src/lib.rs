@@ -1,5 +1,6 @@
 //! The two containers of the keyspace: [`Entry`], one allocation holding a key and its value, and
-//! [`Table`], an incrementally growing hash table of entries.
+//! [`Table`], an incrementally growing hash table of entries. Beside them the packed forms of small
+//! collections, [`listpack`] and [`intset`], and their compression, [`lzf`]; these are safe code.
 //!
 //! This is one of the few places where `unsafe` is allowed: every block names its premises, the
 //! tests compare with safe twins from `std`, and nothing unsafe is visible from outside. The layouts
@@ -9,6 +10,9 @@
 
 mod chain;
 mod entry;
+pub mod intset;
+pub mod listpack;
+pub mod lzf;
 mod prefetch;
 mod size_class;
 mod table;

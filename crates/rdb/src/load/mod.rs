@@ -11,11 +11,11 @@ mod source;
 mod string;
 
 use crate::format::{self, Attributes, opcode, value_type};
-use crate::lzf::LzfError;
 use base::Millis;
 pub use fields::Fields;
 use source::Source;
 use std::io;
+use structures::lzf::LzfError;
 
 /// The longest string accepted unless told otherwise: the default of `proto-max-bulk-len`.
 pub const STRING_LEN_MAX: u64 = values::string::STRING_LEN_MAX as u64;

@@ -3,8 +3,8 @@
 use super::source::Length;
 use super::{LoadError, LoadedValue, Loader};
 use crate::format::special;
-use crate::lzf;
 use std::io;
+use structures::lzf;
 use values::string::{IntegerText, StringForm};
 
 impl<R: io::Read> Loader<R> {

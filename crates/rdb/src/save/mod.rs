@@ -8,9 +8,9 @@ pub mod string;
 
 use crate::checksum::Checksum;
 use crate::format::{self, Attributes, length, opcode};
-use crate::lzf::Compressor;
 use base::{Millis, Offset, RunId};
 use std::io;
+use structures::lzf::Compressor;
 
 pub use string::StringRef;
 
