@@ -20,6 +20,8 @@ pub enum Rank {
     Replication,
     /// The ordered log.
     Log,
+    /// Connections that wait for keys.
+    Waiters,
     /// Channels and patterns.
     PubSub,
     /// The registry of connections.

@@ -1,13 +1,16 @@
 //! What a handler is given.
 
+use crate::args::Request;
+use crate::blocking::{Wait, Waiting};
 use crate::command::Registered;
 use crate::effects::Effects;
 use crate::keys::Keys;
 use crate::node::Node;
-use crate::session::Session;
+use crate::session::{Blocked, Session};
 use base::Millis;
 use keyspace::Exclusive;
 use resp::reply::Writer;
+use std::sync::Arc;
 
 /// The world of one running command.
 ///
@@ -32,6 +35,24 @@ pub struct Context<'a> {
     pub command: &'static Registered,
     /// What the loop is to do with the connection afterwards.
     pub outcome: &'a mut Outcome,
+}
+
+impl Context<'_> {
+    /// Whether the command may wait: not inside of a transaction, nor in the primary's stream.
+    pub fn may_block(&self) -> bool {
+        !self.session.executing && !self.session.info.primary
+    }
+
+    /// Lets the connection wait for keys, whose locks the command holds; the handler writes no reply.
+    pub fn block(&mut self, request: Request<'_>, wait: Wait<'_>) {
+        *self.outcome = Outcome::Blocked;
+        if self.session.served {
+            return;
+        }
+        let waiting = Arc::new(Waiting::new(self.session, self.command, request, wait));
+        self.node.waiters.add(&waiting);
+        self.session.blocked = Some(Blocked::Keys(waiting));
+    }
 }
 
 /// What the loop is to do with a connection after a command.

@@ -6,10 +6,12 @@
 //! it came; a handler whose effect depends on time, chance or state logs something absolute instead.
 
 use crate::args::Request;
+use crate::blocking::DbKey;
 use crate::node::Node;
 use base::Offset;
 use oplog::{Batch, Framing};
 use smallvec::SmallVec;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
@@ -106,6 +108,7 @@ impl Replaced {
 
 /// The effects of the command that runs, or of the transaction it belongs to.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, each named")]
 pub struct Effects {
     batch: Batch,
     batched: usize,
@@ -117,6 +120,11 @@ pub struct Effects {
     /// Where the events of the command that runs begin.
     events_begin: usize,
     in_transaction: bool,
+    /// Some connection waited for a key when the command began.
+    somebody_waits: bool,
+    /// Keys that have changed while somebody waited.
+    ready: VecDeque<DbKey>,
+    all_ready: bool,
 }
 
 impl Effects {
@@ -124,7 +132,35 @@ impl Effects {
     #[inline]
     pub fn changed(&mut self, db: u32, key: &[u8], event: Event) {
         self.dirty += 1;
+        self.waited_for(db, key);
         self.notify(db, key, event);
+    }
+
+    /// Notes that those who wait for `key` are to be looked after.
+    #[inline]
+    fn waited_for(&mut self, db: u32, key: &[u8]) {
+        if self.somebody_waits {
+            self.ready.push_back((db, key.into()));
+        }
+    }
+
+    /// Whether keys that are waited for may have changed.
+    #[inline]
+    pub(crate) fn has_ready(&self) -> bool {
+        self.all_ready || !self.ready.is_empty()
+    }
+
+    /// The next key that has changed and is waited for.
+    pub(crate) fn next_ready(&mut self, node: &Node) -> Option<DbKey> {
+        if std::mem::take(&mut self.all_ready) {
+            self.ready.extend(node.waiters.keys());
+        }
+        while let Some(key) = self.ready.pop_front() {
+            if node.waiters.has_key(&key) {
+                return Some(key);
+            }
+        }
+        None
     }
 
     /// Declares an event that is no change of its own.
@@ -138,6 +174,7 @@ impl Effects {
     /// Declares a change that concerns no single key (FLUSHDB, SWAPDB).
     pub fn changed_database(&mut self, changes: u64) {
         self.dirty += changes.max(1);
+        self.all_ready |= self.somebody_waits;
     }
 
     /// Logs `words` instead of the command as it came. May be called more than once. They join the
@@ -182,6 +219,7 @@ impl Effects {
         self.logging = Logging::AsItCame;
         self.replaced.clear();
         self.listening = node.notifies();
+        self.somebody_waits = node.waiters.any();
         self.events_begin = self.events.len();
     }
 
@@ -196,6 +234,7 @@ impl Effects {
         node.changes.fetch_add(1, Ordering::Relaxed);
         let verb: &[u8] = if node.settings.lazyfree_lazy_expire.get() { b"UNLINK" } else { b"DEL" };
         self.push(db, &[verb, key]);
+        self.waited_for(db, key);
         if node.notifies() {
             let at = self.events_begin.min(self.events.len());
             self.events.insert(at, (db, Event::Expired, key.into()));

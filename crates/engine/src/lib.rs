@@ -7,6 +7,7 @@
 //! around it goes through [`Services`].
 
 pub mod args;
+pub mod blocking;
 pub mod client;
 pub mod command;
 pub mod context;

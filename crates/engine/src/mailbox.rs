@@ -4,7 +4,9 @@
 //! client whose output limit is reached would be; other messages always find room, for each can
 //! stand in it only once per cause.
 
+use crate::blocking::Waiting;
 use crate::pubsub::Kind;
+use base::Offset;
 use base::lock::{Mutex, Rank};
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -35,6 +37,19 @@ impl Push {
     }
 }
 
+/// What becomes of a wait.
+#[derive(Debug)]
+pub enum Answer {
+    /// The reply, made by whoever made the key ready.
+    Served(Vec<u8>),
+    /// Its time is up, or CLIENT UNBLOCK said so.
+    TimedOut,
+    /// CLIENT UNBLOCK with ERROR.
+    Unblocked,
+    /// The node has become a replica: an error, and the end of the connection.
+    RoleChanged,
+}
+
 /// A message to a loop.
 #[derive(Debug)]
 pub enum Message {
@@ -44,6 +59,10 @@ pub enum Message {
     Close(u64, bool),
     /// Look at blocked and parked connections again.
     Recheck,
+    /// The end of a wait, whose claim the sender has taken; the log's end behind what was done for it.
+    Answer(Arc<Waiting>, Answer, Offset),
+    /// CLIENT UNBLOCK of a connection that waits for something else than a key; with an error.
+    Unblock(u64, bool),
     /// Listening addresses or other settings of the loop have changed.
     Reconfigure,
     /// Answer a connection whose SHUTDOWN has failed.

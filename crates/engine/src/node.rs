@@ -1,9 +1,10 @@
 //! The node: everything that its threads share, as one value that is passed to whoever needs it.
 
+use crate::blocking::{Waiters, Waiting};
 use crate::client::Clients;
 use crate::command::{Command, CommandTable};
 use crate::gates;
-use crate::mailbox::{Mailbox, Message};
+use crate::mailbox::{Answer, Mailbox, Message};
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
 use crate::replication::{Address, Replication};
@@ -113,6 +114,8 @@ pub struct Node {
     pub replication: Replication,
     /// Connections.
     pub clients: Clients,
+    /// Connections that wait for keys.
+    pub waiters: Waiters,
     /// Channels.
     pub pubsub: PubSub,
     /// Counters.
@@ -171,6 +174,7 @@ impl Node {
             log: Log::new(Offset(0)),
             replication: Replication::new(RunId::generate(&mut random)),
             clients: Clients::default(),
+            waiters: Waiters::default(),
             pubsub: PubSub::default(),
             stats: Stats::default(),
             slowlog: SlowLog::default(),
@@ -314,6 +318,23 @@ impl Node {
         self.mailboxes().iter().for_each(|mailbox| mailbox.send(Message::Recheck));
     }
 
+    /// Answers everybody who waits for a key that this is a replica now.
+    fn end_waits(&self) {
+        for waiting in self.waiters.all() {
+            if waiting.claim() {
+                self.waiters.remove(&waiting);
+                self.answer(waiting, Answer::RoleChanged, Offset(0));
+            }
+        }
+    }
+
+    /// Sends the answer of a wait that the caller has claimed to the waiter's loop.
+    pub fn answer(&self, waiting: Arc<Waiting>, answer: Answer, tag: Offset) {
+        if let Some(mailbox) = self.mailboxes().get(waiting.client.loop_index) {
+            mailbox.send(Message::Answer(waiting, answer, tag));
+        }
+    }
+
     /// Changes the role, with the whole keyspace alone: follow `primary`, or become one.
     pub fn change_role(&self, _alone: &Exclusive<'_>, primary: Option<Address>) {
         let was_replica = self.replication.is_replica();
@@ -330,6 +351,9 @@ impl Node {
         self.settings.replicaof.set(primary.as_ref().map(endpoint).map(Arc::new));
         self.replication.set_primary(primary.clone());
         self.refresh();
+        if self.replication.is_replica() && !was_replica {
+            self.end_waits();
+        }
         if let Some(services) = self.services() {
             services.follow(primary);
         }

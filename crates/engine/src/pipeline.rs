@@ -8,6 +8,7 @@
 mod apply;
 mod exec;
 mod run;
+mod serve;
 
 pub use apply::Applied;
 pub use run::Worker;

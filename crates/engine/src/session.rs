@@ -3,6 +3,7 @@
 //! What other threads may see of it (CLIENT LIST, CLIENT KILL) is in its [`ClientInfo`].
 
 use crate::args::OwnedRequest;
+use crate::blocking::Waiting;
 use crate::client::ClientInfo;
 use crate::pubsub::Kind;
 use base::{Millis, Offset};
@@ -116,12 +117,15 @@ pub enum Blocked {
         /// Monotonic time at which to answer anyway.
         deadline: Option<Millis>,
     },
+    /// A key that another client is to fill.
+    Keys(Arc<Waiting>),
     /// SHUTDOWN: an answer comes only if it fails.
     Shutdown,
 }
 
 /// One connection's state.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, each named")]
 pub struct Session {
     /// What others may see.
     pub info: Arc<ClientInfo>,
@@ -149,6 +153,8 @@ pub struct Session {
     pub no_touch: bool,
     /// Inside EXEC.
     pub executing: bool,
+    /// It stands for a client that waited, whose request is run by whoever made a key ready.
+    pub served: bool,
 }
 
 impl Session {
@@ -168,6 +174,7 @@ impl Session {
             blocked: None,
             no_touch: false,
             executing: false,
+            served: false,
         }
     }
 

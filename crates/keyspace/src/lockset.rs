@@ -66,6 +66,22 @@ impl<'a> LockSet<'a> {
         Some(&mut self.held[at].1)
     }
 
+    /// Takes more shards, if they are free now; out of order, so without waiting. Whether all are held:
+    /// if not, some of them may be.
+    pub fn extend(&mut self, shards: &[u16]) -> bool {
+        self.all
+            || shards.iter().all(|&shard| {
+                let Err(at) = self.held.binary_search_by_key(&shard, |(held, _)| *held) else {
+                    return true;
+                };
+                let guard = try_for_a_while(self.keyspace, shard);
+                guard.is_some_and(|guard| {
+                    self.held.insert(at, (shard, guard));
+                    true
+                })
+            })
+    }
+
     /// Lets the shards go that were taken under `all`, so that a walk over everything does not
     /// gather them.
     pub fn release(&mut self) {

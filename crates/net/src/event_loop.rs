@@ -11,6 +11,7 @@ use engine::client::Origin;
 use engine::expiry::Expirer;
 use engine::mailbox::{Mailbox, Message};
 use engine::pipeline::Worker;
+use engine::session::Blocked;
 use engine::stats::add;
 use engine::{Node, Session};
 use resp::request::Arguments;
@@ -497,6 +498,16 @@ impl Running<'_> {
                         self.close_on_demand(slot, gently);
                     }
                 }
+                Message::Answer(waiting, answer, tag) => {
+                    if let Some(&slot) = self.by_id.get(&waiting.client.id) {
+                        self.end_wait(slot, &waiting, answer, tag);
+                    }
+                }
+                Message::Unblock(id, with_error) => {
+                    if let Some(&slot) = self.by_id.get(&id) {
+                        self.unblock(slot, with_error);
+                    }
+                }
                 Message::ShutdownFailed(id) => {
                     if let Some(&slot) = self.by_id.get(&id) {
                         self.shutdown_failed(slot);
@@ -575,8 +586,16 @@ impl Running<'_> {
 
     fn end_session(&mut self, mut connection: Box<Connection>) {
         let session = &mut connection.session;
-        if session.blocked.take().is_some() {
-            self.node.replication.note_waiting(false);
+        match session.blocked.take() {
+            Some(Blocked::Keys(waiting)) => {
+                if waiting.claim() {
+                    self.node.waiters.remove(&waiting);
+                }
+            }
+            Some(Blocked::Replicas { .. } | Blocked::Shutdown) => {
+                self.node.replication.note_waiting(false);
+            }
+            None => {}
         }
         self.node.pubsub.forget(session);
         engine::transaction::unwatch(self.node, session);

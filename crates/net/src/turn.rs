@@ -3,14 +3,22 @@
 use crate::connection::{Connection, Hold, OUTPUT_PAUSE_BYTES};
 use crate::event_loop::{PAUSED_SLEEP_MS, Running};
 use base::{Millis, Offset};
+use engine::blocking::Waiting;
 use engine::context::Outcome;
-use engine::mailbox::Push;
+use engine::mailbox::{Answer, Push};
 use engine::pipeline::prepare;
 use engine::session::{Blocked, ReplyMode};
 use engine::stats::add;
 use resp::reply::{Protocol, Writer};
 use resp::request::{Limits, Progress};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// What CLIENT UNBLOCK with ERROR answers to whom it unblocks.
+const UNBLOCKED: &[u8] = b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n";
+/// What those who wait are told when their server becomes a replica.
+const ROLE_CHANGED: &[u8] =
+    b"-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n";
 
 /// Windows run in one turn, so that writing and the other connections are not kept waiting by one
 /// with a lot of input.
@@ -198,13 +206,16 @@ impl Running<'_> {
         let info = &connection.session.info;
         let close = matches!(outcome, Outcome::Close) || info.closing.load(Ordering::Relaxed);
         let drain = connection.output.len() > OUTPUT_PAUSE_BYTES;
+        let waits_for_key = matches!(connection.session.blocked, Some(Blocked::Keys(_)));
         if close {
             connection.closing = true;
         }
         self.mark_dirty(slot);
         match outcome {
             Outcome::Blocked => {
-                self.node.replication.note_waiting(true);
+                if !waits_for_key {
+                    self.node.replication.note_waiting(true);
+                }
                 self.hold(slot, Hold::Blocked);
             }
             Outcome::Detach => {
@@ -250,7 +261,7 @@ impl Running<'_> {
             match connection.hold {
                 Hold::Parked if tries_parked => self.go_on(slot),
                 Hold::Blocked if self.deadline_of(slot).is_some_and(|at| at <= self.now) => {
-                    self.answer_wait(slot);
+                    self.time_out(slot);
                 }
                 _ => {}
             }
@@ -266,6 +277,7 @@ impl Running<'_> {
     pub(crate) fn deadline_of(&self, slot: usize) -> Option<Millis> {
         match self.slots[slot].as_ref()?.session.blocked.as_ref()? {
             Blocked::Replicas { deadline, .. } => *deadline,
+            Blocked::Keys(waiting) => waiting.deadline,
             Blocked::Shutdown => None,
         }
     }
@@ -280,6 +292,69 @@ impl Running<'_> {
                 self.answer_wait(slot);
             }
         }
+    }
+
+    /// A blocked connection's time is up.
+    fn time_out(&mut self, slot: usize) {
+        let Some(connection) = self.slots[slot].as_ref() else { return };
+        let Some(Blocked::Keys(waiting)) = &connection.session.blocked else {
+            return self.answer_wait(slot);
+        };
+        // If somebody serves it at this moment, the answer is on its way.
+        if waiting.claim() {
+            let waiting = Arc::clone(waiting);
+            self.node.waiters.remove(&waiting);
+            self.end_wait(slot, &waiting, Answer::TimedOut, Offset(0));
+        }
+    }
+
+    /// Answers a connection that waited for a key; the claim of its wait has been taken.
+    pub(crate) fn end_wait(
+        &mut self,
+        slot: usize,
+        waiting: &Arc<Waiting>,
+        answer: Answer,
+        tag: Offset,
+    ) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        let session = &mut connection.session;
+        match session.blocked.take() {
+            Some(Blocked::Keys(own)) if Arc::ptr_eq(&own, waiting) => {}
+            other => {
+                session.blocked = other;
+                return;
+            }
+        }
+        let close = matches!(answer, Answer::RoleChanged);
+        if session.reply_mode != ReplyMode::Off {
+            let reply = match answer {
+                Answer::Served(reply) => reply,
+                Answer::TimedOut => waiting.timeout_reply(),
+                Answer::Unblocked => UNBLOCKED.to_vec(),
+                Answer::RoleChanged => ROLE_CHANGED.to_vec(),
+            };
+            connection.output.extend_from_slice(&reply);
+        }
+        session.last_write = session.last_write.max(tag);
+        connection.closing |= close;
+        self.mark_dirty(slot);
+        self.go_on(slot);
+    }
+
+    /// CLIENT UNBLOCK of a connection that waits for replicas.
+    pub(crate) fn unblock(&mut self, slot: usize, with_error: bool) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        if !matches!(connection.session.blocked, Some(Blocked::Replicas { .. })) {
+            return;
+        }
+        if !with_error {
+            return self.answer_wait(slot);
+        }
+        connection.session.blocked = None;
+        self.node.replication.note_waiting(false);
+        connection.output.extend_from_slice(UNBLOCKED);
+        self.mark_dirty(slot);
+        self.go_on(slot);
     }
 
     fn answer_wait(&mut self, slot: usize) {

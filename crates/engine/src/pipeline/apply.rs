@@ -62,6 +62,9 @@ impl<'n> Worker<'n> {
             self.recover(session);
             Err("the command panicked; this node no longer vouches for its data".to_owned())
         });
+        if !self.deferred.is_empty() {
+            self.serve_deferred();
+        }
         result.unwrap_or_else(|error| {
             let name = String::from_utf8_lossy(request.word(0)).into_owned();
             let shown: String = format!("{name}: {error}").chars().take(SHOWN_BYTES_MAX).collect();
@@ -167,7 +170,7 @@ impl<'n> Worker<'n> {
             locks.release();
             self.apply_one(session, request, locks, alone, &mut reply)?;
         }
-        self.finish(session);
+        self.finish(session, locks, alone);
         self.node.replication.set_stream_db(session.db);
         self.node.log.append_raw(raw);
         Ok(Applied::Done)

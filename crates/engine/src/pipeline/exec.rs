@@ -104,7 +104,7 @@ impl<'n> Worker<'n> {
         }
         session.executing = false;
         self.account(session, command, Request { bytes: &[], ranges: &[] }, false);
-        self.finish(session);
+        self.finish(session, locks, alone);
         outcome
     }
 

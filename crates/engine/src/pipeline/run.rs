@@ -2,6 +2,7 @@
 
 use super::Prepared;
 use crate::args::{Args, OwnedRequest, Request};
+use crate::blocking::{DbKey, Waiting};
 use crate::command::{Registered, Scope};
 use crate::context::{Context, Outcome};
 use crate::effects::Effects;
@@ -9,13 +10,14 @@ use crate::error::CommandError;
 use crate::gates::{self, Verdict};
 use crate::keys::{Keys, Leftover, Place};
 use crate::node::Node;
-use crate::session::{ReplyMode, Session};
+use crate::session::{Blocked, ReplyMode, Session};
 use crate::stats::{LoopStats, add};
 use crate::transaction;
 use base::Millis;
 use keyspace::{Exclusive, LockSet, Seat};
 use resp::reply::Writer;
 use smallvec::SmallVec;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,6 +39,8 @@ pub struct Worker<'n> {
     pub(super) node: &'n Node,
     seat: Seat<'n>,
     pub(crate) effects: Effects,
+    /// Waiters that could not be served under the locks of whoever made their key ready.
+    pub(super) deferred: VecDeque<(DbKey, Arc<Waiting>)>,
     stats: Arc<LoopStats>,
     now: Millis,
     clock_us: u64,
@@ -51,6 +55,7 @@ impl<'n> Worker<'n> {
             node,
             seat: node.keyspace.gate.seat()?,
             effects,
+            deferred: VecDeque::new(),
             stats: node.stats.add_loop(node.table.all().len()),
             now: base::clock::unix(),
             clock_us: base::clock::monotonic_us(),
@@ -132,6 +137,9 @@ impl<'n> Worker<'n> {
             Writer::new(out, session.protocol).error(CommandError::Internal.wire());
             Outcome::Done
         });
+        if !self.deferred.is_empty() {
+            self.serve_deferred();
+        }
         match session.reply_mode {
             ReplyMode::On => {}
             // SKIP itself, which has just run, is not answered either.
@@ -214,7 +222,7 @@ impl<'n> Worker<'n> {
                 let mut locks = LockSet::all(keyspace);
                 let held = Held { locks: &mut locks, alone: Some(alone), first: None };
                 let outcome = worker.run(session, command, request, held, out);
-                worker.finish(session);
+                worker.finish(session, &mut locks, Some(alone));
                 outcome
             });
         }
@@ -235,7 +243,7 @@ impl<'n> Worker<'n> {
         };
         let held = Held { locks: &mut locks, alone: None, first };
         let outcome = self.run(session, command, request, held, out);
-        self.finish(session);
+        self.finish(session, &mut locks, None);
         outcome
     }
 
@@ -305,7 +313,11 @@ impl<'n> Worker<'n> {
             add(&self.stats.errors, 1);
             Writer::new(out, session.protocol).error(text);
         }
-        self.account(session, command, request, failed);
+        // Who waits for a key is counted when that is over.
+        let keys = matches!(session.blocked, Some(Blocked::Keys(_)));
+        if !(matches!(outcome, Outcome::Blocked) && (keys || session.served)) {
+            self.account(session, command, request, failed);
+        }
         outcome
     }
 
@@ -322,11 +334,19 @@ impl<'n> Worker<'n> {
         self.effects.end(self.node, db, request);
     }
 
-    /// Carries the effects out, while the locks are still held.
+    /// Carries the effects out, while the locks are still held, and serves those who waited for them.
     #[inline]
-    pub(super) fn finish(&mut self, session: &mut Session) {
+    pub(super) fn finish(
+        &mut self,
+        session: &mut Session,
+        locks: &mut LockSet<'n>,
+        alone: Option<&Exclusive<'_>>,
+    ) {
         if let Some(end) = self.effects.perform(self.node) {
             session.last_write = end;
+        }
+        if self.effects.has_ready() {
+            self.serve(locks, alone);
         }
     }
 

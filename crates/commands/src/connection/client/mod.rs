@@ -6,6 +6,7 @@ mod list;
 mod names;
 mod pause;
 mod switches;
+mod unblock;
 
 pub(super) use names::check_name;
 
@@ -43,6 +44,7 @@ pub const CLIENT: Command = Command {
         &switches::REPLY,
         &names::SETINFO,
         &names::SETNAME,
+        &unblock::UNBLOCK,
         &pause::UNPAUSE,
     ],
 };

@@ -21,6 +21,8 @@ pub(super) const FIELDS: &[Field] = &[
     }),
     Always("tracking_clients", |_| "0".into()),
     Always("clients_in_timeout_table", |_| "0".into()),
+    Always("total_blocking_keys", |facts| facts.node.waiters.counts().1.to_string()),
+    Always("total_blocking_keys_on_nokey", |facts| facts.node.waiters.counts().2.to_string()),
 ];
 
 fn largest(facts: &Facts<'_>, counter: fn(&ClientInfo) -> &AtomicUsize) -> String {

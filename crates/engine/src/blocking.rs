@@ -1,0 +1,213 @@
+//! Connections that wait for a key: who waits for which, in order, and what is done for them.
+//!
+//! A waiter is registered under the locks of the keys it waits for. Whoever changes such a key declares
+//! it, finds the waiters when its own command or transaction has been carried out, its locks still
+//! held, and runs their requests for them in the order in which they came: so the reply to BLPOP is on
+//! its way before the reply to the RPUSH that fed it. What a served request changes may feed others
+//! (BLMOVE); that goes on until nothing is ready.
+//!
+//! Invariant: a waiter has one claim. Whoever takes it - a writer, the timeout, CLIENT UNBLOCK, the end
+//! of the connection, a change of role - answers; all others leave it alone.
+
+use crate::args::{OwnedRequest, Request};
+use crate::client::ClientInfo;
+use crate::command::Registered;
+use crate::session::Session;
+use base::Millis;
+use base::lock::{Mutex, Rank};
+use resp::reply::{Protocol, Writer};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// A key of a database.
+pub(crate) type DbKey = (u32, Box<[u8]>);
+
+/// What a blocked client gets when its time is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nothing {
+    /// A null array.
+    NullArray,
+    /// A null bulk string.
+    Null,
+}
+
+/// One connection's wait.
+#[derive(Debug)]
+pub struct Waiting {
+    claimed: AtomicBool,
+    /// Who waits.
+    pub client: Arc<ClientInfo>,
+    /// Its database.
+    pub db: u32,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// The command.
+    pub command: &'static Registered,
+    /// What is run when a key is ready.
+    pub request: OwnedRequest,
+    /// The keys it waits for.
+    pub keys: Vec<Box<[u8]>>,
+    /// Monotonic time at which it is answered anyway.
+    pub deadline: Option<Millis>,
+    /// That answer.
+    pub nothing: Nothing,
+    /// It is to be run as well when its key goes.
+    pub minds_absence: bool,
+}
+
+impl Waiting {
+    pub(crate) fn new(
+        session: &Session,
+        command: &'static Registered,
+        request: Request<'_>,
+        wait: Wait<'_>,
+    ) -> Waiting {
+        let mut keys: Vec<Box<[u8]>> = Vec::with_capacity(wait.keys.len());
+        for &key in wait.keys {
+            // One may be named twice.
+            if !keys.iter().any(|other| **other == *key) {
+                keys.push(key.into());
+            }
+        }
+        Waiting {
+            claimed: AtomicBool::new(false),
+            client: Arc::clone(&session.info),
+            db: session.db,
+            protocol: session.protocol,
+            command,
+            keys,
+            request: wait.request.unwrap_or_else(|| OwnedRequest::copy_of(request)),
+            deadline: wait.timeout.map(|timeout| base::clock::monotonic() + timeout),
+            nothing: wait.nothing,
+            minds_absence: wait.minds_absence,
+        }
+    }
+
+    /// Takes the claim: true for one caller only.
+    pub fn claim(&self) -> bool {
+        !self.claimed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Gives the claim back: it was not served after all.
+    pub(crate) fn unclaim(&self) {
+        self.claimed.store(false, Ordering::Release);
+    }
+
+    /// Whether nobody has claimed it.
+    pub fn is_waiting(&self) -> bool {
+        !self.claimed.load(Ordering::Acquire)
+    }
+
+    /// The reply when its time is up.
+    pub fn timeout_reply(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut reply = Writer::new(&mut out, self.protocol);
+        match self.nothing {
+            Nothing::NullArray => reply.null_array(),
+            Nothing::Null => reply.null(),
+        }
+        out
+    }
+}
+
+/// What a handler says when it has to wait.
+#[derive(Debug)]
+pub struct Wait<'a> {
+    /// The keys it waits for.
+    pub keys: &'a [&'a [u8]],
+    /// For how long; `None` is for ever.
+    pub timeout: Option<Millis>,
+    /// The answer when that is over.
+    pub nothing: Nothing,
+    /// What is run when a key is ready, if it is not the request as it came.
+    pub request: Option<OwnedRequest>,
+    /// It is to be run as well when a key goes.
+    pub minds_absence: bool,
+}
+
+/// All waiters of a node.
+#[derive(Debug)]
+pub struct Waiters {
+    count: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    by_key: HashMap<DbKey, VecDeque<Arc<Waiting>>>,
+    by_client: HashMap<u64, Arc<Waiting>>,
+}
+
+impl Default for Waiters {
+    fn default() -> Waiters {
+        Waiters { count: AtomicUsize::new(0), state: Mutex::new(Rank::Waiters, State::default()) }
+    }
+}
+
+impl Waiters {
+    /// Whether anybody waits. One load; exact for keys whose locks the caller holds.
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 0
+    }
+
+    /// Enters `waiting` at the end of the queues of its keys, whose locks the caller holds.
+    pub(crate) fn add(&self, waiting: &Arc<Waiting>) {
+        let mut state = self.state.lock();
+        for key in &waiting.keys {
+            let queue = state.by_key.entry((waiting.db, key.clone())).or_default();
+            queue.push_back(Arc::clone(waiting));
+        }
+        state.by_client.insert(waiting.client.id, Arc::clone(waiting));
+        self.count.store(state.by_client.len(), Ordering::Release);
+    }
+
+    /// Ends a wait that the caller has claimed.
+    pub fn remove(&self, waiting: &Arc<Waiting>) {
+        let mut state = self.state.lock();
+        for key in &waiting.keys {
+            let place = (waiting.db, key.clone());
+            if let Some(queue) = state.by_key.get_mut(&place) {
+                queue.retain(|other| !Arc::ptr_eq(other, waiting));
+                if queue.is_empty() {
+                    state.by_key.remove(&place);
+                }
+            }
+        }
+        state.by_client.remove(&waiting.client.id);
+        self.count.store(state.by_client.len(), Ordering::Release);
+    }
+
+    /// Who waits for a key, in order.
+    pub(crate) fn of_key(&self, key: &DbKey) -> Vec<Arc<Waiting>> {
+        self.state.lock().by_key.get(key).map_or_else(Vec::new, |q| q.iter().cloned().collect())
+    }
+
+    /// Whether anybody waits for a key.
+    pub(crate) fn has_key(&self, key: &DbKey) -> bool {
+        self.state.lock().by_key.contains_key(key)
+    }
+
+    /// Every key that is waited for.
+    pub(crate) fn keys(&self) -> Vec<DbKey> {
+        self.state.lock().by_key.keys().cloned().collect()
+    }
+
+    /// The wait of a client.
+    pub fn of_client(&self, id: u64) -> Option<Arc<Waiting>> {
+        self.state.lock().by_client.get(&id).cloned()
+    }
+
+    /// All waits.
+    pub(crate) fn all(&self) -> Vec<Arc<Waiting>> {
+        self.state.lock().by_client.values().cloned().collect()
+    }
+
+    /// How many clients wait, for how many keys, and for how many of those they mind the absence.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let state = self.state.lock();
+        let minded = |queue: &&VecDeque<Arc<Waiting>>| queue.iter().any(|w| w.minds_absence);
+        (state.by_client.len(), state.by_key.len(), state.by_key.values().filter(minded).count())
+    }
+}
