@@ -1,13 +1,13 @@
 //! The keyspace of one node: 1024 shards, the gate, and the walks under way.
 
 use crate::gate::{Exclusive, Gate};
-use crate::hashing::KeyHash;
 use crate::shard::Shard;
 use crate::slot::Slot;
 use crate::walk::{Recorder, WALKS_MAX, Walk};
 use base::lock::{Mutex, MutexGuard, Rank};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use structures::KeyHash;
 
 /// How many shards there are. A power of two that divides the slot count.
 pub const SHARD_COUNT: u16 = 1024;

@@ -6,7 +6,6 @@
 //! Nothing here knows commands, clients or the log.
 
 pub mod gate;
-mod hashing;
 mod keyspace;
 mod lockset;
 mod shard;

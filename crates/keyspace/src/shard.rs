@@ -5,7 +5,6 @@
 //! lower bound of the next expiry right, and set the flags of transactions that watch the key.
 
 use crate::Entry;
-use crate::hashing::KeyHash;
 use crate::walk::Walk;
 use crate::watch::{WatchFlag, Watchers};
 use base::Millis;
@@ -13,6 +12,7 @@ use base::random::Random;
 use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
+use structures::KeyHash;
 use structures::{NewValue, Table, ValueMut};
 use values::Object;
 

@@ -10,6 +10,7 @@
 
 mod chain;
 mod entry;
+mod hashing;
 pub mod intset;
 pub mod listpack;
 pub mod lzf;
@@ -18,6 +19,7 @@ mod size_class;
 mod table;
 
 pub use entry::{Entry, KEY_BYTES_MAX, NewValue, VALUE_BYTES_MAX, ValueMut, ValueRef};
+pub use hashing::KeyHash;
 pub use size_class::size_class;
 pub use table::{Iter, KeyHasher, Table};
 

@@ -7,11 +7,16 @@
 
 pub mod collection;
 pub mod digest;
+pub mod fields;
 pub mod glob;
+pub mod hash;
 pub mod object;
+pub mod set;
 pub mod string;
 
 pub use collection::Collection;
 pub use digest::{DatasetDigest, Digest, KeysDigest, ValueDigest};
+pub use hash::{Hash, HashLimits, HashRef};
 pub use object::{Kind, Object};
+pub use set::{Set, SetLimits, SetRef};
 pub use string::{StringError, StringForm, encode};

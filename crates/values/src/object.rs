@@ -3,6 +3,8 @@
 //! Short strings and integers live in the entry itself; what is longer, or grows by being appended
 //! to, is an `Object`. A later type is one more variant here and one folder beside `string`.
 
+use crate::{Hash, Set};
+
 /// The type of a value as TYPE answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -83,6 +85,10 @@ impl Kind {
 pub enum Object {
     /// A string above the inline limit, or one that is appended to and so keeps spare capacity.
     Text(Vec<u8>),
+    /// A set.
+    Set(Set),
+    /// A hash.
+    Hash(Hash),
 }
 
 impl Object {
@@ -90,18 +96,22 @@ impl Object {
     pub const fn kind(&self) -> Kind {
         match self {
             Object::Text(_) => Kind::String,
+            Object::Set(_) => Kind::Set,
+            Object::Hash(_) => Kind::Hash,
         }
     }
 
     /// The heap bytes the value holds beside `size_of::<Object>()`, spare capacity included. O(1).
-    pub const fn heap_bytes(&self) -> usize {
+    pub fn heap_bytes(&self) -> usize {
         match self {
             Object::Text(text) => text.capacity(),
+            Object::Set(set) => set.heap_bytes(),
+            Object::Hash(hash) => hash.heap_bytes(),
         }
     }
 
     /// All bytes of the boxed value: the object itself and its heap. O(1).
-    pub const fn memory_bytes(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         size_of::<Object>() + self.heap_bytes()
     }
 }

@@ -1,11 +1,13 @@
-//! The keyed hash of keys: seeded at start, so that nobody outside can aim keys at one bucket.
+//! The keyed hash of keys, fields and members: seeded at start, so that nobody outside can aim them at
+//! one bucket.
 
+use crate::KeyHasher;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::LazyLock;
 
 static STATE: LazyLock<ahash::RandomState> = LazyLock::new(ahash::RandomState::new);
 
-/// The process's hash of keys, as tables take it.
+/// The process's hash of bytes, as tables take it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KeyHash;
 
@@ -19,7 +21,7 @@ impl KeyHash {
     }
 }
 
-impl structures::KeyHasher for KeyHash {
+impl KeyHasher for KeyHash {
     #[inline]
     fn hash(&self, key: &[u8]) -> u64 {
         KeyHash::of(key)

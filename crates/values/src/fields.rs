@@ -1,0 +1,235 @@
+//! A table of fields with values and, each by itself, an expiry: the large form of hashes, and, with
+//! empty values, of sets.
+//!
+//! A field is an [`Entry`]: name, value and expiry in one allocation. Nothing here expires by itself:
+//! whoever looks says what time it is, and `sweep` takes out what has ended. `soonest` is a lower
+//! bound of the next expiry, made exact by every full sweep, so that nobody sweeps in vain.
+
+use base::Millis;
+use base::random::Random;
+use std::convert::Infallible;
+use std::fmt;
+use structures::{Entry, KeyHash, NewValue, Table, ValueRef};
+
+/// No field expires.
+const NEVER: Millis = Millis(u64::MAX);
+
+/// A field: its value lies inline.
+pub type Field = Entry<Infallible>;
+
+/// The value of a field.
+#[inline]
+pub fn value_of(field: &Field) -> &[u8] {
+    match field.value() {
+        ValueRef::Bytes(bytes) => bytes,
+        ValueRef::Int(_) => &[],
+        ValueRef::Boxed(never) => match *never {},
+    }
+}
+
+/// Whether `field` has ended by `now`.
+#[inline]
+pub fn has_ended(field: &Field, now: Millis) -> bool {
+    field.expire_at().is_some_and(|at| at <= now)
+}
+
+/// Fields with different names.
+#[derive(Default)]
+pub struct Fields {
+    table: Table<Infallible>,
+    /// Bytes of the entries.
+    bytes: usize,
+    /// How many fields have an expiry.
+    expiring: usize,
+    sweep: Sweep,
+}
+
+/// Where the removal of ended fields stands.
+struct Sweep {
+    /// No field ends before this.
+    soonest: Millis,
+    cursor: u64,
+    /// The least expiry that this pass has met, or that was set meanwhile.
+    gathered: Millis,
+}
+
+impl Default for Sweep {
+    fn default() -> Sweep {
+        Sweep { soonest: NEVER, cursor: 0, gathered: NEVER }
+    }
+}
+
+impl Fields {
+    /// The number of fields, ended ones that are still held included.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// The number of fields with an expiry.
+    pub fn expiring(&self) -> usize {
+        self.expiring
+    }
+
+    /// A time before which no field ends.
+    #[inline]
+    pub fn soonest(&self) -> Option<Millis> {
+        (self.expiring > 0).then_some(self.sweep.soonest)
+    }
+
+    /// Bytes on the heap. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes + self.table.memory_bytes()
+    }
+
+    /// The field `name`, ended or not.
+    #[inline]
+    pub fn get(&self, name: &[u8]) -> Option<&Field> {
+        self.table.find(KeyHash::of(name), name)
+    }
+
+    /// Puts a field in; true if there was none of this name.
+    pub fn insert(&mut self, name: &[u8], value: &[u8], expire_at: Option<Millis>) -> bool {
+        let hash = KeyHash::of(name);
+        let fresh = Entry::new(name, NewValue::Bytes(value), expire_at);
+        self.count_in(&fresh);
+        let old = self.table.insert(hash, fresh, &KeyHash);
+        if let Some(old) = &old {
+            self.count_out(old);
+        }
+        old.is_none()
+    }
+
+    /// Puts a field in without a value unless there is one of this name; true if there was none.
+    pub fn insert_name(&mut self, name: &[u8]) -> bool {
+        let hash = KeyHash::of(name);
+        if self.table.find(hash, name).is_some() {
+            return false;
+        }
+        let fresh = Entry::new(name, NewValue::Bytes(b""), None);
+        self.count_in(&fresh);
+        self.table.insert_unique(hash, fresh, &KeyHash);
+        true
+    }
+
+    /// Sets or removes the expiry of `name`; false if there is no such field.
+    pub fn set_expire_at(&mut self, name: &[u8], at: Option<Millis>) -> bool {
+        let Some(field) = self.table.find_mut(KeyHash::of(name), name) else { return false };
+        self.bytes -= field.allocated_bytes();
+        self.expiring -= usize::from(field.expire_at().is_some());
+        field.set_expire_at(at);
+        self.bytes += field.allocated_bytes();
+        self.note_expiry(at);
+        true
+    }
+
+    /// Takes a field out; true if it was there.
+    pub fn remove(&mut self, name: &[u8]) -> bool {
+        let removed = self.table.remove(KeyHash::of(name), name);
+        if let Some(field) = &removed {
+            self.count_out(field);
+        }
+        removed.is_some()
+    }
+
+    /// All fields, in no order.
+    pub fn iter(&self) -> structures::Iter<'_, Infallible> {
+        self.table.iter()
+    }
+
+    /// Visits some fields, as SCAN does.
+    pub fn scan<'a>(&'a self, cursor: u64, visit: impl FnMut(&'a Field)) -> u64 {
+        self.table.scan(cursor, visit)
+    }
+
+    /// A field chosen about evenly.
+    pub fn random(&self, random: &mut Random) -> Option<&Field> {
+        self.table.random(random)
+    }
+
+    /// Takes out what has ended by `now` in at most `buckets` buckets, going on where the last call
+    /// stopped. True if the pass is over: then `soonest` is exact.
+    pub fn sweep(&mut self, now: Millis, buckets: usize, mut removed: impl FnMut(&[u8])) -> bool {
+        for _ in 0..buckets {
+            let Sweep { cursor, gathered, .. } = &mut self.sweep;
+            if *cursor == 0 {
+                *gathered = NEVER;
+            }
+            let (mut bytes, mut count) = (0, 0);
+            let ended = |field: &mut Field| {
+                if !has_ended(field, now) {
+                    *gathered = field.expire_at().unwrap_or(NEVER).min(*gathered);
+                    return false;
+                }
+                true
+            };
+            *cursor = self.table.drain_where(*cursor, ended, |field| {
+                (bytes, count) = (bytes + field.allocated_bytes(), count + 1);
+                removed(field.key());
+            });
+            self.bytes -= bytes;
+            self.expiring -= count;
+            if self.sweep.cursor == 0 {
+                self.sweep.soonest = self.sweep.gathered;
+                return true;
+            }
+        }
+        false
+    }
+
+    fn count_in(&mut self, field: &Field) {
+        self.bytes += field.allocated_bytes();
+        self.note_expiry(field.expire_at());
+    }
+
+    fn count_out(&mut self, field: &Field) {
+        self.bytes -= field.allocated_bytes();
+        self.expiring -= usize::from(field.expire_at().is_some());
+    }
+
+    fn note_expiry(&mut self, at: Option<Millis>) {
+        if let Some(at) = at {
+            if self.expiring == 0 {
+                self.sweep = Sweep::default();
+            }
+            self.expiring += 1;
+            self.sweep.soonest = self.sweep.soonest.min(at);
+            self.sweep.gathered = self.sweep.gathered.min(at);
+        }
+    }
+}
+
+impl Clone for Fields {
+    fn clone(&self) -> Fields {
+        let mut copy = Fields::default();
+        for field in self.iter() {
+            copy.insert(field.key(), value_of(field), field.expire_at());
+        }
+        copy
+    }
+}
+
+impl PartialEq for Fields {
+    fn eq(&self, other: &Fields) -> bool {
+        self.len() == other.len()
+            && self.iter().all(|field| {
+                other.get(field.key()).is_some_and(|twin| {
+                    value_of(twin) == value_of(field) && twin.expire_at() == field.expire_at()
+                })
+            })
+    }
+}
+
+impl Eq for Fields {}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fields").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
