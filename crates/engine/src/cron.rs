@@ -1,6 +1,6 @@
 //! Housekeeping of the node, ten times a second, on the first loop.
 
-use crate::node::{Node, used_memory};
+use crate::node::Node;
 use crate::snapshot;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +14,12 @@ pub fn tick(node: &Arc<Node>) {
         node.wake_loops();
     }
     node.stats.sample(base::clock::monotonic().0);
-    node.stats.peak_memory.fetch_max(used_memory(), Ordering::Relaxed);
+    let used = node.memory.confirm();
+    node.stats.peak_memory.fetch_max(used.unsigned_abs(), Ordering::Relaxed);
+    let limit = node.settings.maxmemory.get();
+    if limit > 0 && used > limit && node.originates() {
+        node.memory.evicting.store(true, Ordering::Relaxed);
+    }
     let rules = node.settings.save.get();
     let changes = node.changes.load(Ordering::Relaxed);
     if node.saves.is_due(&rules, changes, base::clock::unix().0 / 1000)

@@ -233,11 +233,16 @@ impl Effects {
         node.stats.expired_keys.fetch_add(1, Ordering::Relaxed);
         node.changes.fetch_add(1, Ordering::Relaxed);
         let verb: &[u8] = if node.settings.lazyfree_lazy_expire.get() { b"UNLINK" } else { b"DEL" };
-        self.push(db, &[verb, key]);
-        self.waited_for(db, key);
+        self.delete(node, db, &[verb, key], Event::Expired);
+    }
+
+    /// The server itself has deleted a key: logged as `words`, which end with it.
+    pub(crate) fn delete(&mut self, node: &Node, db: u32, words: &[&[u8]; 2], event: Event) {
+        self.push(db, words);
+        self.waited_for(db, words[1]);
         if node.notifies() {
             let at = self.events_begin.min(self.events.len());
-            self.events.insert(at, (db, Event::Expired, key.into()));
+            self.events.insert(at, (db, event, words[1].into()));
             self.events_begin = at + 1;
         }
     }

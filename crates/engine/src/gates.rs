@@ -14,7 +14,7 @@ use spec::{CommandSpec, Flag};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GateSet(pub u32);
 
-/// Memory is above `maxmemory` and nothing may be evicted.
+/// Memory is above `maxmemory` and nothing may be evicted. Found by each thread for itself.
 pub const MEMORY: u32 = 1;
 /// The last save failed and `stop-writes-on-bgsave-error` holds.
 pub const DISK: u32 = 1 << 1;
@@ -30,6 +30,9 @@ pub const LOADING: u32 = 1 << 5;
 pub const PAUSED_WRITES: u32 = 1 << 6;
 /// Everything is paused (CLIENT PAUSE ALL).
 pub const PAUSED: u32 = 1 << 7;
+
+/// There is a limit of memory: room is made before each command. Concerns no command's answer.
+pub const LIMITED: u32 = 1 << 8;
 
 /// The gates in the order in which they are asked, with what they answer.
 const ORDER: [(u32, CommandError); 6] = [
@@ -81,10 +84,11 @@ pub enum Verdict {
     Refuse(CommandError),
 }
 
-/// Asks the gates that are shut and concern `command`. One branch when none does.
+/// Asks the gates that are shut and concern `command`; `own` are those that the calling thread has
+/// shut for itself. One branch when none does.
 #[inline]
-pub fn ask(node: &Node, session: &Session, command: &Registered) -> Verdict {
-    let shut = node.shut_gates() & command.gates.0;
+pub fn ask(node: &Node, session: &Session, command: &Registered, own: u32) -> Verdict {
+    let shut = (node.shut_gates() | own) & command.gates.0;
     if shut == 0 && session.is_plain() {
         return Verdict::Pass;
     }

@@ -10,6 +10,7 @@ mod string;
 pub use collection::{Edited, new_entry, view};
 pub use string::{INLINE_BYTES_MAX, StringChange, Text};
 
+use crate::access::AccessClock;
 use crate::error::CommandError;
 use crate::node::Node;
 use base::Millis;
@@ -214,14 +215,12 @@ impl<'a> Keys<'a> {
 
     /// Puts a whole entry in database `db`. True if something had its key.
     pub fn put_entry(&mut self, db: u32, entry: Entry) -> bool {
-        entry.set_access(self.node.access_clock().fresh());
+        let clock = self.node.access_clock();
         let place = Place::of(entry.key());
-        match self.locks.shard(place.shard) {
-            Some(shard) => shard
-                .insert(db, place.hash, entry)
-                .is_some_and(|old| old.expire_at().is_none_or(|at| at > self.now)),
-            None => false,
-        }
+        let Some(shard) = self.locks.shard(place.shard) else { return false };
+        entry.set_access(access_of_new(shard, clock, db, place, entry.key()));
+        let old = shard.insert(db, place.hash, entry);
+        old.is_some_and(|old| old.expire_at().is_none_or(|at| at > self.now))
     }
 
     /// Takes `key` out.
@@ -258,11 +257,11 @@ impl<'a> Keys<'a> {
     #[inline]
     pub fn put_string(&mut self, key: &[u8], text: &[u8], at: Option<Millis>) -> bool {
         let place = self.place(key);
-        let (now, access) = (self.now, self.node.access_clock().fresh());
+        let (now, clock) = (self.now, self.node.access_clock());
         let db = self.db;
         let Some(shard) = self.locks.shard(place.shard) else { return false };
         let entry = Entry::new(key, string::new_value(text), at);
-        entry.set_access(access);
+        entry.set_access(access_of_new(shard, clock, db, place, key));
         let old = shard.insert(db, place.hash, entry);
         old.is_some_and(|old| old.expire_at().is_none_or(|at| at > now))
     }
@@ -303,4 +302,12 @@ impl<'a> Keys<'a> {
     pub fn now(&self) -> Millis {
         self.now
     }
+}
+
+/// The access word of a value that is put at `key`: uses that are counted are the key's, not the
+/// value's.
+#[inline]
+fn access_of_new(shard: &Shard, clock: AccessClock, db: u32, place: Place, key: &[u8]) -> u32 {
+    let old = if clock.is_lfu() { shard.find(db, place.hash, key) } else { None };
+    old.map_or_else(|| clock.fresh(), |old| clock.touched(old.access()))
 }

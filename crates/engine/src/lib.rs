@@ -6,6 +6,7 @@
 //! loops (crate `net`) bring requests and carry replies, and what the engine wants of the program
 //! around it goes through [`Services`].
 
+pub mod access;
 pub mod args;
 pub mod blocking;
 pub mod client;
@@ -14,10 +15,13 @@ pub mod context;
 pub mod cron;
 pub mod effects;
 pub mod error;
+pub mod evict;
 pub mod expiry;
 pub mod gates;
 pub mod keys;
+pub mod lazyfree;
 pub mod mailbox;
+pub mod memory;
 pub mod node;
 pub mod pause;
 pub mod pipeline;

@@ -1,10 +1,13 @@
 //! The node: everything that its threads share, as one value that is passed to whoever needs it.
 
+use crate::access::{AccessClock, Lfu};
 use crate::blocking::{Waiters, Waiting};
 use crate::client::Clients;
 use crate::command::{Command, CommandTable};
 use crate::gates;
+use crate::lazyfree::LazyFree;
 use crate::mailbox::{Answer, Mailbox, Message};
+use crate::memory::Memory;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
 use crate::replication::{Address, Replication};
@@ -63,41 +66,6 @@ pub trait Services: Send + Sync {
     }
 }
 
-/// The access clock of entries: seconds (LRU).
-#[derive(Clone, Copy, Debug)]
-pub struct AccessClock {
-    now: u32,
-    lfu: bool,
-}
-
-/// Bits of an entry's access word.
-pub const ACCESS_MASK: u32 = 0x00ff_ffff;
-/// A new entry's LFU counter, as in stock.
-const LFU_START: u32 = 5;
-
-impl AccessClock {
-    /// The access word of a new entry.
-    #[inline]
-    pub fn fresh(self) -> u32 {
-        if self.lfu { (self.minutes() << 8) | LFU_START } else { self.now & ACCESS_MASK }
-    }
-
-    /// The access word of an entry that is read now. Under LFU the minute is set and the counter kept.
-    #[inline]
-    pub fn touched(self, before: u32) -> u32 {
-        if self.lfu { (self.minutes() << 8) | (before & 0xff) } else { self.now & ACCESS_MASK }
-    }
-
-    /// Seconds since an entry with this access word was read.
-    pub fn idle_s(self, access: u32) -> u64 {
-        u64::from(self.now.wrapping_sub(access) & ACCESS_MASK)
-    }
-
-    fn minutes(self) -> u32 {
-        (self.now / 60) & 0xffff
-    }
-}
-
 /// One Redoubt server.
 pub struct Node {
     /// Settings.
@@ -120,6 +88,10 @@ pub struct Node {
     pub pubsub: PubSub,
     /// Counters.
     pub stats: Stats,
+    /// Memory in use.
+    pub memory: Memory,
+    /// Freeing behind commands.
+    pub lazyfree: LazyFree,
     /// Slow commands.
     pub slowlog: SlowLog,
     /// CLIENT PAUSE.
@@ -177,6 +149,8 @@ impl Node {
             waiters: Waiters::default(),
             pubsub: PubSub::default(),
             stats: Stats::default(),
+            memory: Memory::default(),
+            lazyfree: LazyFree::default(),
             slowlog: SlowLog::default(),
             pause: Pause::default(),
             saves: Saves::new(),
@@ -261,7 +235,12 @@ impl Node {
     #[inline]
     pub fn access_clock(&self) -> AccessClock {
         let word = self.clock_s.load(Ordering::Relaxed);
-        AccessClock { now: word & 0x7fff_ffff, lfu: word >> 31 != 0 }
+        let number = |value: i64| u32::try_from(value).unwrap_or(0);
+        let lfu = (word >> 31 != 0).then(|| Lfu {
+            log_factor: number(self.settings.lfu_log_factor.get()),
+            decay_minutes: number(self.settings.lfu_decay_time.get()),
+        });
+        AccessClock::new(word & 0x7fff_ffff, lfu)
     }
 
     /// Works out anew what is derived from settings, role and time: gates, clocks, limits. Cheap;
@@ -273,6 +252,9 @@ impl Node {
         let now_s = u32::try_from((base::clock::unix().0 / 1000) & 0x7fff_ffff).unwrap_or(0);
         let lfu = settings.maxmemory_policy.get().as_str().ends_with("lfu");
         self.clock_s.store(now_s | u32::from(lfu) << 31, Ordering::Relaxed);
+        if settings.maxmemory.get() > 0 {
+            self.memory.confirm();
+        }
         self.notifies.store(!settings.notify_keyspace_events.get().is_empty(), Ordering::Relaxed);
         let mut before = self.shut.load(Ordering::Acquire);
         loop {
@@ -290,8 +272,7 @@ impl Node {
         let replica = self.replication.is_replica();
         let mut shut = 0;
         let mut set = |gate, is_shut: bool| shut |= if is_shut { gate } else { 0 };
-        let limit = settings.maxmemory.get();
-        set(gates::MEMORY, limit > 0 && !replica && used_memory() > limit.unsigned_abs());
+        set(gates::LIMITED, settings.maxmemory.get() > 0 && !replica);
         set(
             gates::DISK,
             self.saves.last_failed()
@@ -359,10 +340,4 @@ impl Node {
         }
         self.wake_loops();
     }
-}
-
-/// Bytes that the allocator has handed out.
-pub fn used_memory() -> u64 {
-    let _epoch = tikv_jemalloc_ctl::epoch::advance();
-    tikv_jemalloc_ctl::stats::allocated::read().map_or(0, |bytes| bytes as u64)
 }

@@ -11,7 +11,8 @@ pub use load::{Dataset, LoadOptions, load_file, read_dataset};
 pub use save::{SaveRefusal, SaveState, Saves, save_at_exit, save_in_background, save_now};
 
 use crate::keys::Text;
-use crate::node::{Node, used_memory};
+use crate::memory::used_memory;
+use crate::node::Node;
 use base::lock::{Mutex, Rank};
 use base::{Millis, Offset, RunId};
 use keyspace::{Entry, Exclusive, Keyspace, Recorder, Walk};

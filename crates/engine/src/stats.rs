@@ -123,7 +123,7 @@ impl Default for Stats {
             query_buffer_limit_disconnections: AtomicU64::new(0),
             output_buffer_limit_disconnections: AtomicU64::new(0),
             peak_memory: AtomicU64::new(0),
-            startup_memory: AtomicU64::new(crate::node::used_memory()),
+            startup_memory: AtomicU64::new(crate::memory::used_memory()),
         }
     }
 }

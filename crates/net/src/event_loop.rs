@@ -617,6 +617,7 @@ impl Running<'_> {
     fn cron(&mut self) {
         self.worker.enter();
         self.expiry_pending = self.expirer.step(&mut self.worker);
+        self.expiry_pending |= self.worker.evict_step();
         self.worker.leave();
         if self.now < self.cron_at {
             return;

@@ -1,14 +1,13 @@
 //! FLUSHDB and FLUSHALL [ASYNC | SYNC]: empty databases at one instant.
 //!
-//! With the whole keyspace alone the shards' tables are only detached. They are freed on a thread of
-//! their own if that was asked for or would take long, and before the reply otherwise.
+//! With the whole keyspace alone the shards' tables are only detached. They are freed on the
+//! thread that frees if that was asked for or would take long, and before the reply otherwise.
 
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use keyspace::{Db, Shard};
 use spec::{Arg, Category, CommandSpec, Flag, Group, ReplyShape};
-use std::thread;
 
-/// More keys than this are always freed on a thread of their own.
+/// More keys than this are always freed behind the reply.
 const FREED_INLINE_MAX: u64 = 10_000;
 
 /// FLUSHDB.
@@ -86,8 +85,7 @@ fn empty(cx: &mut Context<'_>, behind: bool, mut clear: impl FnMut(&mut Shard, &
     let keys: u64 = freed.iter().map(|db| db.len() as u64).sum();
     cx.effects.changed_database(keys);
     if keys > 0 && (behind || keys > FREED_INLINE_MAX) {
-        // Without a thread the tables are freed right here, with the closure that owns them.
-        let _detached = thread::Builder::new().name("freeing".into()).spawn(move || drop(freed));
+        cx.node.lazyfree.databases(freed);
     }
     cx.reply.ok();
 }

@@ -115,9 +115,6 @@ const SHARED_INTEGERS: i64 = 10_000;
 /// The reference count stock gives to what is shared.
 const SHARED_REFERENCES: i64 = i32::MAX as i64;
 
-/// Bits of an access word that hold the LFU counter.
-const LFU_COUNTER: u32 = 0xff;
-
 fn encoding(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let name = cx.keys.find_untouched(args.key()?).map(|entry| {
         // A boxed string has been changed in place or is too long to lie beside its key.
@@ -157,7 +154,7 @@ fn answer(
 fn freq(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     answer(cx, args, |cx, access| {
         if is_lfu(cx) {
-            return Ok(i64::from(access & LFU_COUNTER));
+            return Ok(i64::from(cx.node.access_clock().frequency(access)));
         }
         Err(CommandError::text(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \

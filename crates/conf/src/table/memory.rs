@@ -12,7 +12,7 @@ macro_rules! memory_settings {
         maxmemory_samples: Number = Row::number("maxmemory-samples", 5, 1, INT);
         /// How hard eviction tries before it lets a write pass.
         maxmemory_eviction_tenacity: Number =
-            Row::number("maxmemory-eviction-tenacity", 10, 0, 100).not_built(Part::Eviction);
+            Row::number("maxmemory-eviction-tenacity", 10, 0, 100);
         /// Leaves eviction on a replica to its primary.
         replica_ignore_maxmemory: Flag =
             Row::flag("replica-ignore-maxmemory", true).aliases(&["slave-ignore-maxmemory"]);

@@ -33,6 +33,7 @@ impl<'a> Text<'a> {
             ValueRef::Int(number) => Text::Int(number),
             ValueRef::Bytes(bytes) => Text::Bytes(bytes),
             ValueRef::Boxed(Object::Text(bytes)) => Text::Bytes(bytes),
+            ValueRef::Boxed(_) => return Err(CommandError::WrongType),
         })
     }
 

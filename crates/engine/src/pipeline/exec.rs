@@ -33,7 +33,7 @@ impl<'n> Worker<'n> {
         if all {
             return self.alone(|worker, alone| {
                 // While it waited outside, rules may have changed.
-                let refusal = match gates::ask(worker.node, session, command) {
+                let refusal = match gates::ask(worker.node, session, command, worker.own_gates) {
                     Verdict::Pass => worker.exec_refusal(session),
                     Verdict::Wait => return Outcome::Parked,
                     Verdict::Refuse(error) => Some(error),
@@ -58,7 +58,7 @@ impl<'n> Worker<'n> {
         session.executing = true;
         let refusal = queue.requests.iter().find_map(|owned| {
             let queued = self.node.table.resolve(owned.request())?;
-            match gates::ask(self.node, session, queued) {
+            match gates::ask(self.node, session, queued, self.own_gates) {
                 Verdict::Refuse(error) => Some(error),
                 Verdict::Pass | Verdict::Wait => None,
             }

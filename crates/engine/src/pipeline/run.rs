@@ -7,6 +7,7 @@ use crate::command::{Registered, Scope};
 use crate::context::{Context, Outcome};
 use crate::effects::Effects;
 use crate::error::CommandError;
+use crate::evict::{Evictor, Room};
 use crate::gates::{self, Verdict};
 use crate::keys::{Keys, Leftover, Place};
 use crate::node::Node;
@@ -42,6 +43,9 @@ pub struct Worker<'n> {
     /// Waiters that could not be served under the locks of whoever made their key ready.
     pub(super) deferred: VecDeque<(DbKey, Arc<Waiting>)>,
     stats: Arc<LoopStats>,
+    pub(crate) evictor: Evictor,
+    /// Gates that this thread has shut for the command that runs.
+    pub(super) own_gates: u32,
     now: Millis,
     clock_us: u64,
 }
@@ -57,6 +61,8 @@ impl<'n> Worker<'n> {
             effects,
             deferred: VecDeque::new(),
             stats: node.stats.add_loop(node.table.all().len()),
+            evictor: Evictor::default(),
+            own_gates: 0,
             now: base::clock::unix(),
             clock_us: base::clock::monotonic_us(),
         })
@@ -176,7 +182,11 @@ impl<'n> Worker<'n> {
             }
             Err(error) => return self.refuse(session, prepared.command, &error, out),
         };
-        match gates::ask(self.node, session, command) {
+        self.own_gates = 0;
+        if self.node.shut_gates() & gates::LIMITED != 0 && self.make_room() == Room::None {
+            self.own_gates = gates::MEMORY;
+        }
+        match gates::ask(self.node, session, command, self.own_gates) {
             Verdict::Pass => {}
             Verdict::Wait => return Outcome::Parked,
             Verdict::Refuse(error) => return self.refuse(session, Some(command), &error, out),
@@ -212,7 +222,7 @@ impl<'n> Worker<'n> {
         if command.scope == Scope::All {
             return self.alone(|worker, alone| {
                 // While it waited outside, rules may have changed.
-                match gates::ask(worker.node, session, command) {
+                match gates::ask(worker.node, session, command, worker.own_gates) {
                     Verdict::Pass => {}
                     Verdict::Wait => return Outcome::Parked,
                     Verdict::Refuse(error) => {

@@ -3,7 +3,7 @@
 use base::Millis;
 use engine::Node;
 use engine::client::ClientInfo;
-use engine::node::used_memory;
+use engine::memory::used_memory;
 use engine::replication::{Address, Link, ReplicaRow};
 use psync::history::History;
 use std::cell::OnceCell;

@@ -47,7 +47,7 @@ pub(super) const FIELDS: &[Field] = &[
     Always("rss_overhead_bytes", |facts| beyond(facts.memory().rss, facts.memory().resident)),
     Always("mem_fragmentation_ratio", |facts| over(facts.memory().rss, facts.memory().used)),
     Always("mem_fragmentation_bytes", |facts| beyond(facts.memory().rss, facts.memory().used)),
-    Always("mem_not_counted_for_evict", |_| "0".into()),
+    Always("mem_not_counted_for_evict", |facts| facts.memory().backlog.to_string()),
     Always("mem_replication_backlog", |facts| facts.memory().backlog.to_string()),
     Always("mem_total_replication_buffers", |facts| facts.memory().backlog.to_string()),
     Always("mem_clients_slaves", |_| "0".into()),
@@ -56,8 +56,8 @@ pub(super) const FIELDS: &[Field] = &[
     Always("mem_aof_buffer", |_| "0".into()),
     Always("mem_allocator", |_| "jemalloc-5.3.0".into()),
     Always("active_defrag_running", |_| "0".into()),
-    Always("lazyfree_pending_objects", |_| "0".into()),
-    Always("lazyfreed_objects", |_| "0".into()),
+    Always("lazyfree_pending_objects", |facts| facts.node.lazyfree.pending().to_string()),
+    Always("lazyfreed_objects", |facts| facts.node.lazyfree.freed().to_string()),
 ];
 
 fn startup(facts: &Facts<'_>) -> u64 {

@@ -1,0 +1,237 @@
+//! Eviction, policy by policy, with a real limit of memory: one test, since memory is the process's.
+
+use base::random::Random;
+use conf::{MaxmemoryPolicy, Settings};
+use engine::args::OwnedRequest;
+use engine::client::Origin;
+use engine::memory::used_memory;
+use engine::pipeline::{Worker, prepare};
+use engine::replication::Address;
+use engine::{Node, Session};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Room above what is in use when a round begins.
+const ROOM_BYTES: u64 = 4 << 20;
+const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+
+struct Server<'n> {
+    node: &'n Node,
+    worker: Worker<'n>,
+    session: Session,
+}
+
+impl<'n> Server<'n> {
+    fn new(node: &'n Node) -> Server<'n> {
+        let session = Session::new(node.clients.add(Origin::default()), true);
+        Server { node, worker: Worker::new(node).expect("a seat"), session }
+    }
+
+    fn run(&mut self, line: &str) -> String {
+        let owned = OwnedRequest::from_words(line.split(' ').map(str::as_bytes));
+        let prepared = prepare(&self.node.table, owned.request());
+        let mut out = Vec::new();
+        self.worker.enter();
+        self.worker.execute(&mut self.session, &prepared, owned.request(), &mut out);
+        self.worker.leave();
+        String::from_utf8(out).expect("text")
+    }
+
+    fn limit(&mut self, policy: MaxmemoryPolicy, room: u64) {
+        self.node.settings.maxmemory_policy.set(policy);
+        let limit = i64::try_from(used_memory() + room).expect("a number");
+        self.node.settings.maxmemory.set(limit);
+        self.node.refresh();
+    }
+
+    fn unlimited(&mut self) {
+        self.node.settings.maxmemory.set(0);
+        self.node.refresh();
+        self.run("flushall");
+        self.node.stats.reset();
+    }
+
+    fn evicted(&self) -> u64 {
+        self.node.stats.evicted_keys.load(Ordering::Relaxed)
+    }
+
+    fn exists(&mut self, key: &str) -> bool {
+        self.run(&format!("exists {key}")) == ":1\r\n"
+    }
+}
+
+fn node() -> Node {
+    let node = Node::new(Arc::new(Settings::default()), None, &commands::all(), &[], 4, None);
+    node.settings.maxmemory_eviction_tenacity.set(100);
+    node
+}
+
+fn value(len: usize) -> String {
+    "v".repeat(len)
+}
+
+#[test]
+fn memory_stays_under_its_limit() {
+    let node = node();
+    let mut server = Server::new(&node);
+    nothing_may_go(&mut server);
+    every_policy_evicts(&mut server);
+    volatile_policies_spare_the_others(&mut server);
+    few_volatile_keys_are_found(&mut server);
+    the_soonest_go_first(&mut server);
+    the_least_used_go_first(&mut server);
+    what_is_evicted_is_logged(&mut server);
+    a_replica_evicts_nothing(&mut server);
+}
+
+fn nothing_may_go(server: &mut Server<'_>) {
+    server.limit(MaxmemoryPolicy::Noeviction, 64 << 10);
+    let mut stored = 0;
+    while server.run(&format!("set k{stored} {}", value(1000))) == "+OK\r\n" {
+        stored += 1;
+        assert!(stored < 1_000, "no limit holds");
+    }
+    assert!(stored > 20, "{stored}");
+    let refused = format!("set k {}", value(2000));
+    assert_eq!(server.run(&refused), OOM);
+    assert_eq!(server.run("get k0").len(), 1009);
+    // What is queued in a transaction is refused as well, and with it all of it.
+    assert_eq!(server.run("multi"), "+OK\r\n");
+    assert_eq!(server.run(&refused), OOM);
+    assert!(server.run("exec").starts_with("-EXECABORT "));
+    for at in 0..10 {
+        assert_eq!(server.run(&format!("del k{at}")), ":1\r\n");
+    }
+    assert_eq!(server.run("set k v"), "+OK\r\n");
+    assert_eq!(server.evicted(), 0);
+    server.unlimited();
+}
+
+fn every_policy_evicts(server: &mut Server<'_>) {
+    for policy in [
+        MaxmemoryPolicy::AllkeysLru,
+        MaxmemoryPolicy::AllkeysLfu,
+        MaxmemoryPolicy::AllkeysRandom,
+        MaxmemoryPolicy::VolatileLru,
+        MaxmemoryPolicy::VolatileLfu,
+        MaxmemoryPolicy::VolatileRandom,
+        MaxmemoryPolicy::VolatileTtl,
+    ] {
+        server.limit(policy, ROOM_BYTES);
+        let limit = server.node.settings.maxmemory.get().unsigned_abs();
+        for at in 0..20_000 {
+            let line = format!("set k{at} {} ex 10000", value(500));
+            assert_eq!(server.run(&line), "+OK\r\n", "{policy:?} {at}");
+        }
+        let used = used_memory();
+        assert!(used < limit + (128 << 10), "{policy:?}: {used} of {limit}");
+        assert!(server.evicted() > 10_000, "{policy:?}: {}", server.evicted());
+        assert!(server.evicted() < 17_000, "{policy:?}: {}", server.evicted());
+        server.unlimited();
+    }
+}
+
+fn volatile_policies_spare_the_others(server: &mut Server<'_>) {
+    for policy in [
+        MaxmemoryPolicy::VolatileLru,
+        MaxmemoryPolicy::VolatileLfu,
+        MaxmemoryPolicy::VolatileRandom,
+        MaxmemoryPolicy::VolatileTtl,
+    ] {
+        server.limit(policy, ROOM_BYTES);
+        for at in 0..4_000 {
+            let expiry = if at % 2 == 0 { " ex 10000" } else { "" };
+            server.run(&format!("set k{at} {}{expiry}", value(1000)));
+        }
+        let first = (1..4_000).step_by(2).find(|at| !server.exists(&format!("k{at}")));
+        assert_eq!(first, None, "{policy:?}");
+        let mut extra = 0;
+        while server.run(&format!("set more{extra} {}", value(1000))) == "+OK\r\n" {
+            extra += 1;
+            assert!(extra < 10_000, "{policy:?}");
+        }
+        let left = (0..4_000).step_by(2).filter(|at| server.exists(&format!("k{at}"))).count();
+        assert_eq!(left, 0, "{policy:?}: refused with keys that could go");
+        server.unlimited();
+    }
+}
+
+fn few_volatile_keys_are_found(server: &mut Server<'_>) {
+    for at in 0..100_000 {
+        server.run(&format!("set plain{at} v"));
+    }
+    server.run("set only v ex 10000");
+    server.limit(MaxmemoryPolicy::VolatileLru, 0);
+    server.node.settings.maxmemory.set(1);
+    assert_eq!(server.run("ping"), "+PONG\r\n");
+    for _ in 0..100 {
+        server.run("ping");
+    }
+    assert!(!server.exists("only"));
+    assert_eq!(server.evicted(), 1);
+    server.unlimited();
+}
+
+fn the_soonest_go_first(server: &mut Server<'_>) {
+    for at in 0..4_000 {
+        server.run(&format!("set k{at} {} ex {}", value(1000), 10_000 + at));
+    }
+    server.limit(MaxmemoryPolicy::VolatileTtl, 0);
+    for at in 0..2_000 {
+        server.run(&format!("set more{at} {} ex 1000000", value(1000)));
+    }
+    let sooner = (0..2_000).filter(|at| server.exists(&format!("k{at}"))).count();
+    let later = (2_000..4_000).filter(|at| server.exists(&format!("k{at}"))).count();
+    assert!(sooner < 1_600 && later > 1_600, "{sooner} {later}");
+    server.unlimited();
+}
+
+fn the_least_used_go_first(server: &mut Server<'_>) {
+    server.limit(MaxmemoryPolicy::AllkeysLfu, ROOM_BYTES);
+    let mut random = Random::from_seed(1);
+    for at in 0..2_500 {
+        server.run(&format!("set k{at} {}", value(1000)));
+    }
+    for _ in 0..20_000 {
+        server.run(&format!("get k{}", random.below(1_000)));
+    }
+    for at in 0..4_000 {
+        server.run(&format!("set more{at} {}", value(1000)));
+    }
+    let used = (0..1_000).filter(|at| server.exists(&format!("k{at}"))).count();
+    let unused = (1_000..2_500).filter(|at| server.exists(&format!("k{at}"))).count();
+    assert!(used > 900 && unused < 1_000, "{used} {unused}");
+    server.unlimited();
+}
+
+fn what_is_evicted_is_logged(server: &mut Server<'_>) {
+    for (lazy, verb) in [(false, "DEL"), (true, "UNLINK")] {
+        server.run("set a v");
+        server.node.settings.lazyfree_lazy_eviction.set(lazy);
+        server.node.log.retain(1 << 20);
+        let mut reader = server.node.log.reader(server.node.log.end()).expect("the log's end");
+        server.limit(MaxmemoryPolicy::AllkeysRandom, 0);
+        server.node.settings.maxmemory.set(1);
+        assert_eq!(server.run("set b v"), OOM);
+        let mut bytes = Vec::new();
+        while reader.read(usize::MAX, &mut bytes).expect("kept") > 0 {}
+        let text = String::from_utf8(bytes).expect("text");
+        let expected = format!("*2\r\n${}\r\n{verb}\r\n$1\r\na\r\n", verb.len());
+        assert!(text.ends_with(&expected), "{text}");
+        server.unlimited();
+    }
+}
+
+fn a_replica_evicts_nothing(server: &mut Server<'_>) {
+    server.run("set a v");
+    let alone = server.node.keyspace.gate.exclusive();
+    server.node.change_role(&alone, Some(Address { host: "127.0.0.1".into(), port: 1 }));
+    drop(alone);
+    server.limit(MaxmemoryPolicy::AllkeysRandom, 0);
+    server.node.settings.maxmemory.set(1);
+    assert!(server.exists("a"));
+    assert_eq!(server.evicted(), 0);
+}
