@@ -144,7 +144,10 @@ impl<'a> Keys<'a> {
         let at = shard.find(db, hash, key).and_then(Entry::expire_at);
         if at.is_some_and(|at| at <= self.now) && !self.shows_expired {
             if self.expires {
-                shard.remove(db, hash, key);
+                if let Some(entry) = shard.remove(db, hash, key) {
+                    let behind = self.node.settings.lazyfree_lazy_expire.get();
+                    self.node.lazyfree.entry(entry, behind);
+                }
                 self.left.expired.push((db, key.into()));
             } else {
                 return None;
@@ -220,7 +223,11 @@ impl<'a> Keys<'a> {
         let Some(shard) = self.locks.shard(place.shard) else { return false };
         entry.set_access(access_of_new(shard, clock, db, place, entry.key()));
         let old = shard.insert(db, place.hash, entry);
-        old.is_some_and(|old| old.expire_at().is_none_or(|at| at > self.now))
+        let held = old.as_ref().is_some_and(|old| old.expire_at().is_none_or(|at| at > self.now));
+        if let Some(old) = old {
+            self.node.lazyfree.entry(old, self.node.settings.lazyfree_lazy_server_del.get());
+        }
+        held
     }
 
     /// Takes `key` out.
@@ -263,7 +270,11 @@ impl<'a> Keys<'a> {
         let entry = Entry::new(key, string::new_value(text), at);
         entry.set_access(access_of_new(shard, clock, db, place, key));
         let old = shard.insert(db, place.hash, entry);
-        old.is_some_and(|old| old.expire_at().is_none_or(|at| at > now))
+        let held = old.as_ref().is_some_and(|old| old.expire_at().is_none_or(|at| at > now));
+        if let Some(old) = old {
+            self.node.lazyfree.entry(old, self.node.settings.lazyfree_lazy_server_del.get());
+        }
+        held
     }
 
     /// The string at `key` to be changed, an empty one if there is none; expiry stays.

@@ -1,5 +1,5 @@
-//! DEL and UNLINK: delete keys. Both unlink at once; only a type whose values take long to free will
-//! make a difference between them.
+//! DEL and UNLINK: delete keys. Values with many elements are freed behind the reply by UNLINK, and by
+//! DEL if `lazyfree-lazy-user-del` says so.
 
 use engine::effects::Event;
 use engine::{Args, Command, CommandResult, Context};
@@ -20,7 +20,10 @@ pub const DEL: Command = Command {
         tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
         ..CommandSpec::EMPTY
     },
-    run: del,
+    run: |cx, args| {
+        let behind = cx.node.settings.lazyfree_lazy_user_del.get();
+        delete(cx, args, behind)
+    },
     subcommands: &[],
 };
 
@@ -34,14 +37,15 @@ pub const UNLINK: Command = Command {
         flags: &[Flag::Write, Flag::Fast],
         ..DEL.spec
     },
-    run: del,
+    run: |cx, args| delete(cx, args, true),
     subcommands: &[],
 };
 
-fn del(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+fn delete(cx: &mut Context<'_>, args: &mut Args<'_>, behind: bool) -> CommandResult {
     let mut deleted = 0;
     while let Some(key) = args.next() {
-        if cx.keys.remove(key).is_some() {
+        if let Some(entry) = cx.keys.remove(key) {
+            cx.node.lazyfree.entry(entry, behind);
             cx.effects.changed(cx.keys.db, key, Event::Delete);
             deleted += 1;
         }

@@ -26,6 +26,11 @@ pub(super) const SET: Command = Command {
     subcommands: &[],
 };
 
+/// What the allocator as it is published does not offer.
+const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it requires a Redis \
+server compiled with a modified Jemalloc like the one shipped by default with the Redis source \
+distribution";
+
 fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if !args.left().is_multiple_of(2) {
         return Err(CommandError::Syntax);
@@ -44,6 +49,10 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         let name = names.first().copied().unwrap_or_default().to_owned();
         settings.undo(change);
         return Err(refusal(&SetError::Apply(name, text)));
+    }
+    if names.contains(&"activedefrag") && settings.activedefrag.get() {
+        settings.undo(change);
+        return Err(refusal(&SetError::Apply("activedefrag".into(), NO_DEFRAGMENTATION.into())));
     }
     if names.contains(&"repl-backlog-size") {
         cx.node.log.resize(settings.repl_backlog_size.count());
