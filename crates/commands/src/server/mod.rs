@@ -5,6 +5,7 @@ mod config;
 mod debug;
 mod info;
 mod lolwut;
+mod memory;
 mod module;
 mod save;
 mod shutdown;
@@ -22,6 +23,7 @@ pub const COMMANDS: &[&Command] = &[
     &info::INFO,
     &save::LASTSAVE,
     &lolwut::LOLWUT,
+    &memory::MEMORY,
     &module::MODULE,
     &save::SAVE,
     &shutdown::SHUTDOWN,
