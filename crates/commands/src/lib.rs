@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod any_words;
+pub mod bitmap;
 pub mod connection;
 mod count;
 pub mod database;
@@ -36,6 +37,7 @@ pub use docs::markdown;
 /// Every command, group by group.
 pub fn all() -> Vec<&'static Command> {
     [
+        bitmap::COMMANDS,
         connection::COMMANDS,
         database::COMMANDS,
         generic::COMMANDS,

@@ -33,6 +33,7 @@ pub enum Event {
     RenameFrom,
     RenameTo,
     Set,
+    SetBit,
     SetRange,
 }
 
@@ -54,6 +55,7 @@ impl Event {
             Event::RenameFrom => ("rename_from", b'g'),
             Event::RenameTo => ("rename_to", b'g'),
             Event::Set => ("set", b'$'),
+            Event::SetBit => ("setbit", b'$'),
             Event::SetRange => ("setrange", b'$'),
         }
     }

@@ -5,11 +5,13 @@
 //! beside its key; [`glob`] matches patterns and [`digest`] compares whole datasets. Nothing here allocates more
 //! than its result needs, and nothing panics on the bytes it is given.
 
+pub mod bitmap;
 pub mod collection;
 pub mod digest;
 pub mod fields;
 pub mod glob;
 pub mod hash;
+pub mod hyperloglog;
 pub mod object;
 pub mod set;
 pub mod string;

@@ -133,6 +133,21 @@ impl<'a> StringChange<'a> {
         }
     }
 
+    /// The bytes, zeros added up to `len`, to be changed in place.
+    ///
+    /// # Errors
+    /// `TooLong` beyond `proto-max-bulk-len`.
+    pub fn at_least(&mut self, len: usize) -> Result<&mut Vec<u8>, CommandError> {
+        if len > self.len_max {
+            return Err(CommandError::TooLong);
+        }
+        let bytes = self.grow().ok_or(CommandError::WrongType)?;
+        if bytes.len() < len {
+            bytes.resize(len, 0);
+        }
+        Ok(bytes)
+    }
+
     /// Adds `tail`, giving the new length. Amortized O(tail).
     ///
     /// # Errors
