@@ -112,12 +112,10 @@ impl<'a> Intset<'a> {
 
 /// The integer in 2, 4 or 8 bytes.
 fn member(bytes: &[u8]) -> i64 {
-    if let Ok(bytes) = bytes.try_into() {
-        i16::from_le_bytes(bytes).into()
-    } else if let Ok(bytes) = bytes.try_into() {
-        i32::from_le_bytes(bytes).into()
-    } else {
-        bytes.try_into().map_or(0, i64::from_le_bytes)
+    match *bytes {
+        [a, b] => i16::from_le_bytes([a, b]).into(),
+        [a, b, c, d] => i32::from_le_bytes([a, b, c, d]).into(),
+        _ => bytes.try_into().map_or(0, i64::from_le_bytes),
     }
 }
 

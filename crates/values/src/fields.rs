@@ -208,7 +208,7 @@ impl Fields {
 impl Clone for Fields {
     fn clone(&self) -> Fields {
         let mut copy = Fields::default();
-        for field in self.iter() {
+        for field in self {
             copy.insert(field.key(), value_of(field), field.expire_at());
         }
         copy
@@ -231,5 +231,14 @@ impl Eq for Fields {}
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fields").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'a> IntoIterator for &'a Fields {
+    type Item = &'a Field;
+    type IntoIter = structures::Iter<'a, Infallible>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }

@@ -1,4 +1,4 @@
-//! BITFIELD and BITFIELD_RO: integers of any width inside of a string.
+//! BITFIELD and `BITFIELD_RO`: integers of any width inside of a string.
 //!
 //! All operations are looked at without changing anything first: up to the first that changes
 //! something they see what they would see, and if none does the key is not disturbed.
@@ -68,7 +68,7 @@ const WRITE_OPERATION: Arg = Arg::one_of(
     ],
 );
 
-/// BITFIELD_RO.
+/// `BITFIELD_RO`.
 pub const BITFIELD_RO: Command = Command {
     spec: CommandSpec {
         name: "bitfield_ro",

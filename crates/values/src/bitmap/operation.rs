@@ -122,13 +122,15 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #[test]
+        type Expected = fn(bool, usize, usize) -> bool;
+
+    #[test]
         fn agrees_bit_by_bit(
             sources in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 1..5),
         ) {
             let sources: Vec<&[u8]> = sources.iter().map(Vec::as_slice).collect();
             let bits = sources.iter().map(|source| source.len()).max().unwrap() * 8;
-            let rows: &[(Operation, fn(bool, usize, usize) -> bool)] = &[
+            let rows: &[(Operation, Expected)] = &[
                 (Operation::And, |first, others, all| first && others + 1 == all),
                 (Operation::Or, |first, others, _| first || others > 0),
                 (Operation::Xor, |first, others, _| (usize::from(first) + others) % 2 == 1),
