@@ -121,8 +121,9 @@ mod tests {
     use crate::bitmap::bit;
     use proptest::prelude::*;
 
+    type Expected = fn(bool, usize, usize) -> bool;
+
     proptest! {
-        type Expected = fn(bool, usize, usize) -> bool;
 
     #[test]
         fn agrees_bit_by_bit(
