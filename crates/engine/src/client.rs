@@ -65,6 +65,7 @@ pub struct ClientInfo {
     pub closing: AtomicBool,
     pub no_evict: AtomicBool,
     pub no_touch: AtomicBool,
+    pub monitors: AtomicBool,
     pub unix_socket: bool,
     /// A link that has been handed to the replication driver as a replica.
     pub replica: AtomicBool,
@@ -165,6 +166,7 @@ impl Clients {
             closing: AtomicBool::new(false),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
+            monitors: AtomicBool::new(false),
             unix_socket: origin.unix_socket,
             replica: AtomicBool::new(false),
             primary: origin.primary,

@@ -27,8 +27,10 @@ pub enum Event {
     Expired,
     IncrementBy,
     IncrementByFloat,
+    KeyMiss,
     MoveFrom,
     MoveTo,
+    New,
     Persist,
     RenameFrom,
     RenameTo,
@@ -49,8 +51,10 @@ impl Event {
             Event::Expired => ("expired", b'x'),
             Event::IncrementBy => ("incrby", b'$'),
             Event::IncrementByFloat => ("incrbyfloat", b'$'),
+            Event::KeyMiss => ("keymiss", b'm'),
             Event::MoveFrom => ("move_from", b'g'),
             Event::MoveTo => ("move_to", b'g'),
+            Event::New => ("new", b'n'),
             Event::Persist => ("persist", b'g'),
             Event::RenameFrom => ("rename_from", b'g'),
             Event::RenameTo => ("rename_to", b'g'),
@@ -228,6 +232,22 @@ impl Effects {
     /// Begins a transaction: all its effects become one batch.
     pub(crate) fn begin_transaction(&mut self) {
         self.in_transaction = true;
+    }
+
+    /// Keys were missed or made while the command ran: each before whatever else the command did to it.
+    #[cold]
+    pub(crate) fn noted(&mut self, noted: Vec<(u32, Event, Box<[u8]>)>) {
+        let begin = self.events_begin.min(self.events.len());
+        let end = self.events.len();
+        for (db, event, key) in noted.into_iter().rev() {
+            let same = |(of, _, other): &(u32, Event, Box<[u8]>)| *of == db && *other == key;
+            let mut at = self.events[begin..].iter().position(same).map_or(end, |at| begin + at);
+            // RENAME makes the new key before it tells of the old one.
+            if at > begin && self.events[at - 1].1 == Event::RenameFrom {
+                at -= 1;
+            }
+            self.events.insert(at, (db, event, key));
+        }
     }
 
     /// A key was found expired and has been taken out: before whatever the command that found it did.

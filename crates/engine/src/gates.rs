@@ -103,6 +103,10 @@ fn ask_each(node: &Node, session: &Session, command: &Registered, shut: u32) -> 
     if session.queue.is_some() && command.flags.has(Flag::NoMulti) {
         return Verdict::Refuse(CommandError::NotInTransaction);
     }
+    let looks_at_keys = [Flag::Write, Flag::MayReplicate, Flag::ReadOnly];
+    if session.monitors && looks_at_keys.iter().any(|flag| command.flags.has(*flag)) {
+        return Verdict::Refuse(CommandError::text("ERR Replica can't interact with the keyspace"));
+    }
     for (gate, error) in &ORDER {
         if shut & gate != 0 {
             return Verdict::Refuse(error.clone());

@@ -11,6 +11,7 @@ pub use collection::{Edited, new_entry, view};
 pub use string::{INLINE_BYTES_MAX, StringChange, Text};
 
 use crate::access::AccessClock;
+use crate::effects::Event;
 use crate::error::CommandError;
 use crate::node::Node;
 use base::Millis;
@@ -26,6 +27,13 @@ pub const TAG_STRING: u8 = 0;
 pub fn kind_of(entry: &Entry) -> Kind {
     Kind::of_tag(entry.tag()).0
 }
+
+/// Keys that were looked up and not found are noted, for their events.
+pub(crate) const NOTES_MISSES: u8 = 1;
+/// Keys that were made are noted, for their events.
+pub(crate) const NOTES_NEW: u8 = 2;
+/// Keys that were changed are noted, for clients that cache them.
+pub(crate) const NOTES_CHANGES: u8 = 4;
 
 /// A key's place, computed once when the request was parsed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,6 +81,8 @@ pub struct Keys<'a> {
     touches: bool,
     /// Expired keys are found as if they were not: to the primary's own stream, which deletes them.
     shows_expired: bool,
+    /// What is noted (`NOTES_*`).
+    notes: u8,
     first: Option<(&'a [u8], Place)>,
     left: Leftover,
 }
@@ -83,6 +93,10 @@ pub(crate) struct Leftover {
     lapsed: Vec<(u32, Box<[u8]>)>,
     /// Keys found expired and taken out.
     pub(crate) expired: Vec<(u32, Box<[u8]>)>,
+    /// Keys that were missed or made, in this order.
+    pub(crate) noted: Vec<(u32, Event, Box<[u8]>)>,
+    /// Keys that were changed.
+    pub(crate) changed: Vec<Box<[u8]>>,
     /// Keys looked up and found.
     pub(crate) hits: u64,
     /// Keys looked up and not found.
@@ -106,8 +120,9 @@ impl<'a> Keys<'a> {
         first: Option<(&'a [u8], Place)>,
     ) -> Keys<'a> {
         let expires = node.expires();
-        let left = Leftover::default();
-        Keys { node, locks, db, now, expires, touches: true, shows_expired: false, first, left }
+        let (notes, left) = (node.noted(), Leftover::default());
+        let (touches, shows_expired) = (true, false);
+        Keys { node, locks, db, now, expires, touches, shows_expired, notes, first, left }
     }
 
     /// Reads leave access clocks alone.
@@ -126,6 +141,22 @@ impl<'a> Keys<'a> {
             let _taken_out = self.shard(db, &key).is_some();
         }
         self.left
+    }
+
+    /// Notes that `key` was missed or made, if that is wanted.
+    #[inline]
+    fn note(&mut self, wanted: u8, db: u32, event: Event, key: &[u8]) {
+        if self.notes & wanted != 0 {
+            self.left.noted.push((db, event, key.into()));
+        }
+    }
+
+    /// Notes that `key` was changed, if that is wanted.
+    #[inline]
+    fn note_change(&mut self, key: &[u8]) {
+        if self.notes & NOTES_CHANGES != 0 {
+            self.left.changed.push(key.into());
+        }
     }
 
     #[inline]
@@ -181,6 +212,9 @@ impl<'a> Keys<'a> {
             if lapsed && self.expires {
                 self.left.lapsed.push((db, key.into()));
             }
+            if self.notes & NOTES_MISSES != 0 {
+                self.left.noted.push((db, Event::KeyMiss, key.into()));
+            }
             return None;
         };
         self.left.hits += 1;
@@ -205,6 +239,7 @@ impl<'a> Keys<'a> {
     pub fn change(&mut self, key: &[u8]) -> Option<Change<'_>> {
         let db = self.db;
         let clock = self.node.access_clock();
+        self.note_change(key);
         let (shard, hash) = self.shard(db, key)?;
         let change = shard.change(db, hash, key)?;
         change.entry().set_access(clock.touched(change.entry().access()));
@@ -220,6 +255,9 @@ impl<'a> Keys<'a> {
     pub fn put_entry(&mut self, db: u32, entry: Entry) -> bool {
         let clock = self.node.access_clock();
         let place = Place::of(entry.key());
+        if self.notes & (NOTES_NEW | NOTES_CHANGES) != 0 {
+            self.note_put(db, entry.key());
+        }
         let Some(shard) = self.locks.shard(place.shard) else { return false };
         entry.set_access(access_of_new(shard, clock, db, place, entry.key()));
         let old = shard.insert(db, place.hash, entry);
@@ -230,9 +268,19 @@ impl<'a> Keys<'a> {
         held
     }
 
+    /// Notes that something is about to be put at `key`.
+    #[cold]
+    fn note_put(&mut self, db: u32, key: &[u8]) {
+        self.note_change(key);
+        if self.peek_in(db, key).is_none() {
+            self.note(NOTES_NEW, db, Event::New, key);
+        }
+    }
+
     /// Takes `key` out.
     pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         let db = self.db;
+        self.note_change(key);
         let (shard, hash) = self.shard(db, key)?;
         shard.remove(db, hash, key)
     }
@@ -240,6 +288,7 @@ impl<'a> Keys<'a> {
     /// Sets or removes the expiry of `key`; false if there is no such key.
     pub fn set_expire_at(&mut self, key: &[u8], at: Option<Millis>) -> bool {
         let db = self.db;
+        self.note_change(key);
         self.shard(db, key).is_some_and(|(shard, hash)| shard.set_expire_at(db, hash, key, at))
     }
 
@@ -266,6 +315,9 @@ impl<'a> Keys<'a> {
         let place = self.place(key);
         let (now, clock) = (self.now, self.node.access_clock());
         let db = self.db;
+        if self.notes & (NOTES_NEW | NOTES_CHANGES) != 0 {
+            self.note_put(db, key);
+        }
         let Some(shard) = self.locks.shard(place.shard) else { return false };
         let entry = Entry::new(key, string::new_value(text), at);
         entry.set_access(access_of_new(shard, clock, db, place, key));
@@ -285,6 +337,9 @@ impl<'a> Keys<'a> {
         let (db, clock) = (self.db, self.node.access_clock());
         let limit = self.node.settings.proto_max_bulk_len.get();
         let place = self.place(key);
+        if self.notes & (NOTES_NEW | NOTES_CHANGES) != 0 {
+            self.note_put(db, key);
+        }
         // What has expired but is kept (at a replica, or during a pause) is begun anew as well.
         if self.shard(db, key).is_none_or(|(shard, hash)| shard.find(db, hash, key).is_none()) {
             let entry = Entry::new(key, NewValue::Bytes(b""), None);

@@ -22,6 +22,7 @@ pub mod keys;
 pub mod lazyfree;
 pub mod mailbox;
 pub mod memory;
+pub mod monitor;
 pub mod node;
 pub mod pause;
 pub mod pipeline;

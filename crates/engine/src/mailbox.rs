@@ -16,15 +16,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Bytes of undelivered pushes that one mailbox holds.
 pub const MAILBOX_BYTES_MAX: usize = 256 << 20;
 
+/// Why a connection gets a push.
+#[derive(Clone, Debug)]
+pub enum Via {
+    /// It subscribes to a channel or pattern of that name.
+    Subscription(Kind, Arc<[u8]>),
+    /// It monitors.
+    Monitor,
+    /// It caches keys that have changed; with `true` another connection does, which has named it.
+    Tracking(bool),
+}
+
 /// A push that several connections of a loop get, encoded for both protocols.
 #[derive(Debug)]
 pub struct Push {
-    /// Who gets it: client ids. Whoever has ended the subscription meanwhile gets nothing.
+    /// Who gets it: client ids. Whoever does not want it any more gets nothing.
     pub clients: Vec<u64>,
-    /// The kind of the subscription it comes by.
-    pub kind: Kind,
-    /// The name of the channel or pattern.
-    pub name: Arc<[u8]>,
+    /// Why they get it.
+    pub via: Via,
     /// As RESP2 (an array).
     pub resp2: Arc<[u8]>,
     /// As RESP3 (a push).
@@ -149,8 +158,8 @@ mod tests {
     fn push(clients: &[u64], len: usize) -> Message {
         let bytes: Arc<[u8]> = vec![0; len].into();
         let (name, resp3) = (Arc::clone(&bytes), Arc::clone(&bytes));
-        let clients = clients.to_vec();
-        Message::Push(Push { clients, kind: Kind::Channel, name, resp2: bytes, resp3 })
+        let (clients, via) = (clients.to_vec(), Via::Subscription(Kind::Channel, name));
+        Message::Push(Push { clients, via, resp2: bytes, resp3 })
     }
 
     #[test]

@@ -5,9 +5,11 @@ use crate::blocking::{Waiters, Waiting};
 use crate::client::Clients;
 use crate::command::{Command, CommandTable};
 use crate::gates;
+use crate::keys;
 use crate::lazyfree::LazyFree;
 use crate::mailbox::{Answer, Mailbox, Message};
 use crate::memory::Memory;
+use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
 use crate::replication::{Address, Replication};
@@ -22,7 +24,7 @@ use keyspace::{Exclusive, Keyspace};
 use oplog::{Log, Mode};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::{fmt, io};
 
@@ -86,6 +88,8 @@ pub struct Node {
     pub waiters: Waiters,
     /// Channels.
     pub pubsub: PubSub,
+    /// Connections that are told of every command.
+    pub monitors: Monitors,
     /// Counters.
     pub stats: Stats,
     /// Memory in use.
@@ -116,6 +120,7 @@ pub struct Node {
     shut: AtomicU64,
     clock_s: AtomicU32,
     notifies: AtomicBool,
+    noted: AtomicU8,
     mailboxes: OnceLock<Vec<Arc<Mailbox>>>,
     this: OnceLock<Weak<Node>>,
     services: OnceLock<Box<dyn Services>>,
@@ -148,6 +153,7 @@ impl Node {
             clients: Clients::default(),
             waiters: Waiters::default(),
             pubsub: PubSub::default(),
+            monitors: Monitors::default(),
             stats: Stats::default(),
             memory: Memory::default(),
             lazyfree: LazyFree::default(),
@@ -164,6 +170,7 @@ impl Node {
             shut: AtomicU64::new(0),
             clock_s: AtomicU32::new(0),
             notifies: AtomicBool::new(false),
+            noted: AtomicU8::new(0),
             mailboxes: OnceLock::new(),
             this: OnceLock::new(),
             services: OnceLock::new(),
@@ -224,6 +231,21 @@ impl Node {
         self.notifies.load(Ordering::Relaxed)
     }
 
+    /// What lookups and changes of keys note (`keys::NOTES_*`). One load.
+    #[inline]
+    pub(crate) fn noted(&self) -> u8 {
+        self.noted.load(Ordering::Relaxed)
+    }
+
+    /// Notes the things of `which` from now on, or no more.
+    pub(crate) fn set_noted(&self, which: u8, notes: bool) {
+        if notes {
+            self.noted.fetch_or(which, Ordering::Relaxed);
+        } else {
+            self.noted.fetch_and(!which, Ordering::Relaxed);
+        }
+    }
+
     /// The gates that are shut. One load.
     #[inline]
     pub fn shut_gates(&self) -> u32 {
@@ -255,7 +277,12 @@ impl Node {
         if settings.maxmemory.get() > 0 {
             self.memory.confirm();
         }
-        self.notifies.store(!settings.notify_keyspace_events.get().is_empty(), Ordering::Relaxed);
+        let events = settings.notify_keyspace_events.get();
+        let has = |class: u8| events.contains(&class);
+        let notifies = has(b'K') || has(b'E');
+        self.notifies.store(notifies, Ordering::Relaxed);
+        self.set_noted(keys::NOTES_MISSES, notifies && has(b'm'));
+        self.set_noted(keys::NOTES_NEW, notifies && has(b'n'));
         let mut before = self.shut.load(Ordering::Acquire);
         loop {
             let count = (before >> 32).wrapping_add(1) << 32;

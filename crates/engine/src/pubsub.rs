@@ -4,7 +4,7 @@
 //! of the registry, so that all subscribers see messages in one order.
 
 use crate::effects::Event;
-use crate::mailbox::{Message, Push};
+use crate::mailbox::{Message, Push, Via};
 use crate::node::Node;
 use crate::session::Session;
 use ahash::AHashMap;
@@ -220,8 +220,9 @@ fn deliver(node: &Node, list: &[Subscriber], kind: Kind, words: &[&[u8]]) {
         let clients: Vec<u64> =
             list.iter().filter(|(_, home)| *home == index).map(|(id, _)| *id).collect();
         if !clients.is_empty() {
-            let (name, resp2, resp3) = (Arc::clone(&name), Arc::clone(&resp2), Arc::clone(&resp3));
-            mailbox.send(Message::Push(Push { clients, kind, name, resp2, resp3 }));
+            let via = Via::Subscription(kind, Arc::clone(&name));
+            let (resp2, resp3) = (Arc::clone(&resp2), Arc::clone(&resp3));
+            mailbox.send(Message::Push(Push { clients, via, resp2, resp3 }));
         }
     }
 }

@@ -155,6 +155,8 @@ pub struct Session {
     pub executing: bool,
     /// It stands for a client that waited, whose request is run by whoever made a key ready.
     pub served: bool,
+    /// It is told of every command (MONITOR).
+    pub monitors: bool,
 }
 
 impl Session {
@@ -175,13 +177,17 @@ impl Session {
             no_touch: false,
             executing: false,
             served: false,
+            monitors: false,
         }
     }
 
     /// Whether nothing about the connection concerns any gate.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.authenticated && self.queue.is_none() && self.subscriptions.is_empty()
+        self.authenticated
+            && self.queue.is_none()
+            && self.subscriptions.is_empty()
+            && !self.monitors
     }
 
     /// Whether it speaks RESP2 and subscribes, so that it may do little else.

@@ -594,6 +594,7 @@ impl Running<'_> {
             Some(Blocked::Keys(_)) | None => {}
         }
         self.node.pubsub.forget(session);
+        self.node.monitors.remove(session);
         engine::transaction::unwatch(self.node, session);
         self.node.clients.remove(session.info.id);
         self.pool.give(&mut connection.input);

@@ -5,7 +5,7 @@ use crate::event_loop::{PAUSED_SLEEP_MS, Running};
 use base::{Millis, Offset};
 use engine::blocking::Waiting;
 use engine::context::Outcome;
-use engine::mailbox::{Answer, Push};
+use engine::mailbox::{Answer, Push, Via};
 use engine::pipeline::prepare;
 use engine::session::{Blocked, ReplyMode};
 use engine::stats::add;
@@ -385,11 +385,18 @@ impl Running<'_> {
     /// Adds a push to a connection's output.
     pub(crate) fn push_to(&mut self, slot: usize, push: &Push) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
-        let subscribes = connection.session.subscriptions.holds(push.kind, &push.name);
-        if connection.closing || connection.dead || !subscribes {
+        let is_resp3 = connection.session.protocol == Protocol::Resp3;
+        let session = &connection.session;
+        let wanted = match &push.via {
+            Via::Subscription(kind, name) => session.subscriptions.holds(*kind, name),
+            Via::Monitor => session.monitors,
+            Via::Tracking(redirected) => {
+                is_resp3 || (*redirected && !session.subscriptions.is_empty())
+            }
+        };
+        if connection.closing || connection.dead || !wanted {
             return;
         }
-        let is_resp3 = connection.session.protocol == Protocol::Resp3;
         let bytes = if is_resp3 { &push.resp3 } else { &push.resp2 };
         connection.output.extend_from_slice(bytes);
         if connection.exceeds_output_limit(&self.node.settings, self.now) {
@@ -517,6 +524,7 @@ impl Running<'_> {
             let _ = connection.write();
             let unread = connection.input.get(connection.consumed..).unwrap_or_default().to_vec();
             self.node.pubsub.forget(&mut connection.session);
+            self.node.monitors.remove(&mut connection.session);
             engine::transaction::unwatch(self.node, &mut connection.session);
             let id = connection.session.info.id;
             connection.session.info.replica.store(true, Ordering::Relaxed);

@@ -53,6 +53,7 @@ fn reset(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
     let _forgotten = transaction::take_queue(session);
     transaction::unwatch(cx.node, session);
     cx.node.pubsub.forget(session);
+    cx.node.monitors.remove(session);
     session.db = 0;
     session.protocol = Protocol::Resp2;
     session.authenticated = cx.node.settings.requirepass.is_empty();

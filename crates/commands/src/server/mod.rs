@@ -7,6 +7,7 @@ mod info;
 mod lolwut;
 mod memory;
 mod module;
+mod monitor;
 mod save;
 mod shutdown;
 mod slowlog;
@@ -25,6 +26,7 @@ pub const COMMANDS: &[&Command] = &[
     &lolwut::LOLWUT,
     &memory::MEMORY,
     &module::MODULE,
+    &monitor::MONITOR,
     &save::SAVE,
     &shutdown::SHUTDOWN,
     &slowlog::SLOWLOG,

@@ -112,6 +112,7 @@ impl Keys<'_> {
         edit: impl FnOnce(&mut C) -> Result<T, CommandError>,
     ) -> Result<Option<Edited<T>>, CommandError> {
         let (db, clock) = (self.db, self.node.access_clock());
+        self.note_change(key);
         let Some((shard, hash)) = self.shard(db, key) else { return Ok(None) };
         let Some(entry) = shard.find(db, hash, key) else { return Ok(None) };
         view::<C>(entry)?;

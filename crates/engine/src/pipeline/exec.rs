@@ -88,6 +88,9 @@ impl<'n> Worker<'n> {
         }
         if dirty {
             Writer::new(out, session.protocol).null_array();
+            if self.node.monitors.any() {
+                self.feed_exec(session);
+            }
             self.account(session, command, Request { bytes: &[], ranges: &[] }, false);
             return Outcome::Done;
         }
@@ -103,6 +106,9 @@ impl<'n> Worker<'n> {
             }
         }
         session.executing = false;
+        if self.node.monitors.any() {
+            self.feed_exec(session);
+        }
         self.account(session, command, Request { bytes: &[], ranges: &[] }, false);
         self.finish(session, locks, alone);
         outcome

@@ -18,6 +18,7 @@ use base::Millis;
 use keyspace::{Exclusive, LockSet, Seat};
 use resp::reply::Writer;
 use smallvec::SmallVec;
+use spec::Flag;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -146,6 +147,11 @@ impl<'n> Worker<'n> {
         if !self.deferred.is_empty() {
             self.serve_deferred();
         }
+        // Subscriptions are confirmed by pushes, which are no replies.
+        let pushes = prepared.command.is_some_and(|command| {
+            command.flags.has(Flag::PubSub) && command.command.spec.name.ends_with("subscribe")
+        });
+        let start = if pushes && session.queue.is_none() { out.len() } else { start };
         match session.reply_mode {
             ReplyMode::On => {}
             // SKIP itself, which has just run, is not answered either.
@@ -289,6 +295,9 @@ impl<'n> Worker<'n> {
     ) -> Outcome {
         let start = out.len();
         let Held { locks, alone, first } = held;
+        if self.node.monitors.any() {
+            self.node.monitors.feed(self.node, session, command, request);
+        }
         self.effects.begin(self.node);
         let mut keys = Keys::new(self.node, locks, session.db, self.now, first);
         if session.no_touch {
@@ -314,7 +323,7 @@ impl<'n> Worker<'n> {
         let mut args = Args::new(request, command.name_words);
         let result = (command.command.run)(&mut cx, &mut args);
         let left = cx.keys.finish();
-        self.settle(&left, db, request);
+        self.settle(left, db, request);
         let failed = result.is_err();
         if let Err(error) = result {
             out.truncate(start);
@@ -331,12 +340,15 @@ impl<'n> Worker<'n> {
         outcome
     }
 
-    fn settle(&mut self, left: &Leftover, db: u32, request: Request<'_>) {
+    fn settle(&mut self, mut left: Leftover, db: u32, request: Request<'_>) {
         if left.hits > 0 {
             add(&self.stats.hits, left.hits);
         }
         if left.misses > 0 {
             add(&self.stats.misses, left.misses);
+        }
+        if !left.noted.is_empty() {
+            self.effects.noted(std::mem::take(&mut left.noted));
         }
         for (db, key) in &left.expired {
             self.effects.expired(self.node, *db, key);
@@ -393,6 +405,15 @@ impl<'n> Worker<'n> {
         }
     }
 
+    /// Tells monitors of an EXEC, behind what it has run.
+    #[cold]
+    pub(super) fn feed_exec(&self, session: &Session) {
+        let owned = OwnedRequest::from_words([&b"exec"[..]].into_iter());
+        if let Some(command) = self.node.table.find(b"exec") {
+            self.node.monitors.feed(self.node, session, command, owned.request());
+        }
+    }
+
     /// Answers an error for a command that does not run.
     #[cold]
     pub(super) fn refuse(
@@ -413,6 +434,9 @@ impl<'n> Worker<'n> {
                 transaction::take_queue(session);
                 transaction::unwatch(self.node, session);
             }
+        }
+        if is_exec && self.node.monitors.any() {
+            self.feed_exec(session);
         }
         if is_exec && !text.starts_with("EXECABORT") {
             let reason = text.strip_prefix("ERR ").unwrap_or(&text);

@@ -56,6 +56,7 @@ fn flags(client: &ClientInfo) -> String {
     let class = client.class();
     let holds = |flag: &std::sync::atomic::AtomicBool| flag.load(Ordering::Relaxed);
     let rows = [
+        (holds(&client.monitors), 'O'),
         (class == Class::Replica, 'S'),
         (class == Class::Primary, 'M'),
         (client.subscribes(), 'P'),
