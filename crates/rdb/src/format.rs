@@ -21,9 +21,9 @@ pub const MAGIC_VALKEY: &[u8] = b"VALKEY";
 /// The length of magic and version together, in either spelling.
 pub const HEADER_LEN: usize = 9;
 
-/// The version written for strings with expiries. It is the oldest in which expiry times, LRU and
-/// LFU marks are what they are now (stock 5.0), so every server in use loads it.
-pub const VERSION_WRITTEN: u16 = 9;
+/// The version written: that of stock 7.0, the oldest with listpacks. Newer types of value (hashes whose
+/// fields expire) are told by their type alone, so a reader that knows them needs no newer version.
+pub const VERSION_WRITTEN: u16 = 10;
 
 /// The newest version of Redis that is read (7.4 to 8.x).
 pub const VERSION_REDIS_MAX: u16 = 12;
@@ -71,8 +71,53 @@ pub mod opcode {
 pub mod value_type {
     /// A string.
     pub const STRING: u8 = 0;
+    /// A list: count, strings.
+    pub const LIST: u8 = 1;
+    /// A set: count, strings.
+    pub const SET: u8 = 2;
+    /// A sorted set: count, pairs of a string and a score in decimal.
+    pub const ZSET: u8 = 3;
+    /// A hash: count, pairs of strings.
+    pub const HASH: u8 = 4;
+    /// A sorted set: count, pairs of a string and a score as a double.
+    pub const ZSET_2: u8 = 5;
     /// A value of a module, self-describing.
     pub const MODULE: u8 = 7;
+    /// A hash as a zipmap (before 2.6).
+    pub const HASH_ZIPMAP: u8 = 9;
+    /// A list as a ziplist.
+    pub const LIST_ZIPLIST: u8 = 10;
+    /// A set as an intset.
+    pub const SET_INTSET: u8 = 11;
+    /// A sorted set as a ziplist.
+    pub const ZSET_ZIPLIST: u8 = 12;
+    /// A hash as a ziplist.
+    pub const HASH_ZIPLIST: u8 = 13;
+    /// A list as ziplists.
+    pub const LIST_QUICKLIST: u8 = 14;
+    /// A stream.
+    pub const STREAM: u8 = 15;
+    /// A hash as a listpack.
+    pub const HASH_LISTPACK: u8 = 16;
+    /// A sorted set as a listpack.
+    pub const ZSET_LISTPACK: u8 = 17;
+    /// A list as listpacks and long elements.
+    pub const LIST_QUICKLIST_2: u8 = 18;
+    /// A stream that knows its first id, its greatest deleted id and how much was ever added.
+    pub const STREAM_2: u8 = 19;
+    /// A set as a listpack (7.2).
+    pub const SET_LISTPACK: u8 = 20;
+    /// A stream whose consumers know when they were last active (7.2).
+    pub const STREAM_3: u8 = 21;
+    /// A hash whose fields expire, by the release candidates of Redis 7.4; in files of Valkey 9 its own
+    /// form of that, `HASH_2`.
+    pub const HASH_METADATA_EARLY: u8 = 22;
+    /// A hash whose fields expire as a listpack, by the release candidates of Redis 7.4.
+    pub const HASH_LISTPACK_EX_EARLY: u8 = 23;
+    /// A hash whose fields expire (Redis 7.4).
+    pub const HASH_METADATA: u8 = 24;
+    /// A hash whose fields expire as a listpack of triples (Redis 7.4).
+    pub const HASH_LISTPACK_EX: u8 = 25;
 }
 
 /// The low six bits of a length byte whose high bits are `11`.
@@ -83,12 +128,24 @@ pub(crate) mod special {
     pub const LZF: u8 = 3;
 }
 
+/// How a node of a list of type 18 is kept.
+pub(crate) mod node {
+    pub const PLAIN: u64 = 1;
+    pub const PACKED: u64 = 2;
+}
+
 /// The high bits of a length byte.
 pub(crate) mod length {
     pub const BITS_14: u8 = 0x40;
     pub const BITS_32: u8 = 0x80;
     pub const BITS_64: u8 = 0x81;
     pub const SPECIAL: u8 = 0xC0;
+}
+
+/// Whether snapshots and DUMP's payloads of `version` are read.
+pub fn is_known(version: u16) -> bool {
+    (1..=VERSION_REDIS_MAX).contains(&version)
+        || (VERSION_VALKEY_MIN..=VERSION_VALKEY_MAX).contains(&version)
 }
 
 /// What is kept of a key beside its value.

@@ -18,9 +18,15 @@ pub mod format;
 #[cfg(test)]
 mod golden;
 pub mod load;
+pub mod payload;
 pub mod save;
+pub mod stream;
 
 pub use file::{SaveError, save_to_file};
 pub use format::Attributes;
-pub use load::{Fields, Item, LoadError, LoadedKey, LoadedValue, Loader};
-pub use save::{Encoder, Info, Options, Replication, StringRef, Writer};
+pub use load::{Fields, HashField, Item, LoadError, LoadedKey, LoadedValue, Loader};
+pub use payload::{RestoreError, restore};
+pub use save::{
+    Encoder, Info, ListNode, Options, Replication, SavedField, SavedValue, StringRef, Writer,
+};
+pub use stream::{StreamConsumer, StreamGroup, StreamId, StreamImage, StreamPending};

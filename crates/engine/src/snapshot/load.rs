@@ -3,7 +3,7 @@
 use crate::keys::{INLINE_BYTES_MAX, Place};
 use base::{Millis, Offset, RunId};
 use keyspace::{Entry, Exclusive, Keyspace, SHARD_COUNT, Shard};
-use rdb::{Item, LoadError, LoadedValue, Loader};
+use rdb::{Item, LoadError, LoadedKey, LoadedValue, Loader};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -106,7 +106,10 @@ pub fn read_dataset<R: Read>(
                 if at.zip(options.expired_before).is_some_and(|(at, now)| at <= now) {
                     set.expired += 1;
                 } else {
-                    add(&mut set, db, &loaded.key, &loaded.value, at);
+                    add(&mut set, db, &loaded, at).ok_or_else(|| LoadError::Io {
+                        offset: loader.offset(),
+                        source: io::Error::other("a value of a type that is not built yet"),
+                    })?;
                 }
                 if seen % PROGRESS_KEYS == 0 {
                     progress(loader.offset());
@@ -119,17 +122,19 @@ pub fn read_dataset<R: Read>(
     Ok((set, rest))
 }
 
-fn add(set: &mut Dataset, db: u32, key: &[u8], value: &LoadedValue, at: Option<Millis>) {
-    let value = match value {
+fn add(set: &mut Dataset, db: u32, loaded: &LoadedKey, at: Option<Millis>) -> Option<()> {
+    let value = match &loaded.value {
         LoadedValue::Int(number) => NewValue::Int(*number),
         LoadedValue::String(bytes) if bytes.len() <= INLINE_BYTES_MAX => NewValue::Bytes(bytes),
         LoadedValue::String(bytes) => NewValue::Boxed(Object::Text(bytes.clone())),
+        _ => return None,
     };
-    let place = Place::of(key);
+    let place = Place::of(&loaded.key);
     if let Some(shard) = set.shards.get_mut(usize::from(place.shard)) {
-        shard.insert(db, place.hash, Entry::new(key, value, at));
+        shard.insert(db, place.hash, Entry::new(&loaded.key, value, at));
         set.keys += 1;
     }
+    Some(())
 }
 
 /// Reads the snapshot file at `path`; `Ok(None)` if there is none.

@@ -5,14 +5,22 @@
 //! [`Loader::into_rest`]. Items come in the order of the file; each key carries its attributes. That
 //! no item follows is said only after the checksum was compared.
 
+mod collection;
 mod fields;
+mod hash;
+mod list;
 mod module;
+mod sorted_set;
 mod source;
+mod stream;
 mod string;
+mod ziplist;
 
 use crate::format::{self, Attributes, opcode, value_type};
+use crate::stream::StreamImage;
 use base::Millis;
 pub use fields::Fields;
+pub use hash::HashField;
 use source::Source;
 use std::io;
 use structures::lzf::LzfError;
@@ -21,7 +29,7 @@ use structures::lzf::LzfError;
 pub const STRING_LEN_MAX: u64 = values::string::STRING_LEN_MAX as u64;
 
 /// One thing a snapshot says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Item {
     /// A field about the snapshot: `redis-ver`, `repl-id`, ... Unknown ones are to be ignored.
     Aux {
@@ -64,7 +72,7 @@ pub enum Item {
 }
 
 /// A key with its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LoadedKey {
     /// The name.
     pub key: Vec<u8>,
@@ -75,12 +83,22 @@ pub struct LoadedKey {
 }
 
 /// A value as the file had it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum LoadedValue {
     /// A string of bytes.
     String(Vec<u8>),
     /// A string that is the decimal form of this integer.
     Int(i64),
+    /// The elements of a list in order.
+    List(Vec<Vec<u8>>),
+    /// The members of a set in the file's order; that none is twice is not checked here.
+    Set(Vec<Vec<u8>>),
+    /// Members and scores, none of which is a NaN; duplicates are not checked for.
+    SortedSet(Vec<(Vec<u8>, f64)>),
+    /// The fields of a hash; duplicates are not checked for.
+    Hash(Vec<HashField>),
+    /// A stream, whose blocks are listpacks of any content.
+    Stream(Box<StreamImage>),
 }
 
 /// Why a snapshot is refused. `offset` is the byte it was noticed at.
@@ -177,6 +195,22 @@ impl<R: io::Read> Loader<R> {
             verify: true,
             version: 0,
             state: State::Header,
+        }
+    }
+
+    /// A loader of one value as DUMP gives it: `len` bytes written by `version`.
+    pub(crate) fn of_value(input: R, len: usize, version: u16) -> Loader<R> {
+        let source = Source::with_buffer(input, len);
+        let string_len_max = STRING_LEN_MAX;
+        Loader { source, string_len_max, verify: false, version, state: State::Records }
+    }
+
+    /// Reads type and value.
+    pub(crate) fn typed_value(&mut self) -> Result<LoadedValue, LoadError> {
+        let offset = self.source.offset();
+        match self.source.byte()? {
+            kind if is_value(kind) => self.value(kind),
+            kind => Err(LoadError::UnsupportedType { kind, offset }),
         }
     }
 
@@ -293,12 +327,25 @@ impl<R: io::Read> Loader<R> {
             kind = self.source.byte()?;
         }
         match kind {
-            value_type::STRING => {
-                let (key, value) = (self.bytes()?, self.string()?);
+            value_type::MODULE => self.skip_module_value(),
+            _ if !is_value(kind) => Err(LoadError::UnsupportedType { kind, offset }),
+            _ => {
+                let (key, value) = (self.bytes()?, self.value(kind)?);
                 Ok(Item::Key(LoadedKey { key, value, attributes }))
             }
-            value_type::MODULE => self.skip_module_value(),
-            _ => Err(LoadError::UnsupportedType { kind, offset }),
+        }
+    }
+
+    /// Reads a value of the type `kind`.
+    fn value(&mut self, kind: u8) -> Result<LoadedValue, LoadError> {
+        use value_type as t;
+        match kind {
+            t::STRING => self.string(),
+            t::LIST | t::LIST_ZIPLIST | t::LIST_QUICKLIST | t::LIST_QUICKLIST_2 => self.list(kind),
+            t::SET | t::SET_INTSET | t::SET_LISTPACK => self.set(kind),
+            t::ZSET | t::ZSET_2 | t::ZSET_ZIPLIST | t::ZSET_LISTPACK => self.sorted_set(kind),
+            t::STREAM | t::STREAM_2 | t::STREAM_3 => self.stream(kind),
+            _ => self.hash(kind),
         }
     }
 
@@ -324,6 +371,12 @@ impl<R: io::Read> Loader<R> {
         self.state = State::Finished;
         Ok(())
     }
+}
+
+/// Whether `kind` is a type of value that is read.
+fn is_value(kind: u8) -> bool {
+    matches!(kind, value_type::STRING..=value_type::ZSET_2)
+        || matches!(kind, value_type::HASH_ZIPMAP..=value_type::HASH_LISTPACK_EX)
 }
 
 /// A time in a file: stock reads -1 as none; before 1970 is as past as 1970.

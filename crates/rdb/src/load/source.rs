@@ -34,9 +34,14 @@ pub(super) struct Source<R> {
 
 impl<R: io::Read> Source<R> {
     pub(super) fn new(input: R) -> Source<R> {
+        Source::with_buffer(input, BUFFER_BYTES)
+    }
+
+    /// A source that reads at most `len` bytes at once.
+    pub(super) fn with_buffer(input: R, len: usize) -> Source<R> {
         Source {
             input,
-            buffer: vec![0; BUFFER_BYTES],
+            buffer: vec![0; len.clamp(1, BUFFER_BYTES)],
             start: 0,
             end: 0,
             summed: 0,

@@ -4,6 +4,8 @@
 //! into the bytes of a record, appended to any `Vec`; the one [`Writer`] only copies records out and
 //! sums them up. The version written is the oldest that can hold the data.
 
+pub mod collection;
+mod stream;
 pub mod string;
 
 use crate::checksum::Checksum;
@@ -12,6 +14,7 @@ use base::{Millis, Offset, RunId};
 use std::io;
 use structures::lzf::Compressor;
 
+pub use collection::{ListNode, SavedField, SavedValue};
 pub use string::StringRef;
 
 /// How a snapshot is written.

@@ -148,7 +148,7 @@ fn replication_fields_are_stocks() {
     assert_eq!(&bytes[at..at + expected.len()], expected);
     expected = b"\xfa\x0brepl-offset\xc2\x70\x11\x01\x00\xfa\x08aof-base\xc0\x01\xff".to_vec();
     assert!(bytes.windows(expected.len()).any(|part| part == expected));
-    assert_eq!(&bytes[..9], b"REDIS0009");
+    assert_eq!(&bytes[..9], b"REDIS0010");
 }
 
 #[test]

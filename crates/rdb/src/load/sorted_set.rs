@@ -1,0 +1,67 @@
+//! Sorted sets: scores in decimal, as doubles, or both halves in one pack.
+
+use super::collection::pairs;
+use super::{LoadError, LoadedValue, Loader};
+use crate::format::value_type;
+use std::io;
+
+/// Lengths that stand for scores which have no digits.
+const NAN: u8 = 253;
+const INFINITY: u8 = 254;
+const NEGATIVE_INFINITY: u8 = 255;
+
+impl<R: io::Read> Loader<R> {
+    pub(super) fn sorted_set(&mut self, kind: u8) -> Result<LoadedValue, LoadError> {
+        let members = match kind {
+            value_type::ZSET_ZIPLIST => {
+                let elements = self.ziplist()?;
+                self.scored(elements)?
+            }
+            value_type::ZSET_LISTPACK => {
+                let elements = self.listpack()?;
+                self.scored(elements)?
+            }
+            _ => {
+                let (count, mut members) = self.count()?;
+                for _ in 0..count {
+                    let member = self.bytes()?;
+                    let score = if kind == value_type::ZSET_2 {
+                        Some(f64::from_le_bytes(self.source.array()?))
+                    } else {
+                        self.decimal()?
+                    };
+                    members.push((member, self.checked_score(score)?));
+                }
+                members
+            }
+        };
+        Ok(LoadedValue::SortedSet(members))
+    }
+
+    fn scored(&mut self, elements: Vec<Vec<u8>>) -> Result<Vec<(Vec<u8>, f64)>, LoadError> {
+        let pairs = pairs(elements);
+        let pairs = pairs.ok_or_else(|| self.source.malformed("a member without a score"))?;
+        pairs
+            .into_iter()
+            .map(|(member, score)| Ok((member, self.checked_score(parsed(&score))?)))
+            .collect()
+    }
+
+    fn decimal(&mut self) -> Result<Option<f64>, LoadError> {
+        Ok(match self.source.byte()? {
+            NAN => None,
+            INFINITY => Some(f64::INFINITY),
+            NEGATIVE_INFINITY => Some(f64::NEG_INFINITY),
+            len => parsed(&self.source.bytes(usize::from(len))?),
+        })
+    }
+
+    fn checked_score(&self, score: Option<f64>) -> Result<f64, LoadError> {
+        let number = score.filter(|score| !score.is_nan());
+        number.ok_or_else(|| self.source.malformed("a score that is no number"))
+    }
+}
+
+fn parsed(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
+}

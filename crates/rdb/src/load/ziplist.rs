@@ -1,0 +1,120 @@
+//! Ziplists and zipmaps, the packs of servers before 7.0 and 2.6. Read, never written.
+//!
+//! ```text
+//! ziplist   bytes: u32  last: u32  entries: u16 (0xffff: count them)  entry*  0xff
+//! entry     back (1 byte, or 0xfe and u32)  head  body
+//! head      00llllll, 01llllll llllllll, 10000000 u32 big-endian: so many bytes
+//!           0xc0 i16, 0xd0 i32, 0xe0 i64, 0xf0 i24, 0xfe i8 little-endian; 0xf1 to 0xfd: 0 to 12
+//! zipmap    fields: u8 (0xfe or 0xff: count them)
+//!           (length field length unused: u8 value unused bytes)*  0xff
+//! length    1 byte below 0xfe, or 0xfe and u32 little-endian
+//! ```
+
+use super::{LoadError, Loader};
+use std::io;
+use structures::listpack::Item;
+
+const END: u8 = 0xff;
+const ZIPLIST_HEADER_LEN: usize = 10;
+const LONG: u8 = 0xfe;
+const COUNT_UNKNOWN: u16 = u16::MAX;
+
+impl<R: io::Read> Loader<R> {
+    /// The elements of a ziplist in a string.
+    pub(super) fn ziplist(&mut self) -> Result<Vec<Vec<u8>>, LoadError> {
+        let bytes = self.bytes()?;
+        ziplist(&bytes).ok_or_else(|| self.source.malformed("a damaged ziplist"))
+    }
+
+    /// The fields and values of a zipmap in a string.
+    pub(super) fn zipmap(&mut self) -> Result<Vec<Vec<u8>>, LoadError> {
+        let bytes = self.bytes()?;
+        zipmap(&bytes).ok_or_else(|| self.source.malformed("a damaged zipmap"))
+    }
+}
+
+fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(len)?;
+    *rest = left;
+    Some(taken)
+}
+
+fn array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    take(rest, N)?.first_chunk().copied()
+}
+
+fn ziplist(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let total = u32::from_le_bytes(*bytes.first_chunk()?);
+    let count = u16::from_le_bytes(*bytes.get(8..)?.first_chunk()?);
+    if usize::try_from(total).ok()? != bytes.len() {
+        return None;
+    }
+    let (&end, mut rest) = bytes.get(ZIPLIST_HEADER_LEN..)?.split_last()?;
+    let mut elements = Vec::new();
+    let mut before = 0;
+    while !rest.is_empty() {
+        let len = rest.len();
+        let back = match array::<1>(&mut rest)? {
+            [LONG] => u32::from_le_bytes(array(&mut rest)?),
+            [END] => return None,
+            [short] => u32::from(short),
+        };
+        if usize::try_from(back).ok()? != before {
+            return None;
+        }
+        elements.push(entry(&mut rest)?);
+        before = len - rest.len();
+    }
+    let counted = count == COUNT_UNKNOWN || usize::from(count) == elements.len();
+    (end == END && counted).then_some(elements)
+}
+
+fn entry(rest: &mut &[u8]) -> Option<Vec<u8>> {
+    let [head] = array(rest)?;
+    let len = match head >> 6 {
+        0 => usize::from(head),
+        1 => usize::from(u16::from_be_bytes([head & 0x3f, array::<1>(rest)?[0]])),
+        2 => usize::try_from(u32::from_be_bytes(array(rest)?)).ok()?,
+        _ => return Some(Item::Int(integer(head, rest)?).to_vec()),
+    };
+    take(rest, len).map(<[u8]>::to_vec)
+}
+
+fn integer(head: u8, rest: &mut &[u8]) -> Option<i64> {
+    Some(match head {
+        0xc0 => i16::from_le_bytes(array(rest)?).into(),
+        0xd0 => i32::from_le_bytes(array(rest)?).into(),
+        0xe0 => i64::from_le_bytes(array(rest)?),
+        0xf0 => {
+            let [low, middle, high] = array(rest)?;
+            (i32::from_le_bytes([0, low, middle, high]) >> 8).into()
+        }
+        0xfe => i8::from_le_bytes(array(rest)?).into(),
+        0xf1..=0xfd => i64::from(head - 0xf1),
+        _ => return None,
+    })
+}
+
+fn zipmap(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (&count, rest) = bytes.split_first()?;
+    let (&end, mut rest) = rest.split_last()?;
+    let mut elements = Vec::new();
+    while !rest.is_empty() {
+        let len = zipmap_len(&mut rest)?;
+        elements.push(take(&mut rest, len)?.to_vec());
+        let len = zipmap_len(&mut rest)?;
+        let [unused] = array(&mut rest)?;
+        elements.push(take(&mut rest, len)?.to_vec());
+        take(&mut rest, usize::from(unused))?;
+    }
+    let counted = count >= LONG || usize::from(count) == elements.len() / 2;
+    (end == END && counted).then_some(elements)
+}
+
+fn zipmap_len(rest: &mut &[u8]) -> Option<usize> {
+    match array(rest)? {
+        [LONG] => usize::try_from(u32::from_le_bytes(array(rest)?)).ok(),
+        [END] => None,
+        [short] => Some(usize::from(short)),
+    }
+}
