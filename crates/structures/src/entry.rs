@@ -280,6 +280,12 @@ impl<B> Entry<B> {
 
 /// What the table needs.
 impl<B> Entry<B> {
+    /// The pointer, which stays the entry's own.
+    #[inline]
+    pub(crate) fn word(&self) -> NonNull<u8> {
+        self.pointer
+    }
+
     /// Gives up the pointer, tagged for a slot. O(1).
     #[inline]
     pub(crate) fn into_word(self, slot_tag: u16) -> *mut u8 {

@@ -16,11 +16,13 @@ pub mod listpack;
 pub mod lzf;
 mod prefetch;
 mod size_class;
+mod sorted;
 mod table;
 
 pub use entry::{Entry, KEY_BYTES_MAX, NewValue, VALUE_BYTES_MAX, ValueMut, ValueRef};
 pub use hashing::KeyHash;
 pub use size_class::size_class;
+pub use sorted::{MemberHash, Sorted, SortedIter};
 pub use table::{Iter, KeyHasher, Table};
 
 #[cfg(not(target_pointer_width = "64"))]

@@ -1,0 +1,243 @@
+//! Members in the order of their scores: a [`Table`] that finds a member's score, and a counted tree
+//! that finds a member's place and the member at a place.
+//!
+//! The table's entries hold the members' bytes and, as their inline value, the score's bits. The tree's
+//! items point to these entries, so no byte is kept twice.
+//!
+//! Invariants:
+//! 1. The tree's items are exactly the table's entries, each once, with the same score.
+//! 2. An entry's allocation stays where it is while it is in the table: growth moves pointers, and a
+//!    score replaces a score in place.
+//! 3. An entry leaves the tree before it leaves the table.
+
+mod tree;
+
+use crate::{Entry, NewValue, Table, ValueRef};
+use std::fmt;
+use std::ops::Range;
+use tree::{Item, Member, Tree};
+
+/// How members are hashed.
+pub type MemberHash = fn(&[u8]) -> u64;
+
+/// Members in the order of (score, member). Scores are never NaN.
+pub struct Sorted {
+    hash: MemberHash,
+    table: Table<()>,
+    tree: Tree,
+    member_bytes: usize,
+}
+
+impl fmt::Debug for Sorted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter(0..self.len())).finish()
+    }
+}
+
+impl Clone for Sorted {
+    fn clone(&self) -> Sorted {
+        let mut copy = Sorted::new(self.hash);
+        for (member, score) in self.iter(0..self.len()) {
+            copy.insert(member, score);
+        }
+        copy
+    }
+}
+
+impl Sorted {
+    /// An empty one.
+    pub fn new(hash: MemberHash) -> Sorted {
+        Sorted { hash, table: Table::default(), tree: Tree::default(), member_bytes: 0 }
+    }
+
+    /// How many members there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// About how many bytes of heap it holds. O(1).
+    pub fn memory_bytes(&self) -> usize {
+        self.table.memory_bytes() + self.member_bytes + self.len() * 3 * size_of::<Item>() / 2
+    }
+
+    /// The score of `member`. O(1).
+    pub fn score(&self, member: &[u8]) -> Option<f64> {
+        self.table.find((self.hash)(member), member).map(score_of)
+    }
+
+    /// Puts `member` in, or changes its score; gives the score before. O(log n).
+    pub fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
+        let hash = (self.hash)(member);
+        let value = NewValue::Int(score.to_bits().cast_signed());
+        if let Some(entry) = self.table.find_mut(hash, member) {
+            let before = score_of(entry);
+            if before.to_bits() != score.to_bits() {
+                self.tree.remove(before, member);
+                entry.set_value(value);
+                self.tree.insert(Item { score, member: Member::of(entry) });
+            }
+            return Some(before);
+        }
+        let entry = Entry::new(member, value, None);
+        self.member_bytes += entry.allocated_bytes();
+        let pointer = Member::of(&entry);
+        self.table.insert_unique(hash, entry, &self.hash);
+        self.tree.insert(Item { score, member: pointer });
+        None
+    }
+
+    /// Takes `member` out and gives its score. O(log n).
+    pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
+        let hash = (self.hash)(member);
+        let score = score_of(self.table.find(hash, member)?);
+        self.tree.remove(score, member);
+        if let Some(entry) = self.table.remove(hash, member) {
+            self.member_bytes -= entry.allocated_bytes();
+        }
+        Some(score)
+    }
+
+    /// Takes the members of these ranks out. O(members * log n).
+    pub fn remove_ranks(&mut self, ranks: Range<usize>) {
+        for _ in ranks.start..ranks.end.min(self.len()) {
+            let Some(member) = self.at(ranks.start).map(|(member, _)| member.to_vec()) else {
+                return;
+            };
+            self.remove(&member);
+        }
+    }
+
+    /// How many members `is_before` holds for; it must hold for a first part of the order. O(log n).
+    pub fn partition(&self, mut is_before: impl FnMut(&[u8], f64) -> bool) -> usize {
+        self.tree.partition(&mut |item| is_before(item.member.bytes(self), item.score))
+    }
+
+    /// The rank of `member`. O(log n).
+    pub fn rank(&self, member: &[u8]) -> Option<usize> {
+        let score = self.score(member)?;
+        Some(self.partition(|other, other_score| (other_score, other) < (score, member)))
+    }
+
+    /// The member of that rank and its score. O(log n).
+    pub fn at(&self, rank: usize) -> Option<(&[u8], f64)> {
+        let (items, at) = self.tree.leaf(rank)?;
+        items.get(at).map(|item| (item.member.bytes(self), item.score))
+    }
+
+    /// The members of these ranks, from both ends.
+    pub fn iter(&self, ranks: Range<usize>) -> SortedIter<'_> {
+        let end = ranks.end.min(self.len());
+        SortedIter {
+            sorted: self,
+            ranks: ranks.start.min(end)..end,
+            front: (&[], 0),
+            back: (&[], 0),
+        }
+    }
+
+    /// Goes through the members of some buckets, as [`Table::scan`].
+    pub fn scan(&self, cursor: u64, mut found: impl FnMut(&[u8], f64)) -> u64 {
+        self.table.scan(cursor, |entry| found(entry.key(), score_of(entry)))
+    }
+}
+
+fn score_of(entry: &Entry<()>) -> f64 {
+    match entry.value() {
+        ValueRef::Int(bits) => f64::from_bits(bits.cast_unsigned()),
+        _ => 0.0,
+    }
+}
+
+/// Members with their scores, in order.
+#[derive(Clone, Debug)]
+pub struct SortedIter<'a> {
+    sorted: &'a Sorted,
+    ranks: Range<usize>,
+    front: (&'a [Item], usize),
+    back: (&'a [Item], usize),
+}
+
+impl<'a> Iterator for SortedIter<'a> {
+    type Item = (&'a [u8], f64);
+
+    fn next(&mut self) -> Option<(&'a [u8], f64)> {
+        let rank = self.ranks.next()?;
+        if self.front.1 >= self.front.0.len() {
+            self.front = self.sorted.tree.leaf(rank)?;
+        }
+        let item = self.front.0.get(self.front.1)?;
+        self.front.1 += 1;
+        Some((item.member.bytes(self.sorted), item.score))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.ranks.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for SortedIter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let rank = self.ranks.next_back()?;
+        if self.back.1 == 0 {
+            let (items, at) = self.sorted.tree.leaf(rank)?;
+            self.back = (items, at + 1);
+        }
+        self.back.1 -= 1;
+        let item = self.back.0.get(self.back.1)?;
+        Some((item.member.bytes(self.sorted), item.score))
+    }
+}
+
+impl ExactSizeIterator for SortedIter<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn hash(member: &[u8]) -> u64 {
+        member
+            .iter()
+            .fold(7, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn it_is_a_sorted_map(steps in prop::collection::vec((0..4u8, 0..900u32, -20..20i32), 1..3000)) {
+            let mut sorted = Sorted::new(hash);
+            let mut model: BTreeMap<Vec<u8>, i32> = BTreeMap::new();
+            for (what, name, score) in steps {
+                let member = format!("m{name}").into_bytes();
+                if what == 0 {
+                    prop_assert_eq!(sorted.remove(&member), model.remove(&member).map(f64::from));
+                } else {
+                    let before = sorted.insert(&member, f64::from(score));
+                    prop_assert_eq!(before, model.insert(member, score).map(f64::from));
+                }
+            }
+            let mut expected: Vec<(i32, Vec<u8>)> = model.into_iter().map(|(m, s)| (s, m)).collect();
+            expected.sort();
+            let found: Vec<_> = sorted.iter(0..sorted.len()).collect();
+            let wanted: Vec<_> = expected.iter().map(|(s, m)| (&m[..], f64::from(*s))).collect();
+            prop_assert_eq!(&found, &wanted);
+            let reversed: Vec<_> = sorted.iter(0..sorted.len()).rev().collect();
+            prop_assert!(reversed.iter().eq(wanted.iter().rev()));
+            for (rank, (member, _)) in wanted.iter().enumerate() {
+                prop_assert_eq!(sorted.rank(member), Some(rank));
+                prop_assert_eq!(sorted.at(rank), Some(wanted[rank]));
+            }
+            let (third, len) = (sorted.len() / 3, sorted.len());
+            let mut copy = sorted.clone();
+            copy.remove_ranks(third..2 * third);
+            prop_assert_eq!(copy.len(), len - third);
+        }
+    }
+}
