@@ -408,7 +408,7 @@ impl<'n> Worker<'n> {
     /// Tells monitors of an EXEC, behind what it has run.
     #[cold]
     pub(super) fn feed_exec(&self, session: &Session) {
-        let owned = OwnedRequest::from_words([&b"exec"[..]].into_iter());
+        let owned = OwnedRequest::from_words([&b"exec"[..]]);
         if let Some(command) = self.node.table.find(b"exec") {
             self.node.monitors.feed(self.node, session, command, owned.request());
         }
