@@ -23,10 +23,24 @@ pub enum Group {
     Connection,
     /// Keys of any type.
     Generic,
+    /// Places in sorted sets.
+    Geo,
+    /// Fields with values.
+    Hash,
+    /// Estimates of cardinality.
+    HyperLogLog,
+    /// Elements in order.
+    List,
     /// Channels.
     PubSub,
     /// Administration.
     Server,
+    /// Members, each once.
+    Set,
+    /// Members by score.
+    SortedSet,
+    /// Logs and groups of consumers.
+    Stream,
     /// Strings.
     String,
     /// MULTI and its kin.
@@ -40,8 +54,15 @@ impl Group {
             Group::Bitmap => "bitmap",
             Group::Connection => "connection",
             Group::Generic => "generic",
+            Group::Geo => "geo",
+            Group::Hash => "hash",
+            Group::HyperLogLog => "hyperloglog",
+            Group::List => "list",
             Group::PubSub => "pubsub",
             Group::Server => "server",
+            Group::Set => "set",
+            Group::SortedSet => "sorted-set",
+            Group::Stream => "stream",
             Group::String => "string",
             Group::Transactions => "transactions",
         }
