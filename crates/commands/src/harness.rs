@@ -5,7 +5,8 @@ use conf::Settings;
 use engine::args::OwnedRequest;
 use engine::client::Origin;
 use engine::context::Outcome;
-use engine::keys::Text;
+use engine::image;
+use engine::keys::{Text, kind_of};
 use engine::mailbox::Mailbox;
 use engine::pipeline::{Applied, Worker, prepare};
 use engine::replication::Address;
@@ -14,6 +15,7 @@ use engine::{Node, Session};
 use oplog::Reader;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use values::ValueDigest;
 
 /// Bytes of the log that are kept for tests to read.
 const LOG_BYTES: u64 = 1 << 20;
@@ -125,14 +127,19 @@ impl Server {
         assert_eq!(self.line(line), expected, "{line}");
     }
 
-    /// Every key that is held, expired or not, by database: its string and expiry.
+    /// Every key that is held, expired or not, by database: its string, or the digest of another value, and its
+    /// expiry.
     pub(crate) fn contents(&self) -> Contents {
         let mut held = BTreeMap::new();
         self.node.keyspace.each_shard(|_, shard| {
             for (number, db) in shard.dbs() {
                 for entry in db.iter() {
-                    let text = Text::of(entry).expect("there are only strings").to_vec();
-                    held.insert((number, entry.key().to_vec()), (text, entry.expire_at()));
+                    let digest = || {
+                        let begun = ValueDigest::new(kind_of(entry));
+                        image::digest(begun, entry).finish(false).as_bytes().to_vec()
+                    };
+                    let value = Text::of(entry).map_or_else(|_| digest(), |text| text.to_vec());
+                    held.insert((number, entry.key().to_vec()), (value, entry.expire_at()));
                 }
             }
         });

@@ -93,6 +93,12 @@ impl Number {
         u64::try_from(self.get()).unwrap_or(0)
     }
 
+    /// The value as a number of things in memory, zero if it is negative. Never blocks.
+    #[inline]
+    pub fn size(&self) -> usize {
+        usize::try_from(self.count()).unwrap_or(usize::MAX)
+    }
+
     /// Replaces the value, unchecked.
     pub fn set(&self, value: i64) {
         self.0.store(value, Ordering::Relaxed);

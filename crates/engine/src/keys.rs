@@ -8,6 +8,7 @@ mod collection;
 mod string;
 
 pub use collection::{Edited, new_entry, view};
+pub(crate) use string::new_value as new_text;
 pub use string::{INLINE_BYTES_MAX, StringChange, Text};
 
 use crate::access::AccessClock;

@@ -18,6 +18,7 @@ pub mod error;
 pub mod evict;
 pub mod expiry;
 pub mod gates;
+pub mod image;
 pub mod keys;
 pub mod lazyfree;
 pub mod mailbox;

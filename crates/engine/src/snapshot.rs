@@ -10,16 +10,17 @@ mod save;
 pub use load::{Dataset, LoadOptions, load_file, read_dataset};
 pub use save::{SaveRefusal, SaveState, Saves, save_at_exit, save_in_background, save_now};
 
-use crate::keys::Text;
+use crate::image;
 use crate::memory::used_memory;
 use crate::node::Node;
 use base::lock::{Mutex, Rank};
 use base::{Millis, Offset, RunId};
 use keyspace::{Entry, Exclusive, Keyspace, Recorder, Walk};
-use rdb::{Attributes, Encoder, StringRef};
+use rdb::{Attributes, Encoder};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use structures::ValueRef;
 
 /// The version of Redis that a snapshot claims to come from, for those who read it.
 pub const REDIS_VERSION: &str = "7.2.4";
@@ -31,9 +32,6 @@ pub const QUEUE_BYTES_MAX: usize = 512 << 20;
 /// Records wait until so many bytes have gathered before they go to the sink.
 const FLUSH_BYTES: usize = 64 << 10;
 
-/// Values above this are not packed, for they are recorded under a shard's lock.
-const PACKED_VALUE_BYTES_MAX: usize = 4096;
-
 /// Encoded records, by database.
 #[derive(Debug)]
 struct Records {
@@ -43,7 +41,9 @@ struct Records {
 
 #[derive(Debug)]
 struct Queue {
+    /// Of what lies inline in entries.
     packing: Encoder,
+    /// Of large values, which are recorded under a shard's lock and so not compressed.
     plain: Encoder,
     dbs: Vec<(u32, Vec<u8>)>,
     keys: u64,
@@ -81,15 +81,9 @@ impl Recorder for Recording {
 
 fn encode(packing: &mut Encoder, plain: &mut Encoder, entry: &Entry, out: &mut Vec<u8>) {
     let attributes = Attributes { expire_at: entry.expire_at(), ..Attributes::default() };
-    let Ok(text) = Text::of(entry) else { return };
-    let (encoder, value) = match text {
-        Text::Int(number) => (plain, StringRef::Int(number)),
-        Text::Bytes(bytes) if bytes.len() <= PACKED_VALUE_BYTES_MAX => {
-            (packing, StringRef::Bytes(bytes))
-        }
-        Text::Bytes(bytes) => (plain, StringRef::Bytes(bytes)),
-    };
-    encoder.encode_string_key(out, entry.key(), value, &attributes);
+    let is_small = matches!(entry.value(), ValueRef::Bytes(_));
+    let encoder = if is_small { packing } else { plain };
+    encoder.encode_key(out, entry.key(), image::saved(entry), &attributes);
 }
 
 /// A frozen instant.

@@ -4,7 +4,9 @@
 //! With `mix(d, x) = SHA1(d ^ SHA1(x))` and `toggle(d, x) = d ^ SHA1(x)`, from 20 zero bytes:
 //!
 //! ```text
-//! value    mix(type as u32 big-endian), then mix(bytes) for a string;
+//! value    mix(type as u32 big-endian), then mix(bytes) for a string, mix(element) for each of a
+//!          list, toggle(member) for each of a set, toggle(d) for each field of a hash or member of a
+//!          sorted set, where d begins with zeros: mix(field), mix(value) or mix(score);
 //!          toggle("!!expire!!") if the key expires
 //! key      the value's steps, begun by mix(key)
 //! dataset  per db that has keys, ascending: mix(db number as u32 big-endian),
@@ -82,6 +84,20 @@ impl ValueDigest {
         digest.mix(key);
         digest.mix(&kind.number().to_be_bytes());
         ValueDigest(digest)
+    }
+
+    /// Adds an element whose place is of no account: a member, or a field with its value.
+    pub fn unordered(mut self, parts: &[&[u8]]) -> ValueDigest {
+        if let [part] = parts {
+            self.0.toggle(part);
+        } else {
+            let mut element = Digest::default();
+            for part in parts {
+                element.mix(part);
+            }
+            self.0.toggle(element.as_bytes());
+        }
+        self
     }
 
     /// Adds the next part; parts are ordered. A string has one, its bytes.

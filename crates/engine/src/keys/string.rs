@@ -72,7 +72,7 @@ impl<'a> Text<'a> {
 
 /// The smallest form of `text`.
 #[inline]
-pub(super) fn new_value(text: &[u8]) -> NewValue<'_, Object> {
+pub(crate) fn new_value(text: &[u8]) -> NewValue<'_, Object> {
     match encode(text) {
         StringForm::Int(number) => NewValue::Int(number),
         StringForm::Bytes if text.len() <= INLINE_BYTES_MAX => NewValue::Bytes(text),

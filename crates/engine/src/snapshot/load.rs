@@ -1,14 +1,13 @@
 //! Loading a snapshot aside: the data set is replaced only when the new one is complete.
 
-use crate::keys::{INLINE_BYTES_MAX, Place};
+use crate::image::{self, BadValue, Limits};
+use crate::keys::Place;
 use base::{Millis, Offset, RunId};
-use keyspace::{Entry, Exclusive, Keyspace, SHARD_COUNT, Shard};
-use rdb::{Item, LoadError, LoadedKey, LoadedValue, Loader};
+use keyspace::{Exclusive, Keyspace, SHARD_COUNT, Shard};
+use rdb::{Item, LoadError, LoadedKey, Loader};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
-use structures::NewValue;
-use values::Object;
 
 /// A data set that was loaded but is not served yet.
 #[derive(Debug)]
@@ -20,6 +19,8 @@ pub struct Dataset {
     pub keys: u64,
     /// Keys left out because they had expired.
     pub expired: u64,
+    /// Keys left out because their collections were empty.
+    pub empty: u64,
     /// The history the snapshot belongs to and its offset in it, if it says so.
     pub history: Option<(RunId, Offset)>,
     /// The database in which that history's stream stands there.
@@ -35,6 +36,8 @@ pub struct LoadOptions {
     pub databases: u32,
     /// Verify the checksum.
     pub checksum: bool,
+    /// How large packed values may be.
+    pub limits: Limits,
 }
 
 impl Dataset {
@@ -72,6 +75,7 @@ pub fn read_dataset<R: Read>(
         databases: 0,
         keys: 0,
         expired: 0,
+        empty: 0,
         history: None,
         stream_db: 0,
     };
@@ -106,9 +110,9 @@ pub fn read_dataset<R: Read>(
                 if at.zip(options.expired_before).is_some_and(|(at, now)| at <= now) {
                     set.expired += 1;
                 } else {
-                    add(&mut set, db, &loaded, at).ok_or_else(|| LoadError::Io {
+                    add(&mut set, db, loaded, &options.limits).map_err(|error| LoadError::Io {
                         offset: loader.offset(),
-                        source: io::Error::other("a value of a type that is not built yet"),
+                        source: io::Error::new(io::ErrorKind::InvalidData, error),
                     })?;
                 }
                 if seen % PROGRESS_KEYS == 0 {
@@ -122,19 +126,21 @@ pub fn read_dataset<R: Read>(
     Ok((set, rest))
 }
 
-fn add(set: &mut Dataset, db: u32, loaded: &LoadedKey, at: Option<Millis>) -> Option<()> {
-    let value = match &loaded.value {
-        LoadedValue::Int(number) => NewValue::Int(*number),
-        LoadedValue::String(bytes) if bytes.len() <= INLINE_BYTES_MAX => NewValue::Bytes(bytes),
-        LoadedValue::String(bytes) => NewValue::Boxed(Object::Text(bytes.clone())),
-        _ => return None,
+fn add(set: &mut Dataset, db: u32, loaded: LoadedKey, limits: &Limits) -> Result<(), BadValue> {
+    let LoadedKey { key, value, attributes } = loaded;
+    let entry = match image::entry(&key, value, attributes.expire_at, limits) {
+        Err(BadValue::Empty) => {
+            set.empty += 1;
+            return Ok(());
+        }
+        entry => entry?,
     };
-    let place = Place::of(&loaded.key);
+    let place = Place::of(&key);
     if let Some(shard) = set.shards.get_mut(usize::from(place.shard)) {
-        shard.insert(db, place.hash, Entry::new(&loaded.key, value, at));
+        shard.insert(db, place.hash, entry);
         set.keys += 1;
     }
-    Some(())
+    Ok(())
 }
 
 /// Reads the snapshot file at `path`; `Ok(None)` if there is none.

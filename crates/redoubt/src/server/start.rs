@@ -9,6 +9,7 @@ use crate::sentinel;
 use base::{Millis, Offset, RunId};
 use conf::{Settings, ShutdownOn};
 use engine::Node;
+use engine::image::Limits;
 use engine::node::ShutdownRequest;
 use engine::replication::Address;
 use engine::snapshot::{Dataset, LoadOptions};
@@ -222,6 +223,7 @@ fn load_data(node: &Arc<Node>, will_follow: bool) -> Result<(), String> {
         expired_before: (!will_follow).then(base::clock::unix),
         databases: u32::try_from(settings.databases.get()).unwrap_or(16),
         checksum: settings.rdbchecksum.get(),
+        limits: Limits::of(settings),
     };
     let loaded =
         engine::snapshot::load_file(Path::new(&name), options, |_| {}).map_err(|error| {

@@ -1,17 +1,16 @@
 //! DEBUG DIGEST, DIGEST-VALUE, OBJECT, POPULATE, RELOAD: tools that look at the data set.
 
-use engine::keys::{INLINE_BYTES_MAX, Text};
+use engine::image::{self, Limits};
+use engine::keys::{INLINE_BYTES_MAX, Text, kind_of};
 use engine::snapshot::{LoadOptions, load_file, save_now};
 use engine::{Args, CommandError, CommandResult, Context};
 use keyspace::Entry;
 use std::collections::BTreeMap;
 use std::path::Path;
-use values::Kind;
 use values::digest::{DatasetDigest, Digest, KeysDigest, ValueDigest};
 
 fn digest_of(begun: ValueDigest, entry: &Entry) -> Digest {
-    let text = Text::of(entry).map(|text| text.to_vec()).unwrap_or_default();
-    begun.part(&text).finish(entry.expire_at().is_some())
+    image::digest(begun, entry).finish(entry.expire_at().is_some())
 }
 
 pub(super) fn digest(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
@@ -20,7 +19,7 @@ pub(super) fn digest(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResul
         for (number, db) in shard.dbs().filter(|(_, db)| !db.is_empty()) {
             let keys = dbs.entry(number).or_default();
             for entry in db.iter() {
-                keys.add(digest_of(ValueDigest::of_key(entry.key(), Kind::String), entry));
+                keys.add(digest_of(ValueDigest::of_key(entry.key(), kind_of(entry)), entry));
             }
         }
     });
@@ -36,7 +35,7 @@ pub(super) fn digest_value(cx: &mut Context<'_>, args: &mut Args<'_>) -> Command
     cx.reply.array(args.left());
     while let Some(key) = args.next() {
         let entry = cx.keys.peek(key);
-        let digest = entry.map(|entry| digest_of(ValueDigest::new(Kind::String), entry));
+        let digest = entry.map(|entry| digest_of(ValueDigest::new(kind_of(entry)), entry));
         cx.reply.simple(digest.unwrap_or_default().to_string());
         cx.keys.release();
     }
@@ -110,6 +109,7 @@ pub(super) fn reload(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
         expired_before: cx.node.originates().then_some(cx.now),
         databases: u32::try_from(settings.databases.get()).unwrap_or(u32::MAX),
         checksum: settings.rdbchecksum.get(),
+        limits: Limits::of(settings),
     };
     match load_file(&path, options, |_| {}) {
         Ok(Some(dataset)) => drop(dataset.install(&cx.node.keyspace, alone)),

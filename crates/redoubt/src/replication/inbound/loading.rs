@@ -7,6 +7,7 @@
 
 use super::Message;
 use crate::replication::Shared;
+use engine::image::Limits;
 use engine::snapshot::{LoadOptions, read_dataset};
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -118,6 +119,7 @@ fn load(pipe: Pipe, number: u64) {
         expired_before: None,
         databases: u32::try_from(settings.databases.get()).unwrap_or(16),
         checksum: settings.rdbchecksum.get(),
+        limits: Limits::of(settings),
     };
     let loaded = read_dataset(pipe, options, |_| {});
     let result = match loaded {

@@ -1,0 +1,115 @@
+//! Values outside the keyspace: in snapshots and DUMP payloads, in digests, and built from what a
+//! snapshot or payload says.
+//!
+//! Each type with elements has a file here that implements [`Image`]; strings, which have no elements,
+//! stand in this one. What comes in is foreign: it is checked, then built.
+
+mod hash;
+mod set;
+
+use crate::keys::{INLINE_BYTES_MAX, Text, new_entry, new_text, view};
+use base::Millis;
+use conf::Settings;
+use keyspace::Entry;
+use rdb::{LoadedValue, SavedValue, StringRef};
+use structures::NewValue;
+use values::digest::ValueDigest;
+use values::{Collection, Hash, HashLimits, Kind, Object, Set, SetLimits};
+
+/// Why a foreign value is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadValue {
+    /// A collection without elements, which no key can hold.
+    #[error("an empty collection")]
+    Empty,
+    /// A member or field twice.
+    #[error("a duplicate element")]
+    Duplicate,
+    /// Anything else that no server would have written.
+    #[error("damaged content")]
+    Damaged,
+}
+
+/// How large packed values may be, by the settings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Of sets.
+    pub set: SetLimits,
+    /// Of hashes.
+    pub hash: HashLimits,
+}
+
+impl Limits {
+    /// The limits that are set now.
+    pub fn of(settings: &Settings) -> Limits {
+        Limits { set: set::limits(settings), hash: hash::limits(settings) }
+    }
+}
+
+/// A collection as it is outside.
+trait Image: Collection {
+    /// As it is saved. Borrowed where it can be.
+    fn saved<'a>(value: Self::Ref<'a>) -> SavedValue<'a>
+    where
+        Self: 'a;
+    /// Adds its elements to a digest, in stock's way.
+    fn digest(value: Self::Ref<'_>, begun: ValueDigest) -> ValueDigest;
+}
+
+/// The value of `entry` as it is saved.
+pub fn saved(entry: &Entry) -> SavedValue<'_> {
+    match Kind::of_tag(entry.tag()).0 {
+        Kind::Set => saved_as::<Set>(entry),
+        Kind::Hash => saved_as::<Hash>(entry),
+        _ => saved_text(entry),
+    }
+}
+
+fn saved_as<C: Image>(entry: &Entry) -> SavedValue<'_> {
+    view::<C>(entry).map_or(SavedValue::String(StringRef::Bytes(b"")), C::saved)
+}
+
+fn saved_text(entry: &Entry) -> SavedValue<'_> {
+    SavedValue::String(match Text::of(entry) {
+        Ok(Text::Int(number)) => StringRef::Int(number),
+        Ok(Text::Bytes(bytes)) => StringRef::Bytes(bytes),
+        Err(_) => StringRef::Bytes(b""),
+    })
+}
+
+/// Adds the value of `entry` to a digest begun with its kind. O(elements).
+pub fn digest(begun: ValueDigest, entry: &Entry) -> ValueDigest {
+    match Kind::of_tag(entry.tag()).0 {
+        Kind::Set => digest_as::<Set>(begun, entry),
+        Kind::Hash => digest_as::<Hash>(begun, entry),
+        _ => Text::of(entry).map_or(begun, |text| begun.part(&text.to_vec())),
+    }
+}
+
+fn digest_as<C: Image>(begun: ValueDigest, entry: &Entry) -> ValueDigest {
+    view::<C>(entry).map_or(begun, |value| C::digest(value, begun))
+}
+
+/// An entry of `key` with a foreign value, in the form that `limits` ask for. O(elements).
+///
+/// # Errors
+/// [`BadValue`].
+pub fn entry(
+    key: &[u8],
+    value: LoadedValue,
+    expire_at: Option<Millis>,
+    limits: &Limits,
+) -> Result<Entry, BadValue> {
+    let text = |value| Entry::new(key, value, expire_at);
+    Ok(match value {
+        LoadedValue::Int(number) => text(NewValue::Int(number)),
+        LoadedValue::String(bytes) if bytes.len() <= INLINE_BYTES_MAX => text(new_text(&bytes)),
+        LoadedValue::String(bytes) => text(NewValue::Boxed(Object::Text(bytes))),
+        LoadedValue::Set(members) => new_entry(key, set::build(&members, limits.set)?, expire_at),
+        LoadedValue::Hash(fields) => new_entry(key, hash::build(&fields, limits.hash)?, expire_at),
+        _ => return Err(BadValue::Damaged),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! Sets outside the keyspace.
+
+use super::{BadValue, Image};
+use conf::Settings;
+use rdb::SavedValue;
+use values::digest::ValueDigest;
+use values::{Set, SetLimits, SetRef};
+
+/// The limits of packed sets.
+pub(super) fn limits(settings: &Settings) -> SetLimits {
+    SetLimits {
+        intset_entries: settings.set_max_intset_entries.size(),
+        listpack_entries: settings.set_max_listpack_entries.size(),
+        listpack_value: settings.set_max_listpack_value.size(),
+    }
+}
+
+/// The set of `members`.
+pub(super) fn build(members: &[Vec<u8>], limits: SetLimits) -> Result<Set, BadValue> {
+    if members.is_empty() {
+        return Err(BadValue::Empty);
+    }
+    let mut set = Set::default();
+    set.reserve(members.len(), limits);
+    if members.iter().all(|member| set.add(member, limits)) {
+        Ok(set)
+    } else {
+        Err(BadValue::Duplicate)
+    }
+}
+
+impl Image for Set {
+    fn saved<'a>(set: SetRef<'a>) -> SavedValue<'a>
+    where
+        Self: 'a,
+    {
+        match set {
+            SetRef::Ints(ints) => SavedValue::Intset(ints.as_bytes()),
+            SetRef::Packed(_) | SetRef::Large(_) => {
+                SavedValue::Set(set.len(), Box::new(set.iter()))
+            }
+        }
+    }
+
+    fn digest(set: SetRef<'_>, begun: ValueDigest) -> ValueDigest {
+        let mut room = itoa::Buffer::new();
+        set.iter().fold(begun, |digest, member| digest.unordered(&[member.bytes(&mut room)]))
+    }
+}

@@ -1,0 +1,56 @@
+//! Payloads and digests of stock 7.0.15, and values that nobody should have sent.
+
+use super::*;
+use rdb::{Encoder, HashField, payload, restore};
+
+/// The bytes that hexadecimal `digits` stand for.
+fn unhex(digits: &str) -> Vec<u8> {
+    let byte = |at: usize| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap();
+    (0..digits.len() / 2).map(byte).collect()
+}
+
+fn built(value: LoadedValue) -> Result<Entry, BadValue> {
+    entry(b"k", value, None, &Limits::default())
+}
+
+/// That `payload` (DUMP) is a value with `digest` (DEBUG DIGEST-VALUE), and with `same` is written
+/// back to the byte.
+#[track_caller]
+pub(super) fn check(payload: &str, digest: &str, same: bool) {
+    let bytes = unhex(payload);
+    let entry = built(restore(&bytes, true).unwrap()).unwrap();
+    let kind = Kind::of_tag(entry.tag()).0;
+    let found = super::digest(ValueDigest::new(kind), &entry).finish(false);
+    assert_eq!(found.to_string(), digest);
+    if same {
+        assert_eq!(payload::dump(&mut Encoder::new(true), saved(&entry)), bytes);
+    }
+}
+
+#[test]
+fn payloads_of_stock_are_understood_and_written_alike() {
+    let digest = "bff1310353f341fe4488c7323df3673679c04f02";
+    check("0b0e0200000003000000010002002c010a00e510b28e7b9529aa", digest, true);
+    let digest = "56367bfc1435b3c453549fc1b99f2e428787163c";
+    check("1013130000000400816102010181620282787803ff0a0073224008fdda76d5", digest, true);
+    let digest = "a991762a32e9cd24ab9a240b1cc4e77c781581fe";
+    // Strings are compressed in other ways than stock's.
+    check("04010166c3094064017878e057000178780a00521178d175a9af13", digest, false);
+    // The order of a table is everybody's own.
+    let digest = "4db2915dc242371e719444ddc8b328e38ac18e1c";
+    check("0203c007016201610a00039469d4e73b803f", digest, false);
+}
+
+#[test]
+fn impossible_values_are_refused() {
+    let field = |expire_at| HashField { field: b"f".to_vec(), value: Vec::new(), expire_at };
+    for (value, reason) in [
+        (LoadedValue::Set(Vec::new()), BadValue::Empty),
+        (LoadedValue::Set(vec![b"1".to_vec(), b"1".to_vec()]), BadValue::Duplicate),
+        (LoadedValue::Hash(Vec::new()), BadValue::Empty),
+        (LoadedValue::Hash(vec![field(None), field(None)]), BadValue::Duplicate),
+        (LoadedValue::Hash(vec![field(Some(Millis(9))), field(None)]), BadValue::Duplicate),
+    ] {
+        assert_eq!(built(value).unwrap_err(), reason);
+    }
+}
