@@ -18,6 +18,7 @@ pub mod generic;
 #[cfg(test)]
 mod harness;
 mod help;
+pub mod hyperloglog;
 pub mod pubsub;
 pub mod replication;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub fn all() -> Vec<&'static Command> {
         connection::COMMANDS,
         database::COMMANDS,
         generic::COMMANDS,
+        hyperloglog::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
         server::COMMANDS,

@@ -34,6 +34,7 @@ pub enum Event {
     HashIncrementByFloat,
     HashPersist,
     HashSet,
+    HyperLogLogAdd,
     IncrementBy,
     IncrementByFloat,
     KeyMiss,
@@ -104,6 +105,7 @@ impl Event {
             Event::HashIncrementByFloat => ("hincrbyfloat", b'h'),
             Event::HashPersist => ("hpersist", b'h'),
             Event::HashSet => ("hset", b'h'),
+            Event::HyperLogLogAdd => ("pfadd", b'$'),
             Event::IncrementBy => ("incrby", b'$'),
             Event::IncrementByFloat => ("incrbyfloat", b'$'),
             Event::KeyMiss => ("keymiss", b'm'),
@@ -232,6 +234,11 @@ impl Effects {
         self.dirty += 1;
         self.waited_for(db, key);
         self.notify(db, key, event);
+    }
+
+    /// Declares that the bytes at `key` have changed though its meaning has not: no event tells of it.
+    pub fn changed_silently(&mut self) {
+        self.dirty += 1;
     }
 
     /// Notes that those who wait for `key` are to be looked after.

@@ -31,7 +31,7 @@ macro_rules! encoding_settings {
             .aliases(&["zset-max-ziplist-value"]).not_built(Part::Encodings);
         /// The largest sparse `HyperLogLog`.
         hll_sparse_max_bytes: Number =
-            Row::bytes("hll-sparse-max-bytes", 3000, 0, LONG).not_built(Part::Encodings);
+            Row::bytes("hll-sparse-max-bytes", 3000, 0, LONG);
         /// The largest node of a stream; 0 is no limit.
         stream_node_max_bytes: Number =
             Row::bytes("stream-node-max-bytes", 4096, 0, LONG).not_built(Part::Encodings);

@@ -12,10 +12,13 @@
 //! algorithm"; Ertl, "New cardinality estimation algorithms for `HyperLogLog` sketches"; bytes
 //! observed with stock 7.0.15.
 
+mod check;
 mod dense;
 mod estimate;
 mod hash;
 mod sparse;
+
+pub use check::self_test;
 
 /// How many registers there are.
 pub const REGISTERS: usize = 1 << INDEX_BITS;
