@@ -4,16 +4,13 @@
 //! thread that needs everything (FLUSHALL, a role change, a snapshot's cut) closes the gate and waits
 //! until all seats are empty; nobody enters until it opens again. This replaces taking 1024 locks.
 //!
-//! Why it is right: entering is "store inside, then load closed", closing is "store closed, then load
-//! inside", all sequentially consistent, so that of the two at least one sees the other.
-//! Being inside costs one such store per window of commands, not per command.
+//! Why it is right: entering is "store inside, fence, load closed", closing is "store closed, fence,
+//! load inside", so that of the two at least one sees the other (`tests/model.rs` tries every
+//! interleaving). Being inside costs one such fence per window of commands, not per command.
 
-use base::lock::{Mutex, MutexGuard, Rank};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-
-/// Spins before a waiter gives its processor away.
-const SPINS_MAX: u32 = 200;
+use crate::sync::{
+    AtomicBool, Mutex, MutexGuard, Ordering, Rank, SPINS_MAX, fence, spin_loop, yield_now,
+};
 
 /// On its own cache line, since each is written by another thread.
 #[derive(Debug, Default)]
@@ -60,9 +57,10 @@ impl Gate {
     /// The caller must not be inside, or it waits for itself.
     pub fn exclusive(&self) -> Exclusive<'_> {
         let turn = self.turn.lock();
-        self.closed.store(true, Ordering::SeqCst);
+        self.closed.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
         for place in &self.places {
-            wait_until(|| !place.inside.load(Ordering::SeqCst));
+            wait_until(|| !place.inside.load(Ordering::Acquire));
         }
         Exclusive { gate: self, _turn: turn }
     }
@@ -80,12 +78,13 @@ impl Seat<'_> {
     #[inline]
     pub fn enter(&self) {
         loop {
-            self.place.inside.store(true, Ordering::SeqCst);
-            if !self.gate.closed.load(Ordering::SeqCst) {
+            self.place.inside.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            if !self.gate.closed.load(Ordering::Acquire) {
                 return;
             }
-            self.place.inside.store(false, Ordering::SeqCst);
-            wait_until(|| !self.gate.closed.load(Ordering::SeqCst));
+            self.place.inside.store(false, Ordering::Release);
+            wait_until(|| !self.gate.closed.load(Ordering::Acquire));
         }
     }
 
@@ -117,7 +116,7 @@ pub struct Exclusive<'a> {
 
 impl Drop for Exclusive<'_> {
     fn drop(&mut self) {
-        self.gate.closed.store(false, Ordering::SeqCst);
+        self.gate.closed.store(false, Ordering::Release);
     }
 }
 
@@ -126,51 +125,9 @@ fn wait_until(done: impl Fn() -> bool) {
     while !done() {
         if spins < SPINS_MAX {
             spins += 1;
-            std::hint::spin_loop();
+            spin_loop();
         } else {
-            thread::yield_now();
+            yield_now();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::AtomicU64;
-
-    #[test]
-    fn exclusive_sees_nobody_inside() {
-        let gate = Gate::new(3);
-        let (inside, seen) = (AtomicU64::new(0), AtomicU64::new(0));
-        thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    let seat = gate.seat().expect("three seats for two threads");
-                    for _ in 0..2_000 {
-                        seat.enter();
-                        inside.fetch_add(1, Ordering::SeqCst);
-                        inside.fetch_sub(1, Ordering::SeqCst);
-                        seat.leave();
-                    }
-                });
-            }
-            scope.spawn(|| {
-                for _ in 0..200 {
-                    let alone = gate.exclusive();
-                    seen.fetch_add(inside.load(Ordering::SeqCst), Ordering::SeqCst);
-                    drop(alone);
-                }
-            });
-        });
-        assert_eq!(seen.load(Ordering::SeqCst), 0);
-    }
-
-    #[test]
-    fn seats_are_limited_and_given_back() {
-        let gate = Gate::new(1);
-        let seat = gate.seat();
-        assert!(seat.is_some() && gate.seat().is_none());
-        drop(seat);
-        assert!(gate.seat().is_some());
     }
 }

@@ -10,6 +10,7 @@ mod keyspace;
 mod lockset;
 mod shard;
 mod slot;
+mod sync;
 mod walk;
 mod watch;
 

@@ -6,11 +6,8 @@
 
 use crate::keyspace::Keyspace;
 use crate::shard::Shard;
-use base::lock::MutexGuard;
+use crate::sync::{MutexGuard, TRIES_MAX, spin_loop};
 use smallvec::SmallVec;
-
-/// Tries per shard before a command gives up and is parked.
-const TRIES_MAX: u32 = 100;
 
 /// Shard locks, held until dropped.
 #[derive(Debug)]
@@ -97,7 +94,7 @@ fn try_for_a_while(keyspace: &Keyspace, shard: u16) -> Option<MutexGuard<'_, Sha
         if let Some(guard) = keyspace.try_lock(shard) {
             return Some(guard);
         }
-        std::hint::spin_loop();
+        spin_loop();
     }
     None
 }
