@@ -1,6 +1,9 @@
 //! Strings: the commands that know them as bytes or as numbers.
 
 mod append;
+mod compare;
+mod delex;
+mod digest;
 mod get;
 mod getex;
 mod getset;
@@ -9,6 +12,7 @@ mod lcs;
 mod many;
 #[cfg(test)]
 pub(crate) mod model;
+mod msetex;
 mod range;
 mod set;
 mod setex;
@@ -21,6 +25,9 @@ pub const COMMANDS: &[&Command] = &[
     &append::APPEND,
     &increment::DECR,
     &increment::DECRBY,
+    &delex::DELEX,
+    &delex::DELIFEQ,
+    &digest::DIGEST,
     &get::GET,
     &getset::GETDEL,
     &getex::GETEX,
@@ -32,6 +39,7 @@ pub const COMMANDS: &[&Command] = &[
     &lcs::LCS,
     &many::MGET,
     &many::MSET,
+    &msetex::MSETEX,
     &many::MSETNX,
     &setex::PSETEX,
     &set::SET,

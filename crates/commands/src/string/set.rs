@@ -1,8 +1,10 @@
-//! SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL].
+//! SET key value [NX | XX | IFEQ v | IFNE v | IFDEQ d | IFDNE d] [GET]
+//! [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL].
 //!
 //! An expiry is logged as the absolute millisecond and without the condition, which held; GET is not
 //! logged, since it changes nothing.
 
+use super::compare::{Comparison, IFDEQ, IFDNE, IFEQ, IFNE};
 use super::get::answer;
 use crate::expire_time::{EX, EXAT, Form, PX, PXAT};
 use base::Millis;
@@ -27,19 +29,13 @@ pub const SET: Command = Command {
         args: &[
             Arg::key("key"),
             Arg::bytes("value"),
-            Arg::one_of("condition", &[Arg::word("nx", "NX"), Arg::word("xx", "XX")]).optional(),
-            Arg::word("get", "GET").optional(),
             Arg::one_of(
-                "expiration",
-                &[
-                    Arg::integer("seconds").token("EX"),
-                    Arg::integer("milliseconds").token("PX"),
-                    Arg::unix_time("unix-time-seconds").token("EXAT"),
-                    Arg::unix_time("unix-time-milliseconds").token("PXAT"),
-                    Arg::word("keepttl", "KEEPTTL"),
-                ],
+                "condition",
+                &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), IFEQ, IFNE, IFDEQ, IFDNE],
             )
             .optional(),
+            Arg::word("get", "GET").optional(),
+            EXPIRATION,
         ],
         reply: &[
             ReplyShape::Status("OK"),
@@ -51,6 +47,7 @@ pub const SET: Command = Command {
             ("6.0.0", "Added the `KEEPTTL` option."),
             ("6.2.0", "Added the `GET`, `EXAT` and `PXAT` option."),
             ("7.0.0", "Allowed the `NX` and `GET` options to be used together."),
+            ("8.4.0", "Added the `IFEQ`, `IFNE`, `IFDEQ` and `IFDNE` options."),
         ],
         ..CommandSpec::EMPTY
     },
@@ -58,54 +55,140 @@ pub const SET: Command = Command {
     subcommands: &[],
 };
 
+/// The options that say what becomes of the expiry, in the documentation.
+pub(super) const EXPIRATION: Arg = Arg::one_of(
+    "expiration",
+    &[
+        Arg::integer("seconds").token("EX"),
+        Arg::integer("milliseconds").token("PX"),
+        Arg::unix_time("unix-time-seconds").token("EXAT"),
+        Arg::unix_time("unix-time-milliseconds").token("PXAT"),
+        Arg::word("keepttl", "KEEPTTL"),
+    ],
+)
+.optional();
+
 /// What becomes of the expiry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Expiry {
+pub(super) enum Expiry {
     #[default]
     Cleared,
     Kept,
     Stated(Form, i64),
 }
 
+impl Expiry {
+    /// The instant, if one is stated.
+    ///
+    /// # Errors
+    /// `InvalidExpire` for `command` if it is not positive or too large.
+    pub(super) fn stated(self, now: Millis, command: &str) -> Result<Option<Millis>, CommandError> {
+        match self {
+            Expiry::Stated(form, number) => form.positive(number, now, command).map(Some),
+            Expiry::Cleared | Expiry::Kept => Ok(None),
+        }
+    }
+}
+
+/// The options on the expiry, as they are taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expiries<'a> {
+    keeps: bool,
+    stated: Option<(Form, &'a [u8])>,
+}
+
+impl<'a> Expiries<'a> {
+    /// Takes an option on the expiry; false if none stands next.
+    ///
+    /// # Errors
+    /// `Syntax` if it contradicts one before it, or its number is missing.
+    pub(super) fn take(&mut self, args: &mut Args<'a>) -> Result<bool, CommandError> {
+        if args.take_token("KEEPTTL") {
+            self.keeps = true;
+            return if self.stated.is_none() { Ok(true) } else { Err(CommandError::Syntax) };
+        }
+        let form = [("EX", EX), ("PX", PX), ("EXAT", EXAT), ("PXAT", PXAT)]
+            .into_iter()
+            .find(|(token, _)| args.take_token(token));
+        let Some((_, form)) = form else { return Ok(false) };
+        if self.keeps || self.stated.is_some_and(|(other, _)| other != form) {
+            return Err(CommandError::Syntax);
+        }
+        self.stated = Some((form, args.bytes()?));
+        Ok(true)
+    }
+
+    /// What they say together.
+    ///
+    /// # Errors
+    /// `NotInteger` if the number is none.
+    pub(super) fn finish(self) -> Result<Expiry, CommandError> {
+        match self.stated {
+            Some((form, number)) => values::string::parse_i64(number)
+                .map(|number| Expiry::Stated(form, number))
+                .ok_or(CommandError::NotInteger),
+            None if self.keeps => Ok(Expiry::Kept),
+            None => Ok(Expiry::Cleared),
+        }
+    }
+}
+
+/// On what the string is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Condition<'a> {
+    Absent,
+    Present,
+    Compares(Comparison<'a>),
+}
+
 #[derive(Debug, Default)]
-struct Options {
-    /// True for XX, false for NX.
-    must_exist: Option<bool>,
+struct Options<'a> {
+    condition: Option<Condition<'a>>,
     get: bool,
     expiry: Expiry,
 }
 
-impl Options {
-    fn parse(args: &mut Args<'_>) -> Result<Options, CommandError> {
-        let mut options = Options::default();
-        let mut stated: Option<(Form, &[u8])> = None;
+impl<'a> Options<'a> {
+    fn parse(args: &mut Args<'a>) -> Result<Options<'a>, CommandError> {
+        let (mut options, mut expiries) = (Options::default(), Expiries::default());
         while args.left() > 0 {
-            let keeps = options.expiry == Expiry::Kept;
-            let form = [("EX", EX), ("PX", PX), ("EXAT", EXAT), ("PXAT", PXAT)]
-                .into_iter()
-                .find(|(token, _)| args.take_token(token));
-            if let Some((_, form)) = form {
-                if keeps || stated.is_some_and(|(other, _)| other != form) {
-                    return Err(CommandError::Syntax);
-                }
-                stated = Some((form, args.bytes()?));
-            } else if args.take_token("NX") && options.must_exist != Some(true) {
-                options.must_exist = Some(false);
-            } else if args.take_token("XX") && options.must_exist != Some(false) {
-                options.must_exist = Some(true);
-            } else if args.take_token("GET") {
+            if args.take_token("GET") {
                 options.get = true;
-            } else if args.take_token("KEEPTTL") && stated.is_none() {
-                options.expiry = Expiry::Kept;
+                continue;
+            }
+            let condition = if args.take_token("NX") {
+                Some(Condition::Absent)
+            } else if args.take_token("XX") {
+                Some(Condition::Present)
             } else {
+                Comparison::take(args)?.map(Condition::Compares)
+            };
+            // NX and XX may be said again, what compares may not.
+            let agrees = match (options.condition, condition) {
+                (None, _) | (_, None) => true,
+                (Some(Condition::Compares(_)), _) => false,
+                (Some(before), Some(now)) => before == now,
+            };
+            if !agrees || (condition.is_none() && !expiries.take(args)?) {
                 return Err(CommandError::Syntax);
             }
+            options.condition = condition.or(options.condition);
         }
-        if let Some((form, number)) = stated {
-            let number = values::string::parse_i64(number).ok_or(CommandError::NotInteger)?;
-            options.expiry = Expiry::Stated(form, number);
-        }
+        options.expiry = expiries.finish()?;
         Ok(options)
+    }
+
+    /// Whether the condition holds for `key`.
+    fn allow(&self, cx: &mut Context<'_>, key: &[u8]) -> Result<bool, CommandError> {
+        Ok(match self.condition {
+            None => true,
+            Some(Condition::Absent) => cx.keys.peek(key).is_none(),
+            Some(Condition::Present) => cx.keys.peek(key).is_some(),
+            Some(Condition::Compares(comparison)) => match cx.keys.peek_string(key)? {
+                Some(text) => comparison.holds(text.bytes(&mut itoa::Buffer::new()))?,
+                None => comparison.holds_for_nothing(),
+            },
+        })
     }
 }
 
@@ -127,16 +210,14 @@ fn set_with_options(
     value: &[u8],
 ) -> CommandResult {
     let options = Options::parse(args)?;
-    let stated = match options.expiry {
-        Expiry::Stated(form, number) => Some(form.positive(number, cx.now, "set")?),
-        Expiry::Cleared | Expiry::Kept => None,
-    };
+    let stated = options.expiry.stated(cx.now, "set")?;
     // First of all, so that a key that has expired is gone before it is read and set again.
     let before = cx.keys.peek(key).map(keyspace::Entry::expire_at);
+    let allowed = options.allow(cx, key)?;
     if options.get {
         answer(cx, key)?;
     }
-    if options.must_exist.is_some_and(|wanted| wanted != before.is_some()) {
+    if !allowed {
         if !options.get {
             cx.reply.null();
         }
@@ -148,6 +229,10 @@ fn set_with_options(
     if let Some(at) = stated {
         cx.effects.notify(cx.keys.db, key, Event::Expire);
         log_expiring(cx, key, value, at);
+    } else if let Some(Condition::Compares(_)) = options.condition {
+        let words: [&[u8]; 4] = [b"SET", key, value, b"KEEPTTL"];
+        let len = if options.expiry == Expiry::Kept { 4 } else { 3 };
+        cx.effects.log_instead(cx.keys.db, &words[..len]);
     } else if options.get {
         log_without_get(cx, args);
     }
@@ -203,6 +288,10 @@ mod tests {
             ("set k v ex 10 keepttl", SYNTAX),
             ("set k v nx nx", "$-1\r\n"),
             ("set k v foo", SYNTAX),
+            ("set k v ifeq", SYNTAX),
+            ("set k v ifeq v nx", SYNTAX),
+            ("set k v xx ifne v", SYNTAX),
+            ("set k v ifeq v ifeq v", SYNTAX),
             ("set k v ex 10 ex 10", "+OK\r\n"),
         ] {
             server.check(line, expected);
@@ -226,6 +315,36 @@ mod tests {
         ] {
             server.check(line, expected);
         }
+    }
+
+    /// Replies are those of the documentation.
+    #[test]
+    fn comparisons() {
+        let mut server = Server::new();
+        for (line, expected) in [
+            ("set k v ifeq x", "$-1\r\n"),
+            ("set k v ifdeq x", "$-1\r\n"),
+            ("exists k", ":0\r\n"),
+            ("set k v ifne x", "+OK\r\n"),
+            ("set k w ifne v", "$-1\r\n"),
+            ("set k w ifeq v get", "$1\r\nv\r\n"),
+            ("set k x ifeq v get", "$1\r\nw\r\n"),
+            ("get k", "$1\r\nw\r\n"),
+            ("set k \"Hello world\" ifeq w ex 100", "+OK\r\n"),
+            ("set k x ifdeq b6acb9d84a38ff7", "-ERR must be exactly 16 hexadecimal characters\r\n"),
+            ("set k x ifdne b6acb9d84a38ff74", "$-1\r\n"),
+            ("set k 12 ifdeq b6acb9d84a38ff74 keepttl", "+OK\r\n"),
+            ("ttl k", ":100\r\n"),
+            ("set k x ifeq 12", "+OK\r\n"),
+            ("ttl k", ":-1\r\n"),
+            ("set new x ifdne b6acb9d84a38ff74", "+OK\r\n"),
+        ] {
+            server.check(line, expected);
+        }
+        server.check_log("set k y ifeq x", &["SET k y"]);
+        server.check_log("set k y ifeq x", &[]);
+        server.check_log("set k z ifne x keepttl get", &["SET k z KEEPTTL"]);
+        server.check_log("set k v ifeq z exat 99999999999", &["SET k v PXAT 99999999999000"]);
     }
 
     #[test]
