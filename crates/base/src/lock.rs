@@ -22,6 +22,8 @@ pub enum Rank {
     Log,
     /// Connections that wait for keys.
     Waiters,
+    /// Keys that clients cache.
+    Tracking,
     /// Channels and patterns.
     PubSub,
     /// The registry of connections.

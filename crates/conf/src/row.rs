@@ -160,7 +160,6 @@ pub enum Part {
     Threads,
     Tiering,
     Tls,
-    Tracking,
 }
 
 impl Part {
@@ -191,7 +190,6 @@ impl Part {
             Part::Threads => "placement of threads",
             Part::Tiering => "storage tiers",
             Part::Tls => "TLS",
-            Part::Tracking => "client side caching",
         }
     }
 }

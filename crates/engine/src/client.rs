@@ -66,6 +66,10 @@ pub struct ClientInfo {
     pub no_evict: AtomicBool,
     pub no_touch: AtomicBool,
     pub monitors: AtomicBool,
+    /// Client side caching (`tracking::flag`).
+    pub tracking: AtomicU32,
+    /// Who is told instead, if not 0.
+    pub redirect: AtomicU64,
     pub unix_socket: bool,
     /// A link that has been handed to the replication driver as a replica.
     pub replica: AtomicBool,
@@ -86,6 +90,12 @@ impl ClientInfo {
         } else {
             Class::Normal
         }
+    }
+
+    /// Whether a bit of `tracking::flag` is set.
+    #[inline]
+    pub fn tracks(&self, flag: u32) -> bool {
+        self.tracking.load(Ordering::Relaxed) & flag != 0
     }
 
     /// Whether it subscribes to anything.
@@ -167,6 +177,8 @@ impl Clients {
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
             monitors: AtomicBool::new(false),
+            tracking: AtomicU32::new(0),
+            redirect: AtomicU64::new(0),
             unix_socket: origin.unix_socket,
             replica: AtomicBool::new(false),
             primary: origin.primary,

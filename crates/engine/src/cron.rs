@@ -7,6 +7,9 @@ use std::sync::atomic::Ordering;
 
 /// One round: derived state, rates, save rules.
 pub fn tick(node: &Arc<Node>) {
+    if node.cron_paused.load(Ordering::Relaxed) {
+        return;
+    }
     let was_paused = node.shut_gates() & (crate::gates::PAUSED | crate::gates::PAUSED_WRITES) != 0;
     node.refresh();
     let paused = node.shut_gates() & (crate::gates::PAUSED | crate::gates::PAUSED_WRITES) != 0;

@@ -7,7 +7,9 @@
 
 use crate::args::Request;
 use crate::blocking::DbKey;
+use crate::keys::NOTES_CHANGES;
 use crate::node::Node;
+use crate::tracking::Changed;
 use base::Offset;
 use oplog::{Batch, Framing};
 use smallvec::SmallVec;
@@ -225,6 +227,10 @@ pub struct Effects {
     /// Keys that have changed while somebody waited.
     ready: VecDeque<DbKey>,
     all_ready: bool,
+    /// Keys that have changed and that clients cache, not told yet.
+    cached: Vec<Changed>,
+    /// All keys have changed, not told yet.
+    all_cached: bool,
 }
 
 impl Effects {
@@ -280,6 +286,7 @@ impl Effects {
     pub fn changed_database(&mut self, changes: u64) {
         self.dirty += changes.max(1);
         self.all_ready |= self.somebody_waits;
+        self.all_cached = true;
     }
 
     /// Logs `words` instead of the command as it came. May be called more than once. They join the
@@ -361,10 +368,30 @@ impl Effects {
     pub(crate) fn delete(&mut self, node: &Node, db: u32, words: &[&[u8]; 2], event: Event) {
         self.push(db, words);
         self.waited_for(db, words[1]);
+        if node.noted() & NOTES_CHANGES != 0 {
+            self.changed_cached(node, words[1].into(), 0);
+        }
         if node.notifies() {
             let at = self.events_begin.min(self.events.len());
             self.events.insert(at, (db, event, words[1].into()));
             self.events_begin = at + 1;
+        }
+    }
+
+    /// `by` has changed `key`, whose shard's lock is held; clients may cache it.
+    pub(crate) fn changed_cached(&mut self, node: &Node, key: Box<[u8]>, by: u64) {
+        self.cached.extend(node.tracking.change(key, by));
+    }
+
+    /// Tells of keys that clients cache, while the locks are still held.
+    #[inline]
+    pub(crate) fn tell_caches(&mut self, node: &Node) {
+        if !self.cached.is_empty() {
+            node.tracking.tell(node, &self.cached);
+            self.cached.clear();
+        }
+        if std::mem::take(&mut self.all_cached) {
+            node.tracking.flush(node);
         }
     }
 
@@ -383,10 +410,18 @@ impl Effects {
         }
     }
 
-    /// Carries everything out: appends the batch to the log, publishes events. The locks are still
-    /// held. Gives the log's end if anything was appended.
+    /// Carries everything out: appends the batch to the log, publishes events, tells of keys that
+    /// clients cache. The locks are still held. Gives the log's end if anything was appended.
     #[inline]
     pub(crate) fn perform(&mut self, node: &Node) -> Option<Offset> {
+        let end = self.log_and_publish(node);
+        self.tell_caches(node);
+        end
+    }
+
+    /// Carries out all but what concerns clients that cache keys.
+    #[inline]
+    pub(crate) fn log_and_publish(&mut self, node: &Node) -> Option<Offset> {
         let mut end = None;
         if self.batched > 0 {
             let framed = self.in_transaction && self.batched > 1;

@@ -152,10 +152,10 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Notes that `key` was changed, if that is wanted.
+    /// Notes that `key` is changed, if that is wanted and it is there.
     #[inline]
     fn note_change(&mut self, key: &[u8]) {
-        if self.notes & NOTES_CHANGES != 0 {
+        if self.notes & NOTES_CHANGES != 0 && self.peek(key).is_some() {
             self.left.changed.push(key.into());
         }
     }
@@ -272,7 +272,9 @@ impl<'a> Keys<'a> {
     /// Notes that something is about to be put at `key`.
     #[cold]
     fn note_put(&mut self, db: u32, key: &[u8]) {
-        self.note_change(key);
+        if self.notes & NOTES_CHANGES != 0 {
+            self.left.changed.push(key.into());
+        }
         if self.peek_in(db, key).is_none() {
             self.note(NOTES_NEW, db, Event::New, key);
         }

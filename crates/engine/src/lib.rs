@@ -33,6 +33,7 @@ pub mod session;
 pub mod slowlog;
 pub mod snapshot;
 pub mod stats;
+pub mod tracking;
 pub mod transaction;
 
 pub use args::{Args, Request};

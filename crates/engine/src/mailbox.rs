@@ -11,7 +11,7 @@ use base::lock::{Mutex, Rank};
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Bytes of undelivered pushes that one mailbox holds.
 pub const MAILBOX_BYTES_MAX: usize = 256 << 20;
@@ -81,6 +81,8 @@ pub enum Message {
 /// Messages to one loop.
 pub struct Mailbox {
     queue: Mutex<Queue>,
+    /// Messages ever sent.
+    sent: AtomicU64,
     notified: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -89,6 +91,8 @@ pub struct Mailbox {
 struct Queue {
     messages: VecDeque<Message>,
     push_bytes: usize,
+    /// Messages ever taken.
+    taken: u64,
     /// Whom a push that found no room closes; each once.
     closing: HashSet<u64>,
 }
@@ -98,6 +102,7 @@ impl Mailbox {
     pub fn new(wake: Box<dyn Fn() + Send + Sync>) -> Mailbox {
         Mailbox {
             queue: Mutex::new(Rank::Mailbox, Queue::default()),
+            sent: AtomicU64::new(0),
             notified: AtomicBool::new(false),
             wake,
         }
@@ -122,6 +127,7 @@ impl Mailbox {
                 Message::Recheck if matches!(queue.messages.back(), Some(Message::Recheck)) => {}
                 other => queue.messages.push_back(other),
             }
+            self.sent.store(queue.taken + queue.messages.len() as u64, Ordering::Release);
         }
         if !self.notified.swap(true, Ordering::AcqRel) {
             (self.wake)();
@@ -134,13 +140,26 @@ impl Mailbox {
         self.notified.load(Ordering::Acquire)
     }
 
+    /// How many messages were ever sent: each has the number of those before it.
+    #[inline]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Acquire)
+    }
+
     /// Takes every message.
     pub fn take(&self) -> VecDeque<Message> {
+        self.take_numbered().1
+    }
+
+    /// Takes every message; gives the number of the first.
+    pub fn take_numbered(&self) -> (u64, VecDeque<Message>) {
         self.notified.store(false, Ordering::Release);
         let mut queue = self.queue.lock();
         queue.push_bytes = 0;
         queue.closing.clear();
-        std::mem::take(&mut queue.messages)
+        let first = queue.taken;
+        queue.taken += queue.messages.len() as u64;
+        (first, std::mem::take(&mut queue.messages))
     }
 }
 
@@ -193,7 +212,9 @@ mod tests {
         }));
         (0..5).for_each(|_| mailbox.send(Message::Recheck));
         assert!(mailbox.has_mail());
-        assert_eq!((wakes.load(Ordering::Relaxed), mailbox.take().len()), (1, 1));
+        let (first, mail) = mailbox.take_numbered();
+        assert_eq!((wakes.load(Ordering::Relaxed), first, mail.len()), (1, 0, 1));
+        assert_eq!(mailbox.sent(), 1);
         mailbox.send(Message::Reconfigure);
         assert_eq!(wakes.load(Ordering::Relaxed), 2);
     }

@@ -17,6 +17,7 @@ use crate::session::ReplicaFacts;
 use crate::slowlog::SlowLog;
 use crate::snapshot::Saves;
 use crate::stats::Stats;
+use crate::tracking::Tracking;
 use base::random::Random;
 use base::{Millis, Offset, RunId};
 use conf::{Endpoint, RewriteContext, Settings};
@@ -90,6 +91,8 @@ pub struct Node {
     pub pubsub: PubSub,
     /// Connections that are told of every command.
     pub monitors: Monitors,
+    /// Keys that clients cache.
+    pub tracking: Tracking,
     /// Counters.
     pub stats: Stats,
     /// Memory in use.
@@ -116,6 +119,8 @@ pub struct Node {
     pub incomplete: AtomicBool,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: AtomicBool,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: AtomicBool,
     /// The gates that are shut, below a count of the times they were worked out.
     shut: AtomicU64,
     clock_s: AtomicU32,
@@ -154,6 +159,7 @@ impl Node {
             waiters: Waiters::default(),
             pubsub: PubSub::default(),
             monitors: Monitors::default(),
+            tracking: Tracking::default(),
             stats: Stats::default(),
             memory: Memory::default(),
             lazyfree: LazyFree::default(),
@@ -167,6 +173,7 @@ impl Node {
             loading: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),
+            cron_paused: AtomicBool::new(false),
             shut: AtomicU64::new(0),
             clock_s: AtomicU32::new(0),
             notifies: AtomicBool::new(false),
@@ -283,6 +290,7 @@ impl Node {
         self.notifies.store(notifies, Ordering::Relaxed);
         self.set_noted(keys::NOTES_MISSES, notifies && has(b'm'));
         self.set_noted(keys::NOTES_NEW, notifies && has(b'n'));
+        self.tracking.limit(self);
         let mut before = self.shut.load(Ordering::Acquire);
         loop {
             let count = (before >> 32).wrapping_add(1) << 32;

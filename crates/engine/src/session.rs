@@ -157,6 +157,10 @@ pub struct Session {
     pub served: bool,
     /// It is told of every command (MONITOR).
     pub monitors: bool,
+    /// Prefixes of the keys it is told of.
+    pub prefixes: BTreeSet<Box<[u8]>>,
+    /// How far its loop's mailbox had come when its last command held its locks, if it caches keys.
+    pub mail_mark: u64,
 }
 
 impl Session {
@@ -178,6 +182,8 @@ impl Session {
             executing: false,
             served: false,
             monitors: false,
+            prefixes: BTreeSet::new(),
+            mail_mark: 0,
         }
     }
 

@@ -175,6 +175,7 @@ impl EventLoop {
             deaf: Vec::new(),
             retry_at: Millis(0),
             window: Window::default(),
+            reply_at: None,
             arguments: Arguments::new(),
             now: base::clock::monotonic(),
             cron_at: Millis(0),
@@ -213,6 +214,8 @@ pub(crate) struct Running<'n> {
     /// Parked sessions are not tried again before this.
     pub(crate) retry_at: Millis,
     pub(crate) window: Window,
+    /// The connection whose command has just run, and where its reply begins.
+    pub(crate) reply_at: Option<(usize, usize)>,
     pub(crate) arguments: Arguments,
     /// Monotonic time of the turn.
     pub(crate) now: Millis,
@@ -484,12 +487,13 @@ impl Running<'_> {
 
     /// Delivers what other threads, and this one, have sent to connections of this loop.
     pub(crate) fn take_mail(&mut self) {
-        for message in self.home.mailbox.take() {
+        let (first, messages) = self.home.mailbox.take_numbered();
+        for (number, message) in (first..).zip(messages) {
             match message {
                 Message::Push(push) => {
                     for id in &push.clients {
                         if let Some(&slot) = self.by_id.get(id) {
-                            self.push_to(slot, &push);
+                            self.push_to(slot, &push, number);
                         }
                     }
                 }
@@ -595,6 +599,7 @@ impl Running<'_> {
         }
         self.node.pubsub.forget(session);
         self.node.monitors.remove(session);
+        self.node.tracking.end(self.node, session);
         engine::transaction::unwatch(self.node, session);
         self.node.clients.remove(session.info.id);
         self.pool.give(&mut connection.input);

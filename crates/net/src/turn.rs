@@ -9,6 +9,7 @@ use engine::mailbox::{Answer, Push, Via};
 use engine::pipeline::prepare;
 use engine::session::{Blocked, ReplyMode};
 use engine::stats::add;
+use engine::tracking::flag;
 use resp::reply::{Protocol, Writer};
 use resp::request::{Limits, Progress};
 use std::sync::Arc;
@@ -164,9 +165,11 @@ impl Running<'_> {
                 connection.output = self.pool.take(crate::connection::READ_BYTES);
             }
             let Connection { session, output, input, .. } = &mut **connection;
+            let reply_at = output.len();
             let request = window.request(pending, input);
             let outcome = self.worker.execute(session, &pending.prepared, request, output);
-            let subscribes = !session.subscriptions.is_empty();
+            let caches = session.info.tracks(flag::ON);
+            let subscribes = !session.subscriptions.is_empty() || caches;
             if matches!(outcome, Outcome::Parked) {
                 self.hold(pending.slot, Hold::Parked);
             } else {
@@ -175,7 +178,9 @@ impl Running<'_> {
                 self.after(pending.slot, &outcome);
                 if subscribes && self.mailbox().has_mail() {
                     // What it has sent to itself comes before its next reply.
+                    self.reply_at = caches.then_some((pending.slot, reply_at));
                     self.take_mail();
+                    self.reply_at = None;
                 }
             }
             self.worker.give_way();
@@ -208,6 +213,7 @@ impl Running<'_> {
         let drain = connection.output.len() > OUTPUT_PAUSE_BYTES;
         let waits_for_key = matches!(connection.session.blocked, Some(Blocked::Keys(_)));
         if close {
+            info.closing.store(true, Ordering::Relaxed);
             connection.closing = true;
         }
         self.mark_dirty(slot);
@@ -382,8 +388,9 @@ impl Running<'_> {
         }
     }
 
-    /// Adds a push to a connection's output.
-    pub(crate) fn push_to(&mut self, slot: usize, push: &Push) {
+    /// Adds a push, message `number` of the mailbox, to a connection's output: behind its last reply,
+    /// or before it if it was sent before that was made.
+    pub(crate) fn push_to(&mut self, slot: usize, push: &Push, number: u64) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
         let is_resp3 = connection.session.protocol == Protocol::Resp3;
         let session = &connection.session;
@@ -398,7 +405,17 @@ impl Running<'_> {
             return;
         }
         let bytes = if is_resp3 { &push.resp3 } else { &push.resp2 };
-        connection.output.extend_from_slice(bytes);
+        match &mut self.reply_at {
+            Some((of, at))
+                if *of == slot
+                    && number < connection.session.mail_mark
+                    && matches!(push.via, Via::Tracking(_)) =>
+            {
+                connection.output.splice(*at..*at, bytes.iter().copied());
+                *at += bytes.len();
+            }
+            _ => connection.output.extend_from_slice(bytes),
+        }
         if connection.exceeds_output_limit(&self.node.settings, self.now) {
             self.close_for_output(slot);
         } else {
@@ -525,6 +542,7 @@ impl Running<'_> {
             let unread = connection.input.get(connection.consumed..).unwrap_or_default().to_vec();
             self.node.pubsub.forget(&mut connection.session);
             self.node.monitors.remove(&mut connection.session);
+            self.node.tracking.end(self.node, &mut connection.session);
             engine::transaction::unwatch(self.node, &mut connection.session);
             let id = connection.session.info.id;
             connection.session.info.replica.store(true, Ordering::Relaxed);

@@ -36,11 +36,13 @@ pub struct Arg {
     pub optional: bool,
     /// May repeat.
     pub multiple: bool,
+    /// The word in front of it repeats with it.
+    pub multiple_token: bool,
 }
 
 impl Arg {
     const fn new(name: &'static str, kind: ArgKind) -> Arg {
-        Arg { name, kind, token: None, optional: false, multiple: false }
+        Arg { name, kind, token: None, optional: false, multiple: false, multiple_token: false }
     }
     /// A key.
     pub const fn key(name: &'static str) -> Arg {
@@ -89,6 +91,11 @@ impl Arg {
     /// One or more times.
     pub const fn multiple(self) -> Arg {
         Arg { multiple: true, ..self }
+    }
+
+    /// One or more times, each with the word in front of it.
+    pub const fn multiple_token(self) -> Arg {
+        Arg { multiple: true, multiple_token: true, ..self }
     }
 
     /// The type name in `COMMAND DOCS`.

@@ -54,6 +54,7 @@ fn reset(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
     transaction::unwatch(cx.node, session);
     cx.node.pubsub.forget(session);
     cx.node.monitors.remove(session);
+    cx.node.tracking.end(cx.node, session);
     session.db = 0;
     session.protocol = Protocol::Resp2;
     session.authenticated = cx.node.settings.requirepass.is_empty();

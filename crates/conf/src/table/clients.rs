@@ -24,7 +24,7 @@ macro_rules! clients_settings {
         databases: Number = Row::number("databases", 16, 1, INT).immutable().foreign(&["dbnum"]);
         /// How many keys are remembered for client side caching.
         tracking_table_max_keys: Number =
-            Row::number("tracking-table-max-keys", 1_000_000, 0, LONG).not_built(Part::Tracking);
+            Row::number("tracking-table-max-keys", 1_000_000, 0, LONG);
         /// Reports the name and version of Redis to clients that insist on them.
         extended_redis_compatibility: Flag = Row::flag("extended-redis-compatibility", false);
         /// The classes of key events that are published.

@@ -9,9 +9,10 @@ use crate::error::CommandError;
 use crate::gates::{self, Verdict};
 use crate::keys::Place;
 use crate::session::{Session, Watched};
-use crate::transaction;
+use crate::{tracking, transaction};
 use keyspace::{Exclusive, LockSet};
 use resp::reply::Writer;
+use std::sync::atomic::Ordering;
 
 impl<'n> Worker<'n> {
     pub(super) fn exec(
@@ -84,7 +85,7 @@ impl<'n> Worker<'n> {
                     shard.unwatch(*db, key, &watched.flag);
                 }
             }
-            session.info.watching.store(0, std::sync::atomic::Ordering::Relaxed);
+            session.info.watching.store(0, Ordering::Relaxed);
         }
         if dirty {
             Writer::new(out, session.protocol).null_array();
@@ -94,6 +95,7 @@ impl<'n> Worker<'n> {
             self.account(session, command, Request { bytes: &[], ranges: &[] }, false);
             return Outcome::Done;
         }
+        self.mark_mail(session);
         Writer::new(out, session.protocol).array(queue.requests.len());
         self.effects.begin_transaction();
         session.executing = true;
@@ -106,6 +108,7 @@ impl<'n> Worker<'n> {
             }
         }
         session.executing = false;
+        session.info.tracking.fetch_and(!tracking::flag::CACHING, Ordering::Relaxed);
         if self.node.monitors.any() {
             self.feed_exec(session);
         }

@@ -13,7 +13,7 @@ use crate::keys::{Keys, Leftover, Place};
 use crate::node::Node;
 use crate::session::{Blocked, ReplyMode, Session};
 use crate::stats::{LoopStats, add};
-use crate::transaction;
+use crate::{tracking, transaction};
 use base::Millis;
 use keyspace::{Exclusive, LockSet, Seat};
 use resp::reply::Writer;
@@ -237,6 +237,7 @@ impl<'n> Worker<'n> {
                 }
                 let mut locks = LockSet::all(keyspace);
                 let held = Held { locks: &mut locks, alone: Some(alone), first: None };
+                worker.mark_mail(session);
                 let outcome = worker.run(session, command, request, held, out);
                 worker.finish(session, &mut locks, Some(alone));
                 outcome
@@ -258,6 +259,7 @@ impl<'n> Worker<'n> {
             return Outcome::Parked;
         };
         let held = Held { locks: &mut locks, alone: None, first };
+        self.mark_mail(session);
         let outcome = self.run(session, command, request, held, out);
         self.finish(session, &mut locks, None);
         outcome
@@ -295,7 +297,7 @@ impl<'n> Worker<'n> {
     ) -> Outcome {
         let start = out.len();
         let Held { locks, alone, first } = held;
-        if self.node.monitors.any() {
+        if self.node.monitors.any() && !session.served {
             self.node.monitors.feed(self.node, session, command, request);
         }
         self.effects.begin(self.node);
@@ -323,7 +325,10 @@ impl<'n> Worker<'n> {
         let mut args = Args::new(request, command.name_words);
         let result = (command.command.run)(&mut cx, &mut args);
         let left = cx.keys.finish();
-        self.settle(left, db, request);
+        self.settle(left, db, request, session.info.id);
+        if session.info.tracks(tracking::flag::ON) {
+            self.track(session, command, request, &outcome);
+        }
         let failed = result.is_err();
         if let Err(error) = result {
             out.truncate(start);
@@ -340,7 +345,38 @@ impl<'n> Worker<'n> {
         outcome
     }
 
-    fn settle(&mut self, mut left: Leftover, db: u32, request: Request<'_>) {
+    /// Remembers what a connection that caches keys has read.
+    #[cold]
+    fn track(
+        &self,
+        session: &Session,
+        command: &'static Registered,
+        request: Request<'_>,
+        outcome: &Outcome,
+    ) {
+        if command.flags.has(Flag::ReadOnly) && !matches!(outcome, Outcome::Blocked) {
+            let keys = command.keys(request).map(|(_, key)| key);
+            tracking::note_reads(self.node, &session.info, keys);
+        }
+        // CLIENT CACHING counts for the next command, or the transaction.
+        let ends = session.queue.is_none() && !session.executing;
+        if ends && !command.full_name.starts_with("client|") {
+            session.info.tracking.fetch_and(!tracking::flag::CACHING, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes how far the mailbox has come, for a connection that caches keys. Under the locks of its
+    /// command, before anything is remembered.
+    #[inline]
+    pub(super) fn mark_mail(&self, session: &mut Session) {
+        if session.info.tracks(tracking::flag::ON)
+            && let Some(mailbox) = self.node.mailboxes().get(session.info.loop_index)
+        {
+            session.mail_mark = mailbox.sent();
+        }
+    }
+
+    fn settle(&mut self, mut left: Leftover, db: u32, request: Request<'_>, client: u64) {
         if left.hits > 0 {
             add(&self.stats.hits, left.hits);
         }
@@ -352,6 +388,9 @@ impl<'n> Worker<'n> {
         }
         for (db, key) in &left.expired {
             self.effects.expired(self.node, *db, key);
+        }
+        for key in left.changed.drain(..) {
+            self.effects.changed_cached(self.node, key, client);
         }
         self.effects.end(self.node, db, request);
     }

@@ -73,7 +73,7 @@ impl<'n> Worker<'n> {
         let mut reply = Vec::new();
         let held = Held { locks, alone, first: None };
         let outcome = self.run(&mut session, waiting.command, request, held, &mut reply);
-        let tag = self.effects.perform(self.node).unwrap_or(Offset(0));
+        let tag = self.effects.log_and_publish(self.node).unwrap_or(Offset(0));
         let wrong_type = !waiting.minds_absence && reply.starts_with(b"-WRONGTYPE");
         if matches!(outcome, Outcome::Blocked) || wrong_type {
             waiting.unclaim();
@@ -81,5 +81,7 @@ impl<'n> Worker<'n> {
             self.node.waiters.remove(waiting);
             self.node.answer(Arc::clone(waiting), Answer::Served(reply), tag);
         }
+        // Behind its answer, as it is for those who did not wait.
+        self.effects.tell_caches(self.node);
     }
 }

@@ -320,6 +320,7 @@ impl Inbound<'_> {
             return;
         }
         let old = dataset.install(&self.node.keyspace, &alone);
+        self.node.tracking.flush(self.node);
         {
             let mut state = self.node.replication.state();
             state.history = History::new(replid);

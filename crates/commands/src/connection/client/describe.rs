@@ -2,6 +2,7 @@
 
 use engine::Node;
 use engine::client::{Class, ClientInfo};
+use engine::tracking::flag;
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
@@ -29,7 +30,7 @@ pub(super) fn describe(node: &Node, client: &ClientInfo, out: &mut Vec<u8>) {
         text,
         " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} qbuf={query} \
          qbuf-free={free} argv-mem=0 multi-mem={queued} rbs={output} rbp={output} obl={output} \
-         oll=0 omem=0 tot-mem={} events=r cmd={command} user={user} redir=-1 resp={}",
+         oll=0 omem=0 tot-mem={} events=r cmd={command} user={user} redir={} resp={}",
         seconds(client.created.0),
         seconds(client.last_interaction.load(Ordering::Relaxed)),
         flags(client),
@@ -38,6 +39,7 @@ pub(super) fn describe(node: &Node, client: &ClientInfo, out: &mut Vec<u8>) {
         client.patterns.load(Ordering::Relaxed),
         client.shard_channels.load(Ordering::Relaxed),
         query + free + queued + output,
+        redirect(client),
         if client.resp3.load(Ordering::Relaxed) { 3 } else { 2 },
     );
     let (id, fd) = (client.id, client.fd);
@@ -51,6 +53,12 @@ pub(super) fn describe(node: &Node, client: &ClientInfo, out: &mut Vec<u8>) {
     out.extend_from_slice(&version);
 }
 
+/// Who is told of keys that change: -1 without tracking, 0 for the connection itself.
+fn redirect(client: &ClientInfo) -> i64 {
+    let to = client.redirect.load(Ordering::Relaxed);
+    if client.tracks(flag::ON) { i64::try_from(to).unwrap_or(i64::MAX) } else { -1 }
+}
+
 /// The letters of `flags=`.
 fn flags(client: &ClientInfo) -> String {
     let class = client.class();
@@ -62,6 +70,9 @@ fn flags(client: &ClientInfo) -> String {
         (client.subscribes(), 'P'),
         (client.queued.load(Ordering::Relaxed) != u32::MAX, 'x'),
         (holds(&client.blocked), 'b'),
+        (client.tracks(flag::ON), 't'),
+        (client.tracks(flag::BROKEN), 'R'),
+        (client.tracks(flag::BCAST), 'B'),
         (holds(&client.closing), 'c'),
         (client.unix_socket, 'U'),
         (holds(&client.no_evict), 'e'),

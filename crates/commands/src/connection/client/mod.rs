@@ -6,6 +6,7 @@ mod list;
 mod names;
 mod pause;
 mod switches;
+mod tracking;
 mod unblock;
 
 pub(super) use names::check_name;
@@ -32,7 +33,9 @@ pub const CLIENT: Command = Command {
     },
     run: help::no_subcommand,
     subcommands: &[
+        &tracking::CACHING,
         &names::GETNAME,
+        &tracking::GETREDIR,
         &HELP,
         &ID,
         &list::INFO,
@@ -44,6 +47,8 @@ pub const CLIENT: Command = Command {
         &switches::REPLY,
         &names::SETINFO,
         &names::SETNAME,
+        &tracking::TRACKING,
+        &tracking::TRACKINGINFO,
         &unblock::UNBLOCK,
         &pause::UNPAUSE,
     ],

@@ -74,10 +74,14 @@ fn arguments(reply: &mut Writer<'_>, args: &[Arg], spec: &CommandSpec, keys: &mu
             ArgKind::OneOf(inner) | ArgKind::Block(inner) => inner,
             _ => &[],
         };
-        let flags: Vec<&str> = [(arg.optional, "optional"), (arg.multiple, "multiple")]
-            .into_iter()
-            .filter_map(|(set, name)| set.then_some(name))
-            .collect();
+        let flags: Vec<&str> = [
+            (arg.optional, "optional"),
+            (arg.multiple, "multiple"),
+            (arg.multiple_token, "multiple_token"),
+        ]
+        .into_iter()
+        .filter_map(|(set, name)| set.then_some(name))
+        .collect();
         let is_key = matches!(arg.kind, ArgKind::Key) && !spec.keys.is_empty();
         let parts = [is_key, arg.token.is_some(), !flags.is_empty(), !inner.is_empty()];
         reply.map(2 + parts.iter().filter(|there| **there).count());

@@ -85,6 +85,14 @@ const TOOLS: &[Tool] = &[
         run: data::object,
     },
     Tool {
+        name: "pause-cron",
+        words: "<0|1>",
+        least: 1,
+        most: 1,
+        summary: "Whether the node's housekeeping rests.",
+        run: pause_cron,
+    },
+    Tool {
         name: "populate",
         words: "<count> [<prefix>] [<size>]",
         least: 1,
@@ -170,6 +178,13 @@ fn log(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn set_active_expire(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let on = values::string::parse_i64(args.bytes()?).unwrap_or(0) != 0;
     cx.node.active_expire.store(on, Ordering::Relaxed);
+    cx.reply.ok();
+    Ok(())
+}
+
+fn pause_cron(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let paused = values::string::parse_i64(args.bytes()?).unwrap_or(0) != 0;
+    cx.node.cron_paused.store(paused, Ordering::Relaxed);
     cx.reply.ok();
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(super) const FIELDS: &[Field] = &[
         let blocked = |client: &&std::sync::Arc<ClientInfo>| client.blocked.load(Ordering::Relaxed);
         facts.clients().iter().filter(blocked).count().to_string()
     }),
-    Always("tracking_clients", |_| "0".into()),
+    Always("tracking_clients", |facts| facts.node.tracking.clients().to_string()),
     Always("clients_in_timeout_table", |_| "0".into()),
     Always("total_blocking_keys", |facts| facts.node.waiters.counts().1.to_string()),
     Always("total_blocking_keys_on_nokey", |facts| facts.node.waiters.counts().2.to_string()),
