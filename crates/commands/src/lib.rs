@@ -6,8 +6,6 @@
 
 #![allow(clippy::unnecessary_wraps, reason = "all handlers have one signature")]
 
-#[cfg(test)]
-mod any_words;
 pub mod bitmap;
 pub mod connection;
 mod count;
@@ -19,6 +17,8 @@ pub mod generic;
 mod harness;
 mod help;
 pub mod hyperloglog;
+#[cfg(test)]
+mod malformed;
 pub mod pubsub;
 pub mod replication;
 #[cfg(test)]
