@@ -9,6 +9,7 @@ pub mod bitmap;
 pub mod collection;
 pub mod digest;
 pub mod fields;
+pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod hyperloglog;

@@ -55,14 +55,14 @@ pub fn increment_float(value: &[u8], by: &[u8]) -> Result<Vec<u8>, StringError> 
 
 /// A number of x87 extended precision, or an infinity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extended {
+pub(super) enum Extended {
     Finite { negative: bool, mantissa: u64, exponent: i64 },
     Infinite,
 }
 
 impl Extended {
     /// What `strtold` reads from exactly `text`, if stock takes it for a number.
-    fn parse(text: &[u8]) -> Option<Extended> {
+    pub(super) fn parse(text: &[u8]) -> Option<Extended> {
         if text.is_empty() || text.len() >= TEXT_LEN_LIMIT {
             return None;
         }

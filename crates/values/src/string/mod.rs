@@ -6,12 +6,14 @@
 //! Source: Redis documentation of each command; behaviour observed with stock 7.0.15.
 
 pub mod digest;
+pub mod double;
 pub mod float;
 pub mod integer;
 pub mod lcs;
 pub mod range;
 
 pub use digest::{DIGEST_DIGITS, digest};
+pub use double::{human_double, parse_double};
 pub use float::increment_float;
 pub use integer::{IntegerText, decimal_len, increment, parse_i64, push_i64};
 pub use lcs::{Common, Match, common_idx, common_len, common_text};
