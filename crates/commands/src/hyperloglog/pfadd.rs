@@ -7,7 +7,7 @@ use super::{checked, refused, store};
 use engine::effects::Event;
 use engine::{Args, Command, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
-use values::hyperloglog::{Encoding, Sighting, add, empty, encoding, is_news};
+use values::hyperloglog::{Encoding, Sighting, add, empty, encoding, is_news, set_stale};
 
 /// PFADD.
 pub const PFADD: Command = Command {
@@ -57,6 +57,8 @@ fn pfadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
                 changed |= add(&mut bytes, seen, sparse_bytes_max).map_err(refused)?;
             }
             if changed {
+                // A new one has counted nothing yet.
+                set_stale(&mut bytes);
                 store(cx, key, bytes)?;
             }
         }
@@ -82,6 +84,7 @@ mod tests {
             ("pfadd k", ":1\r\n"),
             ("pfadd k", ":0\r\n"),
             ("strlen k", ":18\r\n"),
+            ("getbit k 120", ":1\r\n"),
             ("object encoding k", "$3\r\nraw\r\n"),
             ("expire k 100", ":1\r\n"),
             ("pfadd k a b c", ":1\r\n"),
