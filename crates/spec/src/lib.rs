@@ -121,6 +121,8 @@ pub struct CommandSpec {
     pub history: &'static [(&'static str, &'static str)],
     /// The version that discourages it, and what to use instead.
     pub deprecated: Option<(&'static str, &'static str)>,
+    /// It is of the server's own use, not for applications.
+    pub internal: bool,
 }
 
 impl CommandSpec {
@@ -140,6 +142,7 @@ impl CommandSpec {
         tips: &[],
         history: &[],
         deprecated: None,
+        internal: false,
     };
 
     /// The arity as stock states it: the number of words, the name (`name_words` of them: two for a

@@ -1,4 +1,6 @@
 //! BITOP operation destkey key [key ...]: a bitmap out of several.
+//!
+//! Operations that stock 7.0 does not know are logged as the SET of their result.
 
 use crate::count::count;
 use engine::effects::Event;
@@ -55,10 +57,17 @@ fn bitop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if result.is_empty() {
         if cx.keys.remove(destination).is_some() {
             cx.effects.changed(cx.keys.db, destination, Event::Delete);
+            cx.effects.log_instead(cx.keys.db, &[b"DEL", destination]);
         }
     } else {
         cx.keys.put_string(destination, &result, None);
         cx.effects.changed(cx.keys.db, destination, Event::Set);
+        if matches!(
+            operation,
+            Operation::Diff | Operation::Diff1 | Operation::AndOr | Operation::One
+        ) {
+            cx.effects.log_instead(cx.keys.db, &[b"SET", destination, &result]);
+        }
     }
     cx.reply.integer(count(result.len()));
     Ok(())
@@ -99,7 +108,10 @@ mod tests {
             server.check(line, expected);
         }
         server.check_log("bitop or r a b", &["bitop or r a b"]);
-        server.check_log("bitop or r nope", &["bitop or r nope"]);
+        server.check_log("bitop or r nope", &["DEL r"]);
+        server.line("set a abc");
+        server.check_log("bitop one r a", &["SET r abc"]);
+        server.check_log("bitop diff r nope a", &["SET r \0\0\0"]);
         server.check_log("bitop or r nope", &[]);
     }
 }

@@ -18,6 +18,7 @@ pub const PFDEBUG: Command = Command {
         keys: &[KeySpec::one(2, &[KeyFlag::ReadWrite, KeyFlag::Access])],
         args: &[Arg::bytes("subcommand"), Arg::key("key")],
         reply: &[ReplyShape::Any("Depends on the subcommand.")],
+        internal: true,
         ..CommandSpec::EMPTY
     },
     run: pfdebug,
@@ -34,6 +35,7 @@ pub const PFSELFTEST: Command = Command {
         complexity: "N/A",
         flags: &[Flag::Admin],
         reply: &[ReplyShape::Status("OK")],
+        internal: true,
         ..CommandSpec::EMPTY
     },
     run: pfselftest,

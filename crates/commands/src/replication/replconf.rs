@@ -27,6 +27,7 @@ pub const REPLCONF: Command = Command {
             .optional()
             .multiple()],
         reply: &[ReplyShape::Status("OK")],
+        internal: true,
         ..CommandSpec::EMPTY
     },
     run: replconf,

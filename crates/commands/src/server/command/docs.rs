@@ -35,11 +35,16 @@ fn write(reply: &mut Writer<'_>, command: &Registered) {
     text(reply, "since", spec.since);
     text(reply, "group", spec.group.name());
     text(reply, "complexity", spec.complexity);
-    if let Some((since, instead)) = spec.deprecated {
-        len += 3;
+    let flags = [("deprecated", spec.deprecated.is_some()), ("syscmd", spec.internal)];
+    let flags = flags.into_iter().filter(|(_, holds)| *holds);
+    if flags.clone().next().is_some() {
+        len += 1;
         reply.bulk("doc_flags");
-        reply.set(1);
-        reply.simple("deprecated");
+        reply.set(flags.clone().count());
+        flags.for_each(|(flag, _)| reply.simple(flag));
+    }
+    if let Some((since, instead)) = spec.deprecated {
+        len += 2;
         text(reply, "deprecated_since", since);
         text(reply, "replaced_by", instead);
     }
