@@ -54,19 +54,19 @@ fn bitop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     let sources: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
     let result = combine(operation, &sources);
-    if result.is_empty() {
-        if cx.keys.remove(destination).is_some() {
-            cx.effects.changed(cx.keys.db, destination, Event::Delete);
-            cx.effects.log_instead(cx.keys.db, &[b"DEL", destination]);
-        }
-    } else {
+    let db = cx.keys.db;
+    let is_newer =
+        matches!(operation, Operation::Diff | Operation::Diff1 | Operation::AndOr | Operation::One);
+    if !result.is_empty() {
         cx.keys.put_string(destination, &result, None);
-        cx.effects.changed(cx.keys.db, destination, Event::Set);
-        if matches!(
-            operation,
-            Operation::Diff | Operation::Diff1 | Operation::AndOr | Operation::One
-        ) {
-            cx.effects.log_instead(cx.keys.db, &[b"SET", destination, &result]);
+        cx.effects.changed(db, destination, Event::Set);
+        if is_newer {
+            cx.effects.log_instead(db, &[b"SET", destination, &result]);
+        }
+    } else if cx.keys.remove(destination).is_some() {
+        cx.effects.changed(db, destination, Event::Delete);
+        if is_newer {
+            cx.effects.log_instead(db, &[b"DEL", destination]);
         }
     }
     cx.reply.integer(count(result.len()));
@@ -108,10 +108,11 @@ mod tests {
             server.check(line, expected);
         }
         server.check_log("bitop or r a b", &["bitop or r a b"]);
-        server.check_log("bitop or r nope", &["DEL r"]);
+        server.check_log("bitop or r nope", &["bitop or r nope"]);
+        server.check_log("bitop or r nope", &[]);
         server.line("set a abc");
         server.check_log("bitop one r a", &["SET r abc"]);
         server.check_log("bitop diff r nope a", &["SET r \0\0\0"]);
-        server.check_log("bitop or r nope", &[]);
+        server.check_log("bitop diff r nope nope", &["DEL r"]);
     }
 }
