@@ -15,6 +15,7 @@ mod expire_time;
 pub mod generic;
 #[cfg(test)]
 mod harness;
+pub mod hash;
 mod help;
 pub mod hyperloglog;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub mod replication;
 #[cfg(test)]
 mod rows;
 pub mod server;
+pub mod set;
 pub mod string;
 #[cfg(test)]
 mod threads;
@@ -42,10 +44,12 @@ pub fn all() -> Vec<&'static Command> {
         connection::COMMANDS,
         database::COMMANDS,
         generic::COMMANDS,
+        hash::COMMANDS,
         hyperloglog::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
         server::COMMANDS,
+        set::COMMANDS,
         string::COMMANDS,
         transactions::COMMANDS,
     ]

@@ -185,7 +185,7 @@ fn the_soonest_go_first(server: &mut Server<'_>) {
     }
     let sooner = (0..2_000).filter(|at| server.exists(&format!("k{at}"))).count();
     let later = (2_000..4_000).filter(|at| server.exists(&format!("k{at}"))).count();
-    assert!(sooner < 1_600 && later > 1_600, "{sooner} {later}");
+    assert!(sooner + 200 < later, "{sooner} {later}");
     server.unlimited();
 }
 

@@ -12,8 +12,9 @@ use base::Millis;
 use conf::Settings;
 use keyspace::Entry;
 use rdb::{LoadedValue, SavedValue, StringRef};
-use structures::NewValue;
+use structures::{NewValue, ValueRef};
 use values::digest::ValueDigest;
+use values::string::encoding_name;
 use values::{Collection, Hash, HashLimits, Kind, Object, Set, SetLimits};
 
 /// Why a foreign value is refused.
@@ -52,6 +53,8 @@ trait Image: Collection {
     fn saved<'a>(value: Self::Ref<'a>) -> SavedValue<'a>
     where
         Self: 'a;
+    /// What OBJECT ENCODING says.
+    fn encoding(value: Self::Ref<'_>) -> &'static str;
     /// Adds its elements to a digest, in stock's way.
     fn digest(value: Self::Ref<'_>, begun: ValueDigest) -> ValueDigest;
 }
@@ -75,6 +78,27 @@ fn saved_text(entry: &Entry) -> SavedValue<'_> {
         Ok(Text::Bytes(bytes)) => StringRef::Bytes(bytes),
         Err(_) => StringRef::Bytes(b""),
     })
+}
+
+/// What OBJECT ENCODING says of the value of `entry`. O(1).
+pub fn encoding(entry: &Entry) -> &'static str {
+    match Kind::of_tag(entry.tag()).0 {
+        Kind::Set => encoding_as::<Set>(entry),
+        Kind::Hash => encoding_as::<Hash>(entry),
+        _ => match Text::of(entry) {
+            Ok(Text::Int(_)) => encoding_name(true, 0, false),
+            Ok(Text::Bytes(bytes)) => {
+                // A boxed string has been changed in place or is too long to lie beside its key.
+                let grown = matches!(entry.value(), ValueRef::Boxed(_));
+                encoding_name(false, bytes.len(), grown || bytes.len() > INLINE_BYTES_MAX)
+            }
+            Err(_) => "raw",
+        },
+    }
+}
+
+fn encoding_as<C: Image>(entry: &Entry) -> &'static str {
+    view::<C>(entry).map_or("raw", C::encoding)
 }
 
 /// Adds the value of `entry` to a digest begun with its kind. O(elements).

@@ -1,11 +1,10 @@
 //! OBJECT ENCODING, FREQ, IDLETIME, REFCOUNT: how a value is kept and when it was used.
 
-use engine::keys::{INLINE_BYTES_MAX, Text};
+use engine::image;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use keyspace::Entry;
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use structures::ValueRef;
-use values::string::encoding_name;
 
 /// OBJECT.
 pub const OBJECT: Command = Command {
@@ -116,15 +115,7 @@ const SHARED_INTEGERS: i64 = 10_000;
 const SHARED_REFERENCES: i64 = i32::MAX as i64;
 
 fn encoding(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let name = cx.keys.find_untouched(args.key()?).map(|entry| {
-        // A boxed string has been changed in place or is too long to lie beside its key.
-        let grown = matches!(entry.value(), ValueRef::Boxed(_));
-        match Text::of(entry) {
-            Ok(Text::Int(_)) => encoding_name(true, 0, false),
-            Ok(text) => encoding_name(false, text.len(), grown || text.len() > INLINE_BYTES_MAX),
-            Err(_) => "raw",
-        }
-    });
+    let name = cx.keys.find_untouched(args.key()?).map(|entry| image::encoding(entry));
     match name {
         Some(name) => cx.reply.bulk(name),
         None => cx.reply.null(),

@@ -45,6 +45,10 @@ impl Image for Hash {
         }
     }
 
+    fn encoding(hash: HashRef<'_>) -> &'static str {
+        hash.encoding()
+    }
+
     fn digest(hash: HashRef<'_>, mut digest: ValueDigest) -> ValueDigest {
         let (mut name, mut text) = (itoa::Buffer::new(), itoa::Buffer::new());
         hash.each(|field, value, _| {

@@ -42,6 +42,10 @@ impl Image for Set {
         }
     }
 
+    fn encoding(set: SetRef<'_>) -> &'static str {
+        set.encoding()
+    }
+
     fn digest(set: SetRef<'_>, begun: ValueDigest) -> ValueDigest {
         let mut room = itoa::Buffer::new();
         set.iter().fold(begun, |digest, member| digest.unordered(&[member.bytes(&mut room)]))
