@@ -11,6 +11,7 @@ pub mod connection;
 mod count;
 pub mod database;
 mod docs;
+mod elements;
 mod expire_time;
 pub mod generic;
 #[cfg(test)]

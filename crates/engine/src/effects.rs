@@ -242,6 +242,13 @@ impl Effects {
         self.notify(db, key, event);
     }
 
+    /// Declares `changes` changes of `key` that are told of as one.
+    pub fn changed_by(&mut self, db: u32, key: &[u8], event: Event, changes: usize) {
+        self.dirty += changes as u64;
+        self.waited_for(db, key);
+        self.notify(db, key, event);
+    }
+
     /// Declares that the bytes at `key` have changed though its meaning has not: no event tells of it.
     pub fn changed_silently(&mut self) {
         self.dirty += 1;

@@ -9,7 +9,7 @@ mod kind;
 mod object;
 mod random;
 mod rename;
-mod scan;
+pub(crate) mod scan;
 mod ttl;
 
 use engine::Command;

@@ -81,7 +81,7 @@ impl<'a> Options<'a> {
 }
 
 /// A cursor's number. As stock's, it may have a sign and may be empty, which is zero.
-fn cursor_of(word: &[u8]) -> Result<u64, CommandError> {
+pub(crate) fn cursor_of(word: &[u8]) -> Result<u64, CommandError> {
     let invalid = || CommandError::text("ERR invalid cursor");
     let (negative, digits) = match word {
         [] => return Ok(0),

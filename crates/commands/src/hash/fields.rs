@@ -6,7 +6,8 @@ use crate::count::count;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
-use values::{Hash, HashRef};
+use values::string::increment_float;
+use values::{Hash, HashRef, StringError};
 
 /// HSET.
 pub const HSET: Command = Command {
@@ -261,6 +262,24 @@ pub const HINCRBY: Command = Command {
     subcommands: &[],
 };
 
+/// HINCRBYFLOAT.
+pub const HINCRBYFLOAT: Command = Command {
+    spec: CommandSpec {
+        name: "hincrbyfloat",
+        since: "2.6.0",
+        group: Group::Hash,
+        summary: "Adds a number to the value of a field.",
+        complexity: "O(1)",
+        flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
+        keys: &[KeySpec::one(1, &[KeyFlag::ReadWrite, KeyFlag::Access, KeyFlag::Update])],
+        args: &[Arg::key("key"), Arg::bytes("field"), Arg::double("increment")],
+        reply: &[ReplyShape::Bulk("The number afterwards.")],
+        ..CommandSpec::EMPTY
+    },
+    run: hincrbyfloat,
+    subcommands: &[],
+};
+
 fn put_pairs(cx: &mut Context<'_>, args: &mut Args<'_>) -> Result<i64, CommandError> {
     let (key, limits) = (args.key()?, limits(cx));
     if args.left() == 0 || !args.left().is_multiple_of(2) {
@@ -426,6 +445,34 @@ fn hincrby(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     Ok(())
 }
 
+fn hincrbyfloat(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let (key, field, by) = (args.key()?, args.bytes()?, args.bytes()?);
+    let (limits, now, db) = (limits(cx), cx.now, cx.keys.db);
+    // What is added must be a number, whatever the field holds.
+    increment_float(b"0", by)?;
+    let (mut before, mut expiry) = (b"0".to_vec(), None);
+    if let Some(hash) = cx.keys.peek_at::<Hash>(key)?
+        && let Some(value) = hash.get(field, now)
+    {
+        before = value.to_vec();
+        expiry = hash.expire_at(field, now).flatten();
+    }
+    let sum = increment_float(&before, by).map_err(|error| match error {
+        StringError::NotFloat => CommandError::text("ERR hash value is not a float"),
+        other => other.into(),
+    })?;
+    cx.keys.edit_or_create::<Hash, _>(key, |hash| Ok(hash.set(field, &sum, expiry, limits)))?;
+    cx.effects.changed(db, key, Event::HashIncrementByFloat);
+    cx.effects.log_instead(db, &[b"HSET", key, field, &sum]);
+    if let Some(at) = expiry {
+        let mut room = itoa::Buffer::new();
+        let at = room.format(at.0).as_bytes();
+        cx.effects.log_instead(db, &[b"HPEXPIREAT", key, at, b"FIELDS", b"1", field]);
+    }
+    cx.reply.bulk(&sum);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use crate::harness::Server;
@@ -448,6 +495,9 @@ mod tests {
             ("hincrby h a 5", ":7\r\n"),
             ("hincrby h b 5", "-ERR hash value is not an integer\r\n"),
             ("hincrby h a 9223372036854775807", "-ERR increment or decrement would overflow\r\n"),
+            ("hincrbyfloat h a 0.5", "$3\r\n7.5\r\n"),
+            ("hincrbyfloat h b 1", "-ERR hash value is not a float\r\n"),
+            ("hincrbyfloat h b x", "-ERR value is not a valid float\r\n"),
             ("hstrlen h b", ":1\r\n"),
             ("hexists h b", ":1\r\n"),
             ("hlen h", ":2\r\n"),

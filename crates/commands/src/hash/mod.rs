@@ -1,6 +1,8 @@
 //! Commands of hashes.
 
 mod fields;
+mod random;
+mod scan;
 
 use engine::image::Limits;
 use engine::{Command, Context};
@@ -13,10 +15,13 @@ pub const COMMANDS: &[&Command] = &[
     &fields::HGET,
     &fields::HGETALL,
     &fields::HINCRBY,
+    &fields::HINCRBYFLOAT,
     &fields::HKEYS,
     &fields::HLEN,
     &fields::HMGET,
     &fields::HMSET,
+    &random::HRANDFIELD,
+    &scan::HSCAN,
     &fields::HSET,
     &fields::HSETNX,
     &fields::HSTRLEN,

@@ -163,7 +163,7 @@ fn sadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             Ok(added)
         })?;
         added = edited.value;
-        cx.effects.changed(cx.keys.db, key, Event::SetAdd);
+        cx.effects.changed_by(cx.keys.db, key, Event::SetAdd, usize::try_from(added).unwrap_or(1));
     }
     cx.reply.integer(added);
     Ok(())

@@ -2,6 +2,8 @@
 
 mod algebra;
 mod members;
+mod random;
+mod scan;
 
 use engine::image::Limits;
 use engine::{Command, Context};
@@ -20,7 +22,10 @@ pub const COMMANDS: &[&Command] = &[
     &members::SMEMBERS,
     &members::SMISMEMBER,
     &members::SMOVE,
+    &random::SPOP,
+    &random::SRANDMEMBER,
     &members::SREM,
+    &scan::SSCAN,
     &algebra::SUNION,
     &algebra::SUNIONSTORE,
 ];
