@@ -14,6 +14,7 @@ mod docs;
 mod elements;
 mod expire_time;
 pub mod generic;
+pub mod geo;
 #[cfg(test)]
 mod harness;
 pub mod hash;
@@ -27,6 +28,7 @@ pub mod replication;
 mod rows;
 pub mod server;
 pub mod set;
+pub mod sorted_set;
 pub mod string;
 #[cfg(test)]
 mod threads;
@@ -45,12 +47,14 @@ pub fn all() -> Vec<&'static Command> {
         connection::COMMANDS,
         database::COMMANDS,
         generic::COMMANDS,
+        geo::COMMANDS,
         hash::COMMANDS,
         hyperloglog::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
         server::COMMANDS,
         set::COMMANDS,
+        sorted_set::COMMANDS,
         string::COMMANDS,
         transactions::COMMANDS,
     ]

@@ -6,6 +6,7 @@
 
 mod hash;
 mod set;
+mod sorted_set;
 
 use crate::keys::{INLINE_BYTES_MAX, Text, new_entry, new_text, view};
 use base::Millis;
@@ -15,7 +16,9 @@ use rdb::{LoadedValue, SavedValue, StringRef};
 use structures::{NewValue, ValueRef};
 use values::digest::ValueDigest;
 use values::string::encoding_name;
-use values::{Collection, Hash, HashLimits, Kind, Object, Set, SetLimits};
+use values::{
+    Collection, Hash, HashLimits, Kind, Object, Set, SetLimits, SortedSet, SortedSetLimits,
+};
 
 /// Why a foreign value is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,12 +41,18 @@ pub struct Limits {
     pub set: SetLimits,
     /// Of hashes.
     pub hash: HashLimits,
+    /// Of sorted sets.
+    pub sorted_set: SortedSetLimits,
 }
 
 impl Limits {
     /// The limits that are set now.
     pub fn of(settings: &Settings) -> Limits {
-        Limits { set: set::limits(settings), hash: hash::limits(settings) }
+        Limits {
+            set: set::limits(settings),
+            hash: hash::limits(settings),
+            sorted_set: sorted_set::limits(settings),
+        }
     }
 }
 
@@ -64,6 +73,7 @@ pub fn saved(entry: &Entry) -> SavedValue<'_> {
     match Kind::of_tag(entry.tag()).0 {
         Kind::Set => saved_as::<Set>(entry),
         Kind::Hash => saved_as::<Hash>(entry),
+        Kind::SortedSet => saved_as::<SortedSet>(entry),
         _ => saved_text(entry),
     }
 }
@@ -85,6 +95,7 @@ pub fn encoding(entry: &Entry) -> &'static str {
     match Kind::of_tag(entry.tag()).0 {
         Kind::Set => encoding_as::<Set>(entry),
         Kind::Hash => encoding_as::<Hash>(entry),
+        Kind::SortedSet => encoding_as::<SortedSet>(entry),
         _ => match Text::of(entry) {
             Ok(Text::Int(_)) => encoding_name(true, 0, false),
             Ok(Text::Bytes(bytes)) => {
@@ -106,6 +117,7 @@ pub fn digest(begun: ValueDigest, entry: &Entry) -> ValueDigest {
     match Kind::of_tag(entry.tag()).0 {
         Kind::Set => digest_as::<Set>(begun, entry),
         Kind::Hash => digest_as::<Hash>(begun, entry),
+        Kind::SortedSet => digest_as::<SortedSet>(begun, entry),
         _ => Text::of(entry).map_or(begun, |text| begun.part(&text.to_vec())),
     }
 }
@@ -131,6 +143,9 @@ pub fn entry(
         LoadedValue::String(bytes) => text(NewValue::Boxed(Object::Text(bytes))),
         LoadedValue::Set(members) => new_entry(key, set::build(&members, limits.set)?, expire_at),
         LoadedValue::Hash(fields) => new_entry(key, hash::build(&fields, limits.hash)?, expire_at),
+        LoadedValue::SortedSet(members) => {
+            new_entry(key, sorted_set::build(&members, limits.sorted_set)?, expire_at)
+        }
         _ => return Err(BadValue::Damaged),
     })
 }

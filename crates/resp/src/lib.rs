@@ -13,7 +13,6 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-pub mod double;
 pub mod inline;
 pub mod number;
 pub mod reply;

@@ -9,7 +9,6 @@
 //!
 //! Source: the RESP2 and RESP3 specifications; fall-backs as observed with Redis 7.0.15.
 
-use crate::double;
 use crate::number::{write_i64, write_usize};
 
 /// The protocol version of a session.
@@ -166,7 +165,7 @@ impl<'a> Writer<'a> {
     /// A floating-point number.
     pub fn double(&mut self, number: f64) {
         let mut text = Vec::with_capacity(32);
-        double::write(&mut text, number);
+        base::double::write(&mut text, number);
         self.out_of_resp2(b',', &text);
     }
 

@@ -15,6 +15,7 @@ pub mod hash;
 pub mod hyperloglog;
 pub mod object;
 pub mod set;
+pub mod sorted_set;
 pub mod string;
 
 pub use collection::Collection;
@@ -22,4 +23,5 @@ pub use digest::{DatasetDigest, Digest, KeysDigest, ValueDigest};
 pub use hash::{Hash, HashLimits, HashRef};
 pub use object::{Kind, Object};
 pub use set::{Set, SetLimits, SetRef};
+pub use sorted_set::{SortedSet, SortedSetLimits, SortedSetRef};
 pub use string::{StringError, StringForm, encode};

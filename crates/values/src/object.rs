@@ -3,7 +3,7 @@
 //! Short strings and integers live in the entry itself; what is longer, or grows by being appended
 //! to, is an `Object`. A later type is one more variant here and one folder beside `string`.
 
-use crate::{Hash, Set};
+use crate::{Hash, Set, SortedSet};
 
 /// The type of a value as TYPE answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,6 +89,8 @@ pub enum Object {
     Set(Set),
     /// A hash.
     Hash(Hash),
+    /// A sorted set.
+    SortedSet(SortedSet),
 }
 
 impl Object {
@@ -98,6 +100,7 @@ impl Object {
             Object::Text(_) => Kind::String,
             Object::Set(_) => Kind::Set,
             Object::Hash(_) => Kind::Hash,
+            Object::SortedSet(_) => Kind::SortedSet,
         }
     }
 
@@ -107,6 +110,7 @@ impl Object {
             Object::Text(text) => text.capacity(),
             Object::Set(set) => set.heap_bytes(),
             Object::Hash(hash) => hash.heap_bytes(),
+            Object::SortedSet(s) => s.heap_bytes(),
         }
     }
 

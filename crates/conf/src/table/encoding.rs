@@ -25,10 +25,10 @@ macro_rules! encoding_settings {
             Row::bytes("set-max-listpack-value", 64, 0, LONG);
         /// Members up to which a sorted set stays compact.
         zset_max_listpack_entries: Number = Row::number("zset-max-listpack-entries", 128, 0, LONG)
-            .aliases(&["zset-max-ziplist-entries"]).not_built(Part::Encodings);
+            .aliases(&["zset-max-ziplist-entries"]);
         /// The longest member of a compact sorted set.
         zset_max_listpack_value: Number = Row::bytes("zset-max-listpack-value", 64, 0, LONG)
-            .aliases(&["zset-max-ziplist-value"]).not_built(Part::Encodings);
+            .aliases(&["zset-max-ziplist-value"]);
         /// The largest sparse `HyperLogLog`.
         hll_sparse_max_bytes: Number =
             Row::bytes("hll-sparse-max-bytes", 3000, 0, LONG);

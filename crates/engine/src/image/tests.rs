@@ -39,6 +39,15 @@ fn payloads_of_stock_are_understood_and_written_alike() {
     // The order of a table is everybody's own.
     let digest = "4db2915dc242371e719444ddc8b328e38ac18e1c";
     check("0203c007016201610a00039469d4e73b803f", digest, false);
+    let digest = "7e0a149ff63c2cabb37905f8eb7bae6990c54426";
+    check("1115150000000400816302dffd0281620283312e3504ff0a0043fcf36541b6b1cf", digest, true);
+    // Loaded, it is small enough to be packed.
+    let digest = "f2ad7cda97b68291b8199d655f83d19f6e41e93c";
+    check(
+        "0503016200000000000004400161000000000000f03f0163000000000000f0ff0a009a24ca8fdcb1d08c",
+        digest,
+        false,
+    );
 }
 
 #[test]
@@ -50,6 +59,12 @@ fn impossible_values_are_refused() {
         (LoadedValue::Hash(Vec::new()), BadValue::Empty),
         (LoadedValue::Hash(vec![field(None), field(None)]), BadValue::Duplicate),
         (LoadedValue::Hash(vec![field(Some(Millis(9))), field(None)]), BadValue::Duplicate),
+        (LoadedValue::SortedSet(Vec::new()), BadValue::Empty),
+        (
+            LoadedValue::SortedSet(vec![(b"m".to_vec(), 1.0), (b"m".to_vec(), 2.0)]),
+            BadValue::Duplicate,
+        ),
+        (LoadedValue::SortedSet(vec![(b"m".to_vec(), f64::NAN)]), BadValue::Damaged),
     ] {
         assert_eq!(built(value).unwrap_err(), reason);
     }

@@ -1,0 +1,60 @@
+//! Sorted sets outside the keyspace.
+
+use super::{BadValue, Image};
+use conf::Settings;
+use rdb::SavedValue;
+use values::digest::ValueDigest;
+use values::{SortedSet, SortedSetLimits, SortedSetRef};
+
+/// The limits of packed sorted sets.
+pub(super) fn limits(settings: &Settings) -> SortedSetLimits {
+    SortedSetLimits {
+        entries: settings.zset_max_listpack_entries.size(),
+        value: settings.zset_max_listpack_value.size(),
+    }
+}
+
+/// The sorted set of `members`, in whatever order they come.
+pub(super) fn build(
+    members: &[(Vec<u8>, f64)],
+    limits: SortedSetLimits,
+) -> Result<SortedSet, BadValue> {
+    if members.is_empty() {
+        return Err(BadValue::Empty);
+    }
+    if members.iter().any(|(_, score)| score.is_nan()) {
+        return Err(BadValue::Damaged);
+    }
+    let mut set = SortedSet::default();
+    set.reserve(members.len(), limits);
+    let mut is_new =
+        |(member, score): &(Vec<u8>, f64)| set.insert(member, *score, limits).is_none();
+    if members.iter().all(&mut is_new) { Ok(set) } else { Err(BadValue::Duplicate) }
+}
+
+impl Image for SortedSet {
+    fn saved<'a>(set: SortedSetRef<'a>) -> SavedValue<'a>
+    where
+        Self: 'a,
+    {
+        match set {
+            SortedSetRef::Packed(pack) => SavedValue::SortedSetPack(pack.as_bytes()),
+            SortedSetRef::Large(_) => {
+                SavedValue::SortedSet(set.len(), Box::new(set.iter(0..set.len()).rev()))
+            }
+        }
+    }
+
+    fn encoding(set: SortedSetRef<'_>) -> &'static str {
+        set.encoding()
+    }
+
+    fn digest(set: SortedSetRef<'_>, begun: ValueDigest) -> ValueDigest {
+        let mut room = itoa::Buffer::new();
+        set.iter(0..set.len()).fold(begun, |digest, (member, score)| {
+            let mut text = Vec::new();
+            base::double::write(&mut text, score);
+            digest.unordered(&[member.bytes(&mut room), &text])
+        })
+    }
+}

@@ -1,0 +1,357 @@
+//! Sorted sets: members, each once, in the order of (score, member).
+//!
+//! Small sorted sets are packed: a listpack of members and scores by turns, in order, as stock has it.
+//! What outgrows the limits becomes a table with a counted tree ([`Sorted`]) and stays one. Scores are
+//! never NaN. A score that is whole is packed as an integer, any other as C's `%.17g`.
+
+mod iter;
+
+pub use iter::Scored;
+
+use crate::{Collection, Kind, Object};
+use std::cmp::Ordering;
+use std::ops::Range;
+use structures::listpack::{Item, Listpack, ListpackBuf};
+use structures::{KeyHash, Sorted};
+
+/// Bytes of a listpack above which nothing is added to it.
+const LISTPACK_BYTES_MAX: usize = 1 << 30;
+/// Scores below this, and above its negative, are packed as integers if they are whole: 2^62.
+const INTEGER_SCORE_LIMIT: f64 = 4_611_686_018_427_387_904.0;
+
+/// How large packed sorted sets may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SortedSetLimits {
+    /// Members.
+    pub entries: usize,
+    /// Bytes of a member.
+    pub value: usize,
+}
+
+impl Default for SortedSetLimits {
+    /// The settings' defaults.
+    fn default() -> SortedSetLimits {
+        SortedSetLimits { entries: 128, value: 64 }
+    }
+}
+
+/// A sorted set.
+#[derive(Clone, Debug)]
+pub struct SortedSet(Form);
+
+#[derive(Clone, Debug)]
+enum Form {
+    Packed(ListpackBuf),
+    Large(Box<Sorted>),
+}
+
+/// A view of a sorted set.
+#[derive(Clone, Copy, Debug)]
+pub enum SortedSetRef<'a> {
+    /// Packed members and scores.
+    Packed(Listpack<'a>),
+    /// A table and a tree.
+    Large(&'a Sorted),
+}
+
+impl Default for SortedSet {
+    fn default() -> SortedSet {
+        SortedSet(Form::Packed(ListpackBuf::new()))
+    }
+}
+
+impl PartialEq for SortedSet {
+    fn eq(&self, other: &SortedSet) -> bool {
+        let (one, other) = (self.as_ref(), other.as_ref());
+        one.len() == other.len() && one.iter(0..one.len()).eq(other.iter(0..other.len()))
+    }
+}
+
+impl Eq for SortedSet {}
+
+/// The integer that a score is, if it is packed as one.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "whether it is whole is what is asked"
+)]
+fn whole(score: f64) -> Option<i64> {
+    let integer = score as i64;
+    (score.abs() < INTEGER_SCORE_LIMIT && integer as f64 == score).then_some(integer)
+}
+
+/// The score of a packed element.
+#[allow(clippy::cast_precision_loss, reason = "what was packed as an integer was a double before")]
+fn packed_score(item: Item<'_>) -> f64 {
+    match item {
+        Item::Int(whole) => whole as f64,
+        Item::Bytes(text) => {
+            std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(0.0)
+        }
+    }
+}
+
+/// The order of two members by their scores, then by their bytes.
+fn order(score: f64, member: &[u8], other_score: f64, other: &[u8]) -> Ordering {
+    score.partial_cmp(&other_score).unwrap_or(Ordering::Equal).then_with(|| member.cmp(other))
+}
+
+impl SortedSet {
+    /// A sorted set of members, each once, in its smallest form.
+    pub fn of_members<'a>(
+        members: impl IntoIterator<Item = (&'a [u8], f64)>,
+        limits: SortedSetLimits,
+    ) -> SortedSet {
+        let mut set = SortedSet::default();
+        for (member, score) in members {
+            set.insert(member, score, limits);
+        }
+        set
+    }
+
+    /// Puts a member in, or gives it another score. Gives its score before.
+    pub fn insert(&mut self, member: &[u8], score: f64, limits: SortedSetLimits) -> Option<f64> {
+        if let Form::Packed(pack) = &mut self.0 {
+            let before = pack_find(pack.view(), member);
+            if let Some((at, before)) = before {
+                if order(before, b"", score, b"").is_ne() {
+                    pack.remove(at, 2);
+                    pack_insert(pack, member, score);
+                }
+                return Some(before);
+            }
+            if pack.len() / 2 < limits.entries
+                && member.len() <= limits.value
+                && pack.as_bytes().len() < LISTPACK_BYTES_MAX
+            {
+                pack_insert(pack, member, score);
+                return None;
+            }
+        }
+        let sorted = self.enlarge();
+        match sorted.score(member) {
+            Some(before) if order(before, b"", score, b"").is_eq() => Some(before),
+            _ => sorted.insert(member, score),
+        }
+    }
+
+    /// Takes a member out and gives its score.
+    pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
+        match &mut self.0 {
+            Form::Packed(pack) => {
+                let (at, score) = pack_find(pack.view(), member)?;
+                pack.remove(at, 2);
+                Some(score)
+            }
+            Form::Large(sorted) => sorted.remove(member),
+        }
+    }
+
+    /// Takes the members of these ranks out.
+    pub fn remove_ranks(&mut self, ranks: Range<usize>) {
+        match &mut self.0 {
+            Form::Packed(pack) => {
+                let count = ranks.end.min(pack.len() / 2).saturating_sub(ranks.start);
+                let start = isize::try_from(2 * ranks.start).unwrap_or(isize::MAX);
+                if let Some(at) = pack.view().index(start).filter(|_| count > 0) {
+                    pack.remove(at, 2 * count);
+                }
+            }
+            Form::Large(sorted) => sorted.remove_ranks(ranks),
+        }
+    }
+
+    /// Becomes large at once if `more` members to come would not fit the packed form.
+    pub fn reserve(&mut self, more: usize, limits: SortedSetLimits) {
+        if more > limits.entries {
+            self.enlarge();
+        }
+    }
+
+    /// Heap bytes. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Form::Packed(pack) => pack.as_bytes().len(),
+            Form::Large(sorted) => size_of::<Sorted>() + sorted.memory_bytes(),
+        }
+    }
+
+    fn enlarge(&mut self) -> &mut Sorted {
+        if let Form::Packed(pack) = &self.0 {
+            let mut sorted = Box::new(Sorted::new(KeyHash::of));
+            let view = SortedSetRef::Packed(pack.view());
+            let mut digits = itoa::Buffer::new();
+            for (member, score) in view.iter(0..view.len()) {
+                sorted.insert(member.bytes(&mut digits), score);
+            }
+            self.0 = Form::Large(sorted);
+        }
+        match &mut self.0 {
+            Form::Large(sorted) => sorted,
+            Form::Packed(_) => unreachable!("it was just made large"),
+        }
+    }
+}
+
+/// Where a packed member stands, and its score.
+fn pack_find(pack: Listpack<'_>, member: &[u8]) -> Option<(usize, f64)> {
+    let at = pack.find(None, member, 1)?;
+    Some((at, packed_score(pack.get(pack.next(at)?))))
+}
+
+/// Puts a member that is not there in its place.
+fn pack_insert(pack: &mut ListpackBuf, member: &[u8], score: f64) {
+    let mut digits = itoa::Buffer::new();
+    let view = pack.view();
+    let mut place = view.first();
+    while let Some(at) = place {
+        let Some(score_at) = view.next(at) else { break };
+        let other = view.get(at);
+        if order(packed_score(view.get(score_at)), other.bytes(&mut digits), score, member).is_gt()
+        {
+            break;
+        }
+        place = view.next(score_at);
+    }
+    let mut text = Vec::with_capacity(24);
+    match whole(score) {
+        Some(whole) => text.extend_from_slice(digits.format(whole).as_bytes()),
+        None => base::double::write(&mut text, score),
+    }
+    if let Some(at) = place {
+        // The score first: the member's place is then the same.
+        pack.insert_before(at, &text);
+        pack.insert_before(at, member);
+    } else {
+        pack.push_back(member);
+        pack.push_back(&text);
+    }
+}
+
+impl<'a> SortedSetRef<'a> {
+    /// How many members there are.
+    #[inline]
+    pub fn len(self) -> usize {
+        match self {
+            SortedSetRef::Packed(pack) => pack.len() / 2,
+            SortedSetRef::Large(sorted) => sorted.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// What OBJECT ENCODING says.
+    pub const fn encoding(self) -> &'static str {
+        match self {
+            SortedSetRef::Packed(_) => "listpack",
+            SortedSetRef::Large(_) => "skiplist",
+        }
+    }
+
+    /// The score of a member.
+    pub fn score(self, member: &[u8]) -> Option<f64> {
+        match self {
+            SortedSetRef::Packed(pack) => pack_find(pack, member).map(|(_, score)| score),
+            SortedSetRef::Large(sorted) => sorted.score(member),
+        }
+    }
+
+    /// The rank of a member and its score.
+    pub fn rank(self, member: &[u8]) -> Option<(usize, f64)> {
+        match self {
+            SortedSetRef::Packed(_) => {
+                let mut all = self.iter(0..self.len()).enumerate();
+                let found = all.find(|(_, (other, _))| other.is(member));
+                found.map(|(rank, (_, score))| (rank, score))
+            }
+            SortedSetRef::Large(sorted) => sorted.rank(member).zip(sorted.score(member)),
+        }
+    }
+
+    /// The members of these ranks with their scores, from both ends.
+    pub fn iter(self, ranks: Range<usize>) -> Scored<'a> {
+        Scored::new(self, ranks)
+    }
+
+    /// How many members `is_before` holds for; it must hold for a first part of the order.
+    /// O(log n) of a large one.
+    pub fn partition(self, mut is_before: impl FnMut(&[u8], f64) -> bool) -> usize {
+        match self {
+            SortedSetRef::Packed(_) => {
+                let mut digits = itoa::Buffer::new();
+                self.iter(0..self.len())
+                    .take_while(|(member, score)| is_before(member.bytes(&mut digits), *score))
+                    .count()
+            }
+            SortedSetRef::Large(sorted) => sorted.partition(is_before),
+        }
+    }
+
+    /// Visits some members, as SCAN does: a packed one at once.
+    pub fn scan(self, cursor: u64, mut visit: impl FnMut(&[u8], f64)) -> u64 {
+        if let SortedSetRef::Large(sorted) = self {
+            return sorted.scan(cursor, visit);
+        }
+        let mut digits = itoa::Buffer::new();
+        for (member, score) in self.iter(0..self.len()) {
+            visit(member.bytes(&mut digits), score);
+        }
+        0
+    }
+}
+
+impl Collection for SortedSet {
+    const KIND: Kind = Kind::SortedSet;
+    type Ref<'a> = SortedSetRef<'a>;
+
+    fn view(_: u8, bytes: &[u8]) -> SortedSetRef<'_> {
+        SortedSetRef::Packed(Listpack::of(bytes))
+    }
+
+    fn as_ref(&self) -> SortedSetRef<'_> {
+        match &self.0 {
+            Form::Packed(pack) => SortedSetRef::Packed(pack.view()),
+            Form::Large(sorted) => SortedSetRef::Large(sorted),
+        }
+    }
+
+    fn unpack(_: u8, bytes: &[u8]) -> SortedSet {
+        SortedSet(Form::Packed(ListpackBuf::from_trusted(bytes.to_vec())))
+    }
+
+    fn packed(&self) -> Option<(u8, &[u8])> {
+        match &self.0 {
+            Form::Packed(pack) => Some((0, pack.as_bytes())),
+            Form::Large(_) => None,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.as_ref().is_empty()
+    }
+
+    fn into_object(self) -> Object {
+        Object::SortedSet(self)
+    }
+
+    fn of(object: &Object) -> Option<&SortedSet> {
+        match object {
+            Object::SortedSet(set) => Some(set),
+            _ => None,
+        }
+    }
+
+    fn of_mut(object: &mut Object) -> Option<&mut SortedSet> {
+        match object {
+            Object::SortedSet(set) => Some(set),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
