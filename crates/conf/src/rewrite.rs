@@ -37,6 +37,8 @@ pub struct RewriteContext {
     pub sentinel: Option<Vec<String>>,
     /// Settings that the program worked out for itself, by name. They are not written.
     pub computed: Vec<&'static str>,
+    /// Every setting is written, whether the file says it already or it is the usual one.
+    pub everything: bool,
 }
 
 /// Which primary the file should name.
@@ -141,13 +143,14 @@ fn rewritten(old: &[u8], said: &Settings, now: &Settings, context: &RewriteConte
     let both = said.cells().into_iter().zip(now.cells());
     for (at, (row, (said, now))) in ROWS.iter().zip(both).enumerate() {
         let (said, now) = (said.plain(), present(row, now.plain(), context));
-        if said == now || context.computed.contains(&row.name) {
+        let needless = said == now && !context.everything;
+        if needless || context.computed.contains(&row.name) {
             continue;
         }
         let places: Vec<usize> = (0..lines.lines.len())
             .filter(|place| lines.lines.get(*place).is_some_and(|line| is_about(line, at)))
             .collect();
-        let must_say = includes || places.is_empty();
+        let must_say = includes || places.is_empty() || context.everything;
         put(&mut lines, &places, new_lines(row, &said, &now, must_say));
     }
     if let Some(state) = &context.sentinel {

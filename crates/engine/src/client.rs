@@ -56,8 +56,14 @@ pub struct ClientInfo {
     pub query_buffer: AtomicUsize,
     pub query_buffer_free: AtomicUsize,
     pub output_bytes: AtomicUsize,
+    /// Room of the output buffer.
+    pub output_room: AtomicUsize,
     pub total_in: AtomicU64,
     pub total_out: AtomicU64,
+    /// Commands it has run.
+    pub commands: AtomicU64,
+    /// Bytes it holds in all, as last counted.
+    pub memory: AtomicUsize,
     /// Statistics place of the last command, `usize::MAX` before the first.
     pub last_command: AtomicUsize,
     pub resp3: AtomicBool,
@@ -128,10 +134,14 @@ pub struct Clients {
     by_id: Mutex<BTreeMap<u64, Arc<ClientInfo>>>,
     next_id: AtomicU64,
     count: AtomicUsize,
+    /// Bytes that all hold.
+    memory: AtomicUsize,
     /// Connections ever accepted.
     pub accepted: AtomicU64,
     /// Connections refused for `maxclients`.
     pub rejected: AtomicU64,
+    /// Connections closed because all together held too much.
+    pub evicted: AtomicU64,
 }
 
 impl Default for Clients {
@@ -140,8 +150,10 @@ impl Default for Clients {
             by_id: Mutex::new(Rank::Clients, BTreeMap::new()),
             next_id: AtomicU64::new(1),
             count: AtomicUsize::new(0),
+            memory: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
         }
     }
 }
@@ -168,8 +180,11 @@ impl Clients {
             query_buffer: AtomicUsize::new(0),
             query_buffer_free: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
+            output_room: AtomicUsize::new(0),
             total_in: AtomicU64::new(0),
             total_out: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            memory: AtomicUsize::new(0),
             last_command: AtomicUsize::new(usize::MAX),
             resp3: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
@@ -188,6 +203,46 @@ impl Clients {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.accepted.fetch_add(u64::from(!info.primary), Ordering::Relaxed);
         info
+    }
+
+    /// Says how many bytes a connection holds now.
+    pub fn set_memory(&self, client: &ClientInfo, bytes: usize) {
+        let before = client.memory.swap(bytes, Ordering::Relaxed);
+        if before != bytes {
+            self.memory.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes that all connections hold.
+    pub fn memory(&self) -> usize {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// Takes connections out, the largest first, until the rest holds no more than `limit` bytes.
+    /// Their loops have to close them. Not one that asked to be spared, nor a link of replication.
+    pub fn evict(&self, limit: usize) -> Vec<Arc<ClientInfo>> {
+        // One thread at a time, or each would take out what is enough.
+        let mut by_id = self.by_id.lock();
+        let mut all: Vec<Arc<ClientInfo>> = by_id.values().cloned().collect();
+        all.retain(|client| {
+            let spared = client.no_evict.load(Ordering::Relaxed);
+            let closing = client.closing.load(Ordering::Relaxed);
+            !spared && !closing && matches!(client.class(), Class::Normal | Class::PubSub)
+        });
+        all.sort_by_key(|client| std::cmp::Reverse(client.memory.load(Ordering::Relaxed)));
+        let mut evicted = Vec::new();
+        for client in all {
+            if self.memory() <= limit {
+                break;
+            }
+            client.closing.store(true, Ordering::Relaxed);
+            self.set_memory(&client, 0);
+            by_id.remove(&client.id);
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            self.evicted.fetch_add(1, Ordering::Relaxed);
+            evicted.push(client);
+        }
+        evicted
     }
 
     /// Forgets a connection.

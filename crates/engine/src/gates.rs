@@ -34,6 +34,9 @@ pub const PAUSED: u32 = 1 << 7;
 /// There is a limit of memory: room is made before each command. Concerns no command's answer.
 pub const LIMITED: u32 = 1 << 8;
 
+/// There is a limit of what clients hold together. Concerns no command's answer.
+pub const CLIENTS: u32 = 1 << 9;
+
 /// The gates in the order in which they are asked, with what they answer.
 const ORDER: [(u32, CommandError); 6] = [
     (MEMORY, CommandError::OutOfMemory),

@@ -308,6 +308,7 @@ impl Node {
         let mut shut = 0;
         let mut set = |gate, is_shut: bool| shut |= if is_shut { gate } else { 0 };
         set(gates::LIMITED, settings.maxmemory.get() > 0 && !replica);
+        set(gates::CLIENTS, self.clients_limit().is_some());
         set(
             gates::DISK,
             self.saves.last_failed()
@@ -327,6 +328,18 @@ impl Node {
             set(if writes_only { gates::PAUSED_WRITES } else { gates::PAUSED }, true);
         }
         shut
+    }
+
+    /// How many bytes all clients together may hold, if that is limited.
+    pub fn clients_limit(&self) -> Option<usize> {
+        let limit = self.settings.maxmemory_clients.get();
+        let bytes = if limit < 0 {
+            let whole = u128::from(self.settings.maxmemory.get().unsigned_abs());
+            whole * u128::from(limit.unsigned_abs()) / 100
+        } else {
+            u128::from(limit.unsigned_abs())
+        };
+        Some(usize::try_from(bytes).unwrap_or(usize::MAX)).filter(|&bytes| bytes > 0)
     }
 
     /// Wakes every loop to look at parked and blocked sessions again.

@@ -6,7 +6,7 @@
 use crate::effects::Event;
 use crate::mailbox::{Message, Push, Via};
 use crate::node::Node;
-use crate::session::Session;
+use crate::session::{Session, name_bytes};
 use ahash::AHashMap;
 use base::lock::{Mutex, Rank};
 use resp::reply::{Protocol, Writer};
@@ -85,6 +85,7 @@ impl PubSub {
         if !session.subscriptions.of_mut(kind).insert(name.into()) {
             return false;
         }
+        session.subscriptions.len_bytes += name_bytes(name.len());
         let subscriber = (session.info.id, session.info.loop_index);
         self.registry.lock().add(kind, name, subscriber);
         self.subscribers.fetch_add(1, Ordering::AcqRel);
@@ -97,6 +98,7 @@ impl PubSub {
         if !session.subscriptions.of_mut(kind).remove(name) {
             return false;
         }
+        session.subscriptions.len_bytes -= name_bytes(name.len());
         self.registry.lock().remove(kind, name, session.info.id);
         self.subscribers.fetch_sub(1, Ordering::AcqRel);
         note(session);

@@ -39,6 +39,14 @@ pub struct Queue {
     pub writes: bool,
 }
 
+/// What a name or key costs besides its bytes, here and in the tables that point back here.
+const NAME_BYTES: usize = 96;
+
+/// Bytes that a name or key of `len` bytes costs a session that watches or subscribes.
+pub fn name_bytes(len: usize) -> usize {
+    NAME_BYTES + len
+}
+
 /// Keys that are watched until EXEC, with the flag that a change of any of them sets.
 #[derive(Debug, Default)]
 pub struct Watched {
@@ -46,6 +54,8 @@ pub struct Watched {
     pub flag: WatchFlag,
     /// Database, key, and whether the key had already expired when it was watched.
     pub keys: Vec<(u32, Box<[u8]>, bool)>,
+    /// Bytes held.
+    pub len_bytes: usize,
 }
 
 /// Channels and patterns the connection subscribes to.
@@ -57,6 +67,8 @@ pub struct Subscriptions {
     pub patterns: BTreeSet<Box<[u8]>>,
     /// Shard channels.
     pub shard_channels: BTreeSet<Box<[u8]>>,
+    /// Bytes held.
+    pub len_bytes: usize,
 }
 
 impl Subscriptions {
@@ -159,6 +171,8 @@ pub struct Session {
     pub monitors: bool,
     /// Prefixes of the keys it is told of.
     pub prefixes: BTreeSet<Box<[u8]>>,
+    /// Bytes that they hold.
+    pub prefixes_bytes: usize,
     /// How far its loop's mailbox had come when its last command held its locks, if it caches keys.
     pub mail_mark: u64,
 }
@@ -183,8 +197,16 @@ impl Session {
             served: false,
             monitors: false,
             prefixes: BTreeSet::new(),
+            prefixes_bytes: 0,
             mail_mark: 0,
         }
+    }
+
+    /// Bytes that the session holds besides its buffers.
+    pub fn held_bytes(&self) -> usize {
+        let queued = self.queue.as_ref().map_or(0, |queue| queue.len_bytes);
+        let watched = self.watched.as_ref().map_or(0, |watched| watched.len_bytes);
+        queued + watched + self.subscriptions.len_bytes + self.prefixes_bytes
     }
 
     /// Whether nothing about the connection concerns any gate.

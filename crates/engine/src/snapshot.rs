@@ -20,6 +20,10 @@ use rdb::{Attributes, Encoder};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Microseconds that a saver sleeps between two looks at `rdb-key-save-delay`.
+const SLEEP_US_MAX: u64 = 10_000;
 use structures::ValueRef;
 
 /// The version of Redis that a snapshot claims to come from, for those who read it.
@@ -151,7 +155,7 @@ impl Cut {
         mut progress: impl FnMut(u64) -> bool,
     ) -> io::Result<u64> {
         let begun = self.begin(writer);
-        let (mut failure, mut current) = (begun.err(), None);
+        let (mut failure, mut current, mut slowed) = (begun.err(), None, 0);
         let complete = node.keyspace.walk(&self.walk, || {
             if failure.is_some() {
                 return false;
@@ -164,6 +168,7 @@ impl Cut {
             if queued >= FLUSH_BYTES {
                 failure = self.flush(writer, &mut current).err();
             }
+            self.slow_down(node, &mut slowed);
             failure.is_none() && progress(self.records.queue.lock().keys)
         });
         if let Some(error) = failure {
@@ -174,6 +179,28 @@ impl Cut {
         }
         self.flush(writer, &mut current)?;
         Ok(self.records.queue.lock().keys)
+    }
+
+    /// Waits as `rdb-key-save-delay` wants it for the keys that were saved since the last time.
+    fn slow_down(&self, node: &Node, slowed: &mut u64) {
+        let delay = &node.settings.rdb_key_save_delay;
+        if delay.get() == 0 {
+            return;
+        }
+        let keys = self.records.queue.lock().keys;
+        let new = keys.saturating_sub(std::mem::replace(slowed, keys));
+        let mut waited_us = 0;
+        while !self.walk.is_aborted() {
+            let each = delay.get();
+            let wanted = new.checked_div(each.min(0).unsigned_abs());
+            let wanted = wanted.unwrap_or(new.saturating_mul(each.unsigned_abs()));
+            let step = wanted.saturating_sub(waited_us).min(SLEEP_US_MAX);
+            if step == 0 {
+                return;
+            }
+            std::thread::sleep(Duration::from_micros(step));
+            waited_us += step;
+        }
     }
 
     fn begin<W: io::Write>(&self, writer: &mut rdb::Writer<W>) -> io::Result<()> {

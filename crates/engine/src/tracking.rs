@@ -19,7 +19,7 @@ use crate::client::ClientInfo;
 use crate::keys::{NOTES_CHANGES, Place};
 use crate::mailbox::{Message, Push, Via};
 use crate::node::Node;
-use crate::session::Session;
+use crate::session::{Session, name_bytes};
 use ahash::AHashMap;
 use base::lock::{Mutex, Rank};
 use base::random::Random;
@@ -161,6 +161,7 @@ impl Tracking {
         let added = if prefixes.is_empty() { everything } else { prefixes };
         for &prefix in added.iter().filter(|_| flags & flag::BCAST != 0) {
             if session.prefixes.insert(prefix.into()) {
+                session.prefixes_bytes += name_bytes(prefix.len());
                 held.len_max = held.len_max.max(prefix.len());
                 held.by_name.entry(prefix.into()).or_default().push(info.id);
             }
@@ -176,6 +177,7 @@ impl Tracking {
         }
         session.info.tracking.store(0, Ordering::Relaxed);
         session.info.redirect.store(0, Ordering::Relaxed);
+        session.prefixes_bytes = 0;
         let mut held = self.prefixes.lock();
         held.clients -= 1;
         for prefix in std::mem::take(&mut session.prefixes) {

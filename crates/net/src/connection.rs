@@ -4,7 +4,7 @@ use crate::pool::Pool;
 use base::{Millis, Offset};
 use conf::{ClassLimit, Settings};
 use engine::Session;
-use engine::client::Class;
+use engine::client::{Class, Clients};
 use resp::request::Parser;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::EventFlags;
@@ -18,8 +18,18 @@ use std::sync::atomic::Ordering;
 pub(crate) const READ_BYTES: usize = 16 << 10;
 /// The most that is read at once while a large argument comes in.
 const READ_BYTES_MAX: usize = 1 << 20;
+/// An argument of this length or more gets room of its own.
+const LARGE_BYTES: usize = 32 << 10;
+/// Bytes of output that count for no limit: what stock keeps beside its list of replies.
+const REPLY_BYTES: usize = 1 << 10;
+/// Below this, limits of output are looked at only when the peer does not take it.
+const OUTPUT_CHECK_BYTES: usize = 16 << 10;
+/// An input buffer that has grown beyond this shrinks to what was needed lately.
+const GROWN_BYTES: usize = 32 << 10;
+/// How long a connection is idle before its buffers are taken away, in milliseconds.
+const IDLE_MS: u64 = 2_000;
 /// A connection with more than this to be sent waits with its next requests until it has drained.
-pub(crate) const OUTPUT_PAUSE_BYTES: usize = 1 << 20;
+pub(crate) const OUTPUT_PAUSE_BYTES: usize = 16 << 20;
 
 /// Why a connection does not go on by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +84,10 @@ pub(crate) struct Connection {
     pub(crate) passed: Offset,
     /// Since when its output is above the soft limit.
     pub(crate) soft_since: Option<Millis>,
+    /// A request came in pieces: the input buffer stays until the connection is idle.
+    pub(crate) keeps_input: bool,
+    /// The most that was in the input buffer since the last housekeeping.
+    input_peak: usize,
 }
 
 /// What a read gave.
@@ -110,6 +124,8 @@ impl Connection {
             dirty: false,
             passed: Offset(0),
             soft_since: None,
+            keeps_input: false,
+            input_peak: 0,
         }
     }
 
@@ -121,10 +137,13 @@ impl Connection {
             self.discard_consumed();
         }
         let room = self.input.capacity() - self.input.len();
-        if room < READ_BYTES / 2 {
+        let lacking = self.lacking().map(|bytes| bytes.min(self.input.len().max(READ_BYTES_MAX)));
+        if room < lacking.unwrap_or(READ_BYTES / 2) {
             self.discard_consumed();
-            let wanted = self.input.len().clamp(READ_BYTES, READ_BYTES_MAX);
-            self.input.reserve(wanted);
+            match lacking {
+                Some(bytes) => self.input.reserve_exact(bytes),
+                None => self.input.reserve(self.input.len().clamp(READ_BYTES, READ_BYTES_MAX)),
+            }
         }
         match recv(self.socket.as_fd(), spare_capacity(&mut self.input), RecvFlags::empty()) {
             Ok((0, _)) | Err(Errno::CONNRESET | Errno::PIPE) => Read::End,
@@ -132,6 +151,13 @@ impl Connection {
             Err(Errno::AGAIN | Errno::INTR) => Read::Nothing,
             Err(_) => Read::End,
         }
+    }
+
+    /// How many bytes the large argument lacks that is on its way, its line end included.
+    fn lacking(&self) -> Option<usize> {
+        let (at, length) = self.parser.awaited().filter(|&(_, length)| length >= LARGE_BYTES)?;
+        let end = self.parsed.saturating_add(at).saturating_add(length).saturating_add(2);
+        Some(end.saturating_sub(self.input.len()).max(1))
     }
 
     /// Moves what has not been run to the front.
@@ -199,7 +225,12 @@ impl Connection {
     /// Gives buffers that hold nothing back.
     pub(crate) fn rest(&mut self, pool: &mut Pool) {
         if self.consumed == self.input.len() && self.parser.is_between_requests() {
-            pool.give(&mut self.input);
+            self.input_peak = self.input_peak.max(self.input.len());
+            if self.keeps_input {
+                self.input.clear();
+            } else {
+                pool.give(&mut self.input);
+            }
             self.consumed = 0;
             self.parsed = 0;
         }
@@ -211,8 +242,8 @@ impl Connection {
     /// Whether the output is above the class's limits at `now`: the hard one, or the soft one for
     /// too long.
     pub(crate) fn exceeds_output_limit(&mut self, settings: &Settings, now: Millis) -> bool {
-        let unsent = self.unsent() as u64;
-        if unsent < OUTPUT_CHECK_BYTES {
+        let unsent = self.unsent().saturating_sub(REPLY_BYTES) as u64;
+        if unsent == 0 {
             self.soft_since = None;
             return false;
         }
@@ -234,18 +265,50 @@ impl Connection {
         now.since(since).0 > soft_seconds * 1000
     }
 
+    /// Whether there is so much to be sent that a limit may be exceeded.
+    pub(crate) fn has_much_output(&self) -> bool {
+        self.unsent() > OUTPUT_CHECK_BYTES
+    }
+
+    /// Gives room back that was not needed lately. Ten times a second.
+    pub(crate) fn tidy(&mut self, pool: &mut Pool, now: Millis) {
+        if self.input.capacity() == 0 {
+            return;
+        }
+        let peak = std::mem::take(&mut self.input_peak).max(self.input.len());
+        let last = Millis(self.session.info.last_interaction.load(Ordering::Relaxed));
+        let is_idle = now.since(last).0 > IDLE_MS;
+        if is_idle && self.input.is_empty() {
+            pool.give(&mut self.input);
+            self.keeps_input = false;
+        } else if is_idle {
+            self.input.shrink_to_fit();
+        } else if self.input.capacity() > GROWN_BYTES && self.lacking().is_none() {
+            self.input.shrink_to(peak.max(READ_BYTES));
+        }
+    }
+
+    /// Bytes that the connection holds.
+    pub(crate) fn memory(&self) -> usize {
+        let buffers = self.input.capacity() + self.output.capacity();
+        size_of::<Connection>() + buffers + self.session.held_bytes()
+    }
+
     /// Writes what CLIENT LIST shows of the buffers.
-    pub(crate) fn publish(&self, now: Millis) {
+    pub(crate) fn publish(&self, clients: &Clients) {
         let info = &self.session.info;
-        info.last_interaction.store(now.0, Ordering::Relaxed);
-        info.query_buffer.store(self.input.len() - self.consumed, Ordering::Relaxed);
+        if !self.dead {
+            clients.set_memory(info, self.memory());
+        }
+        // A large argument stands alone in stock's buffer.
+        let large = self.parser.awaited().filter(|&(_, length)| length >= LARGE_BYTES);
+        let front = large.map_or(self.consumed, |(at, _)| self.parsed + at);
+        info.query_buffer.store(self.input.len().saturating_sub(front), Ordering::Relaxed);
         info.query_buffer_free.store(self.input.capacity() - self.input.len(), Ordering::Relaxed);
         info.output_bytes.store(self.unsent(), Ordering::Relaxed);
+        info.output_room.store(self.output.capacity(), Ordering::Relaxed);
     }
 }
-
-/// Below this no limit is looked at.
-const OUTPUT_CHECK_BYTES: u64 = 1024;
 
 #[cfg(test)]
 mod tests {

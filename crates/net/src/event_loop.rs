@@ -123,7 +123,7 @@ pub fn make_loops(count: usize, bound: Binding) -> io::Result<Loops> {
             wake: eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?,
             stopping: AtomicBool::new(false),
             connections: std::sync::atomic::AtomicUsize::new(0),
-            listening: Mutex::new(Rank::Leaf, Listening { names: names.clone(), change: None }),
+            listening: Mutex::new(Rank::Mailbox, Listening { names: names.clone(), change: None }),
         }));
     }
     let mailboxes: Vec<_> = handles
@@ -270,7 +270,9 @@ impl Running<'_> {
             }
             self.retry_held();
             self.run_windows();
+            self.limit_clients();
             self.write_all();
+            self.limit_clients();
             if self.now >= self.cron_at || self.expiry_pending {
                 self.cron();
                 self.write_all();
@@ -562,8 +564,14 @@ impl Running<'_> {
             && !connection.dead
         {
             connection.dead = true;
+            self.node.clients.set_memory(&connection.session.info, 0);
             self.dead.push(slot);
         }
+    }
+
+    /// Where a connection of this loop is.
+    pub(crate) fn slot_of(&self, id: u64) -> Option<usize> {
+        self.by_id.get(&id).copied()
     }
 
     fn free_dead(&mut self) {
@@ -601,6 +609,7 @@ impl Running<'_> {
         self.node.monitors.remove(session);
         self.node.tracking.end(self.node, session);
         engine::transaction::unwatch(self.node, session);
+        self.node.clients.set_memory(&session.info, 0);
         self.node.clients.remove(session.info.id);
         self.pool.give(&mut connection.input);
         self.pool.give(&mut connection.output);
@@ -631,6 +640,9 @@ impl Running<'_> {
                 self.deaf.push(at);
             }
         }
+        if self.node.cron_paused.load(Ordering::Relaxed) {
+            return;
+        }
         if self.home.index == 0 {
             engine::cron::tick(&self.shared);
         }
@@ -641,6 +653,8 @@ impl Running<'_> {
         let timeout_ms = self.node.settings.timeout.get().unsigned_abs() * 1000;
         for slot in 0..self.slots.len() {
             let Some(connection) = self.slots[slot].as_mut() else { continue };
+            connection.tidy(&mut self.pool, self.now);
+            connection.publish(&self.node.clients);
             let session = &connection.session;
             let last = Millis(session.info.last_interaction.load(Ordering::Relaxed));
             let exempt = session.blocked.is_some() || !session.subscriptions.is_empty();

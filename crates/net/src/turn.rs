@@ -5,7 +5,8 @@ use crate::event_loop::{PAUSED_SLEEP_MS, Running};
 use base::{Millis, Offset};
 use engine::blocking::Waiting;
 use engine::context::Outcome;
-use engine::mailbox::{Answer, Push, Via};
+use engine::gates::CLIENTS;
+use engine::mailbox::{Answer, Message, Push, Via};
 use engine::pipeline::prepare;
 use engine::session::{Blocked, ReplyMode};
 use engine::stats::add;
@@ -95,6 +96,10 @@ impl Running<'_> {
                 }
                 Ok(Progress::Incomplete { .. }) => {
                     if !connection.ended {
+                        if !input.is_empty() {
+                            connection.keeps_input = true;
+                            connection.publish(&self.node.clients);
+                        }
                         return true;
                     }
                     if self.window.holds(slot) {
@@ -208,6 +213,11 @@ impl Running<'_> {
             return;
         }
         let Some(connection) = self.slots[slot].as_mut() else { return };
+        if connection.has_much_output()
+            && connection.exceeds_output_limit(&self.node.settings, self.now)
+        {
+            return self.close_for_output(slot);
+        }
         let info = &connection.session.info;
         let close = matches!(outcome, Outcome::Close) || info.closing.load(Ordering::Relaxed);
         let drain = connection.output.len() > OUTPUT_PAUSE_BYTES;
@@ -434,6 +444,8 @@ impl Running<'_> {
         );
         let limits = &self.node.stats.output_buffer_limit_disconnections;
         limits.fetch_add(1, Ordering::Relaxed);
+        // Nobody should see it any more.
+        self.node.clients.remove(info.id);
         self.kill(slot);
     }
 
@@ -455,6 +467,28 @@ impl Running<'_> {
         {
             connection.dirty = true;
             self.dirty.push(slot);
+        }
+    }
+
+    /// Closes connections, the largest first, if all together hold more than they may.
+    pub(crate) fn limit_clients(&mut self) {
+        if self.node.shut_gates() & CLIENTS == 0 {
+            return;
+        }
+        let Some(limit) = self.node.clients_limit() else { return };
+        if self.node.clients.memory() <= limit {
+            return;
+        }
+        for client in self.node.clients.evict(limit) {
+            tracing::info!("Evicting client: id={} addr={}", client.id, client.address);
+            match self.slot_of(client.id) {
+                Some(slot) => self.kill(slot),
+                None => {
+                    if let Some(mailbox) = self.node.mailboxes().get(client.loop_index) {
+                        mailbox.send(Message::Close(client.id, false));
+                    }
+                }
+            }
         }
     }
 
@@ -501,7 +535,6 @@ impl Running<'_> {
                 add(&stats.bytes_out, count as u64);
                 connection.session.info.total_out.fetch_add(count as u64, Ordering::Relaxed);
             }
-            connection.publish(self.now);
             let blocked = connection.unsent() > 0;
             if connection.closing && (!blocked || connection.ended) {
                 self.kill(slot);
@@ -520,6 +553,8 @@ impl Running<'_> {
                 continue;
             }
             connection.rest(&mut self.pool);
+            connection.session.info.last_interaction.store(self.now.0, Ordering::Relaxed);
+            connection.publish(&self.node.clients);
             self.watch(slot, blocked);
         }
         least
@@ -546,6 +581,8 @@ impl Running<'_> {
             engine::transaction::unwatch(self.node, &mut connection.session);
             let id = connection.session.info.id;
             connection.session.info.replica.store(true, Ordering::Relaxed);
+            connection.session.info.blocked.store(false, Ordering::Relaxed);
+            self.node.clients.set_memory(&connection.session.info, 0);
             let facts = connection.session.replica.take().map(|facts| *facts).unwrap_or_default();
             let Connection { socket, .. } = *connection;
             match self.node.services() {

@@ -229,6 +229,12 @@ impl Parser {
         self.remaining == 0
     }
 
+    /// Where the argument that is not whole yet begins, behind the front of the buffer, and how long it
+    /// is said to become.
+    pub fn awaited(&self) -> Option<(usize, usize)> {
+        self.bulk.map(|length| (self.at, length))
+    }
+
     /// Forgets an incomplete request, for a connection whose buffer is thrown away.
     pub fn reset(&mut self) {
         *self = Parser::default();

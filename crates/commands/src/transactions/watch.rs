@@ -5,7 +5,7 @@
 
 use engine::error::CommandError;
 use engine::keys::Place;
-use engine::session::Watched;
+use engine::session::{Watched, name_bytes};
 use engine::{Args, Command, CommandResult, Context, transaction};
 use keyspace::Entry;
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -61,6 +61,7 @@ fn watch(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         let shard = cx.keys.shard_at(shard).ok_or(CommandError::Internal)?;
         let expire_at = shard.find(db, hash, key).and_then(Entry::expire_at);
         shard.watch(db, key, &watched.flag);
+        watched.len_bytes += name_bytes(key.len());
         watched.keys.push((db, key.into(), expire_at.is_some_and(|at| at <= now)));
     }
     let count = u32::try_from(watched.keys.len()).unwrap_or(u32::MAX);

@@ -15,8 +15,7 @@ macro_rules! clients_settings {
         proto_max_bulk_len: Number = Row::bytes("proto-max-bulk-len", 512 * MB, MB, LONG);
         /// Memory that all clients together may use, or a percentage of `maxmemory`; 0 is no limit.
         maxmemory_clients: Number = Row::bytes("maxmemory-clients", 0, -100, LONG)
-            .unit(Unit::BytesOrPercent)
-            .not_built(Part::MemoryClients);
+            .unit(Unit::BytesOrPercent);
         /// The protocol version of a client that has not said HELLO.
         client_default_resp: Number =
             Row::number("client-default-resp", 2, 2, 3).immutable().hidden();

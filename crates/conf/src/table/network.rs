@@ -32,9 +32,9 @@ macro_rules! network_settings {
         max_new_connections_per_cycle: Number =
             Row::number("max-new-connections-per-cycle", 10, 1, 1000);
         /// The port on which this server is its own sentinel; 0 switches the sentinel off.
-        sentinel_port: Number = Row::number("sentinel-port", 0, 0, 65535).immutable();
+        sentinel_port: Number = Row::number("sentinel-port", 0, 0, 65535).immutable().hidden();
         /// The password that clients of this server's own sentinel must give.
         sentinel_requirepass: Text =
-            Row::text("sentinel-requirepass", "").sensitive().immutable();
+            Row::text("sentinel-requirepass", "").sensitive().immutable().hidden();
     } } };
 }

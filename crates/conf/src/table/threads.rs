@@ -7,7 +7,7 @@ macro_rules! threads_settings {
             .immutable()
             .foreign(&["server-threads", "proactor_threads"]);
         /// Reading in threads. Every loop reads its own clients, so that this changes nothing.
-        io_threads_do_reads: Flag = Row::flag("io-threads-do-reads", false).immutable();
+        io_threads_do_reads: Flag = Row::flag("io-threads-do-reads", false);
         /// How many events justify a further thread. Loops are fixed, so that this changes nothing.
         events_per_io_thread: Number =
             Row::number("events-per-io-thread", 2, 0, INT).hidden();

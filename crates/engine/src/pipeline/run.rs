@@ -430,6 +430,7 @@ impl<'n> Worker<'n> {
             }
         }
         add(&self.stats.processed, 1);
+        add(&session.info.commands, 1);
         let threshold = self.node.settings.slowlog_log_slower_than.get();
         if threshold >= 0
             && spent >= threshold.unsigned_abs()

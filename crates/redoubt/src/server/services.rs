@@ -73,7 +73,12 @@ impl Services for ServerServices {
         if names.iter().any(|name| matches!(*name, "port" | "bind")) {
             first.listen_anew(&self.listening).map_err(|error| {
                 tracing::warn!("{error}");
-                "Unable to listen on this port. Check server logs.".to_owned()
+                let text = if names.contains(&"port") {
+                    "Unable to listen on this port. Check server logs."
+                } else {
+                    "Failed to bind to specified addresses."
+                };
+                text.to_owned()
             })?;
         }
         Ok(())

@@ -6,6 +6,9 @@ use engine::tracking::flag;
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
+/// Bytes of output that stock holds beside its list of replies.
+const REPLY_BYTES: usize = 1 << 10;
+
 /// Appends the line of `client`, without a line end.
 pub(super) fn describe(node: &Node, client: &ClientInfo, out: &mut Vec<u8>) {
     let now = base::clock::monotonic();
@@ -24,13 +27,16 @@ pub(super) fn describe(node: &Node, client: &ClientInfo, out: &mut Vec<u8>) {
     let command = node.table.all().get(size(&client.last_command));
     let command = command.map_or("NULL", |command| &command.full_name);
     let user = if client.class() == Class::Primary { "(superuser)" } else { "default" };
+    // What stock holds beside its list of replies, and in the list.
+    let (held, more) = (output.min(REPLY_BYTES), output.saturating_sub(REPLY_BYTES));
+    let listed = size(&client.output_room);
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} qbuf={query} \
-         qbuf-free={free} argv-mem=0 multi-mem={queued} rbs={output} rbp={output} obl={output} \
-         oll=0 omem=0 tot-mem={} events=r cmd={command} user={user} redir={} resp={}",
+        " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} watch={} qbuf={query} \
+         qbuf-free={free} argv-mem=0 multi-mem={queued} rbs={listed} rbp={listed} obl={held} \
+         oll={} omem={more} tot-mem={} events=r cmd={command} user={user} redir={} resp={}",
         seconds(client.created.0),
         seconds(client.last_interaction.load(Ordering::Relaxed)),
         flags(client),
@@ -38,7 +44,9 @@ pub(super) fn describe(node: &Node, client: &ClientInfo, out: &mut Vec<u8>) {
         client.channels.load(Ordering::Relaxed),
         client.patterns.load(Ordering::Relaxed),
         client.shard_channels.load(Ordering::Relaxed),
-        query + free + queued + output,
+        client.watching.load(Ordering::Relaxed),
+        more.div_ceil(REPLY_BYTES),
+        size(&client.memory).max(query + free + queued + output),
         redirect(client),
         if client.resp3.load(Ordering::Relaxed) { 3 } else { 2 },
     );
@@ -51,6 +59,13 @@ pub(super) fn describe(node: &Node, client: &ClientInfo, out: &mut Vec<u8>) {
     out.extend_from_slice(&library);
     out.extend_from_slice(b" lib-ver=");
     out.extend_from_slice(&version);
+    let tail = format!(
+        " tot-net-in={} tot-net-out={} tot-cmds={}",
+        client.total_in.load(Ordering::Relaxed),
+        client.total_out.load(Ordering::Relaxed),
+        client.commands.load(Ordering::Relaxed),
+    );
+    out.extend_from_slice(tail.as_bytes());
 }
 
 /// Who is told of keys that change: -1 without tracking, 0 for the connection itself.

@@ -81,7 +81,10 @@ impl Filter {
                 }
                 b"addr" => filter.address = Some(value.to_vec()),
                 b"laddr" => filter.local_address = Some(value.to_vec()),
-                b"maxage" => filter.age_s = Some(positive(value, "maxage")?),
+                b"maxage" => {
+                    values::string::parse_i64(value).ok_or(CommandError::NotInteger)?;
+                    filter.age_s = Some(positive(value, "maxage")?);
+                }
                 b"skipme" if value.eq_ignore_ascii_case(b"yes") => filter.spares_caller = true,
                 b"skipme" if value.eq_ignore_ascii_case(b"no") => filter.spares_caller = false,
                 _ => return Err(CommandError::Syntax),

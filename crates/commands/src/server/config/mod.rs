@@ -1,6 +1,6 @@
 //! CONFIG: settings read, changed and written back, and statistics cleared.
 
-mod rewrite;
+pub(super) mod rewrite;
 mod set;
 
 pub(super) use set::caller;

@@ -21,10 +21,15 @@ pub(super) const REWRITE: Command = Command {
 };
 
 fn rewrite(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
+    write(cx, false)
+}
+
+/// Writes what differs, or `everything`.
+pub(in crate::server) fn write(cx: &mut Context<'_>, everything: bool) -> CommandResult {
     let Some(path) = &cx.node.config_path else {
         return Err(CommandError::text("ERR The server is running without a config file"));
     };
-    let context = RewriteContext::default();
+    let context = RewriteContext { everything, ..RewriteContext::default() };
     let by_program = cx.node.services().and_then(|services| services.rewrite_settings(&context));
     let written = by_program.unwrap_or_else(|| cx.node.settings.rewrite(path, &context));
     if let Err(error) = written {

@@ -6,6 +6,7 @@
 use conf::{Caller, SetError};
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
+use std::sync::atomic::Ordering;
 
 pub(super) const SET: Command = Command {
     spec: CommandSpec {
@@ -39,6 +40,12 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     while let Some(name) = args.next() {
         pairs.push((name, args.bytes()?));
     }
+    let where_data_is = |(name, _): &(&[u8], &[u8])| {
+        [&b"dir"[..], b"appendonly"].iter().any(|other| name.eq_ignore_ascii_case(other))
+    };
+    if cx.node.loading.load(Ordering::Acquire) && pairs.iter().any(where_data_is) {
+        return Err(CommandError::Loading);
+    }
     cx.keys.release();
     let settings = &cx.node.settings;
     let change = settings.change(&pairs, caller(cx)).map_err(|error| refusal(&error))?;
@@ -46,7 +53,10 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if let Some(services) = cx.node.services()
         && let Err(text) = services.settings_changed(&names)
     {
-        let name = names.first().copied().unwrap_or_default().to_owned();
+        // Only listening can fail.
+        let listens = |name: &&&str| matches!(**name, "port" | "bind");
+        let name = names.iter().find(listens).or(names.first()).copied();
+        let name = name.unwrap_or_default().to_owned();
         settings.undo(change);
         return Err(refusal(&SetError::Apply(name, text)));
     }

@@ -45,6 +45,14 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool {
+        name: "config-rewrite-force-all",
+        words: "",
+        least: 0,
+        most: 0,
+        summary: "Writes every setting into the configuration file.",
+        run: |cx, _| super::config::rewrite::write(cx, true),
+    },
+    Tool {
         name: "digest",
         words: "",
         least: 0,
@@ -117,6 +125,14 @@ const TOOLS: &[Tool] = &[
         run: data::reload,
     },
     Tool {
+        name: "replybuffer",
+        words: "<peak-reset-time|resizing> <value>",
+        least: 2,
+        most: 2,
+        summary: "Is answered; output buffers are given back as soon as they are empty.",
+        run: reply_buffer,
+    },
+    Tool {
         name: "set-active-expire",
         words: "<0|1>",
         least: 1,
@@ -185,6 +201,14 @@ fn set_active_expire(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
 fn pause_cron(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let paused = values::string::parse_i64(args.bytes()?).unwrap_or(0) != 0;
     cx.node.cron_paused.store(paused, Ordering::Relaxed);
+    cx.reply.ok();
+    Ok(())
+}
+
+fn reply_buffer(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    if !args.take_token("peak-reset-time") && !args.take_token("resizing") {
+        return Err(CommandError::Syntax);
+    }
     cx.reply.ok();
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(super) const FIELDS: &[Field] = &[
         (facts.node.stats.expire_cycle_us.load(Ordering::Relaxed) / 1000).to_string()
     }),
     Always("evicted_keys", |facts| count(&facts.node.stats.evicted_keys)),
-    Always("evicted_clients", |_| "0".into()),
+    Always("evicted_clients", |facts| count(&facts.node.clients.evicted)),
     Always("total_eviction_exceeded_time", |_| "0".into()),
     Always("current_eviction_exceeded_time", |_| "0".into()),
     Always("keyspace_hits", |facts| sum(facts, |loops| &loops.hits)),
