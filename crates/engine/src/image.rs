@@ -5,6 +5,7 @@
 //! stand in this one. What comes in is foreign: it is checked, then built.
 
 mod hash;
+mod list;
 mod set;
 mod sorted_set;
 
@@ -17,7 +18,8 @@ use structures::{NewValue, ValueRef};
 use values::digest::ValueDigest;
 use values::string::encoding_name;
 use values::{
-    Collection, Hash, HashLimits, Kind, Object, Set, SetLimits, SortedSet, SortedSetLimits,
+    Collection, Hash, HashLimits, Kind, List, ListLimits, Object, Set, SetLimits, SortedSet,
+    SortedSetLimits,
 };
 
 /// Why a foreign value is refused.
@@ -37,6 +39,8 @@ pub enum BadValue {
 /// How large packed values may be, by the settings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
+    /// Of lists and their nodes.
+    pub list: ListLimits,
     /// Of sets.
     pub set: SetLimits,
     /// Of hashes.
@@ -49,6 +53,7 @@ impl Limits {
     /// The limits that are set now.
     pub fn of(settings: &Settings) -> Limits {
         Limits {
+            list: list::limits(settings),
             set: set::limits(settings),
             hash: hash::limits(settings),
             sorted_set: sorted_set::limits(settings),
@@ -71,6 +76,7 @@ trait Image: Collection {
 /// The value of `entry` as it is saved.
 pub fn saved(entry: &Entry) -> SavedValue<'_> {
     match Kind::of_tag(entry.tag()).0 {
+        Kind::List => saved_as::<List>(entry),
         Kind::Set => saved_as::<Set>(entry),
         Kind::Hash => saved_as::<Hash>(entry),
         Kind::SortedSet => saved_as::<SortedSet>(entry),
@@ -93,6 +99,7 @@ fn saved_text(entry: &Entry) -> SavedValue<'_> {
 /// What OBJECT ENCODING says of the value of `entry`. O(1).
 pub fn encoding(entry: &Entry) -> &'static str {
     match Kind::of_tag(entry.tag()).0 {
+        Kind::List => encoding_as::<List>(entry),
         Kind::Set => encoding_as::<Set>(entry),
         Kind::Hash => encoding_as::<Hash>(entry),
         Kind::SortedSet => encoding_as::<SortedSet>(entry),
@@ -115,6 +122,7 @@ fn encoding_as<C: Image>(entry: &Entry) -> &'static str {
 /// Adds the value of `entry` to a digest begun with its kind. O(elements).
 pub fn digest(begun: ValueDigest, entry: &Entry) -> ValueDigest {
     match Kind::of_tag(entry.tag()).0 {
+        Kind::List => digest_as::<List>(begun, entry),
         Kind::Set => digest_as::<Set>(begun, entry),
         Kind::Hash => digest_as::<Hash>(begun, entry),
         Kind::SortedSet => digest_as::<SortedSet>(begun, entry),
@@ -141,6 +149,9 @@ pub fn entry(
         LoadedValue::Int(number) => text(NewValue::Int(number)),
         LoadedValue::String(bytes) if bytes.len() <= INLINE_BYTES_MAX => text(new_text(&bytes)),
         LoadedValue::String(bytes) => text(NewValue::Boxed(Object::Text(bytes))),
+        LoadedValue::List(elements) => {
+            new_entry(key, list::build(&elements, limits.list)?, expire_at)
+        }
         LoadedValue::Set(members) => new_entry(key, set::build(&members, limits.set)?, expire_at),
         LoadedValue::Hash(fields) => new_entry(key, hash::build(&fields, limits.hash)?, expire_at),
         LoadedValue::SortedSet(members) => {

@@ -3,7 +3,7 @@
 //! Short strings and integers live in the entry itself; what is longer, or grows by being appended
 //! to, is an `Object`. A later type is one more variant here and one folder beside `string`.
 
-use crate::{Hash, Set, SortedSet};
+use crate::{Hash, List, Set, SortedSet};
 
 /// The type of a value as TYPE answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,6 +85,8 @@ impl Kind {
 pub enum Object {
     /// A string above the inline limit, or one that is appended to and so keeps spare capacity.
     Text(Vec<u8>),
+    /// A list.
+    List(List),
     /// A set.
     Set(Set),
     /// A hash.
@@ -98,6 +100,7 @@ impl Object {
     pub const fn kind(&self) -> Kind {
         match self {
             Object::Text(_) => Kind::String,
+            Object::List(_) => Kind::List,
             Object::Set(_) => Kind::Set,
             Object::Hash(_) => Kind::Hash,
             Object::SortedSet(_) => Kind::SortedSet,
@@ -108,6 +111,7 @@ impl Object {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Object::Text(text) => text.capacity(),
+            Object::List(list) => list.heap_bytes(),
             Object::Set(set) => set.heap_bytes(),
             Object::Hash(hash) => hash.heap_bytes(),
             Object::SortedSet(s) => s.heap_bytes(),

@@ -10,10 +10,10 @@ macro_rules! encoding_settings {
             .aliases(&["hash-max-ziplist-value"]);
         /// The size of a list's nodes: elements, or -1 to -5 for 4 to 64 KB.
         list_max_listpack_size: Number = Row::number("list-max-listpack-size", -2, -INT - 1, INT)
-            .aliases(&["list-max-ziplist-size"]).not_built(Part::Encodings);
+            .aliases(&["list-max-ziplist-size"]);
         /// How many nodes at both ends of a list stay uncompressed; 0 compresses none.
         list_compress_depth: Number =
-            Row::number("list-compress-depth", 0, 0, INT).not_built(Part::Encodings);
+            Row::number("list-compress-depth", 0, 0, INT);
         /// Integers up to which a set stays an array.
         set_max_intset_entries: Number =
             Row::number("set-max-intset-entries", 512, 0, LONG);
