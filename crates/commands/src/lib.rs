@@ -20,6 +20,7 @@ mod harness;
 pub mod hash;
 mod help;
 pub mod hyperloglog;
+pub mod list;
 #[cfg(test)]
 mod malformed;
 pub mod pubsub;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<&'static Command> {
         geo::COMMANDS,
         hash::COMMANDS,
         hyperloglog::COMMANDS,
+        list::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
         server::COMMANDS,

@@ -146,6 +146,11 @@ impl<'a> Args<'a> {
         values::string::parse_i64(self.bytes()?).ok_or(CommandError::NotInteger)
     }
 
+    /// The words that are left.
+    pub fn words(&mut self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        std::iter::from_fn(|| self.next())
+    }
+
     /// Ends parsing.
     ///
     /// # Errors

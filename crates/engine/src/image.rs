@@ -157,7 +157,7 @@ pub fn entry(
         LoadedValue::SortedSet(members) => {
             new_entry(key, sorted_set::build(&members, limits.sorted_set)?, expire_at)
         }
-        _ => return Err(BadValue::Damaged),
+        LoadedValue::Stream(_) => return Err(BadValue::Damaged),
     })
 }
 

@@ -25,7 +25,7 @@ use keyspace::{Exclusive, Keyspace};
 use oplog::{Log, Mode};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::{fmt, io};
 
@@ -121,6 +121,8 @@ pub struct Node {
     pub active_expire: AtomicBool,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: AtomicBool,
+    /// Bytes from which an element of a list has a node to itself; 0 if the settings say it.
+    pub list_long_bytes_min: AtomicUsize,
     /// The gates that are shut, below a count of the times they were worked out.
     shut: AtomicU64,
     clock_s: AtomicU32,
@@ -174,6 +176,7 @@ impl Node {
             incomplete: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),
+            list_long_bytes_min: AtomicUsize::new(0),
             shut: AtomicU64::new(0),
             clock_s: AtomicU32::new(0),
             notifies: AtomicBool::new(false),

@@ -22,7 +22,9 @@ pub(super) fn build(elements: &[Vec<u8>], limits: ListLimits) -> Result<List, Ba
         return Err(BadValue::Empty);
     }
     let mut list = List::default();
-    elements.iter().for_each(|element| list.push(End::Right, element, limits));
+    for element in elements {
+        list.push(End::Right, element, limits);
+    }
     Ok(list)
 }
 

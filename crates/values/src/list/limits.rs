@@ -30,13 +30,11 @@ impl Default for ListLimits {
 impl ListLimits {
     /// The most bytes and elements of a node; one of them is unlimited.
     fn bounds(self) -> (usize, usize) {
-        match usize::try_from(self.size) {
-            Ok(count) => (usize::MAX, count.max(1)),
-            Err(_) => {
-                let class = usize::try_from(self.size.unsigned_abs()).unwrap_or(usize::MAX);
-                (SIZES[class.min(SIZES.len()) - 1], usize::MAX)
-            }
+        if let Ok(count) = usize::try_from(self.size) {
+            return (usize::MAX, count.max(1));
         }
+        let class = usize::try_from(self.size.unsigned_abs()).unwrap_or(usize::MAX);
+        (SIZES[class.min(SIZES.len()) - 1], usize::MAX)
     }
 
     /// Whether a node of `bytes` bytes and `count` elements is too large.

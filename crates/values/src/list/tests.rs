@@ -109,7 +109,11 @@ fn play(list: &mut List, model: &mut Model, step: Step, limits: ListLimits) {
         Step::Pop(left, count) => {
             list.remove_at(end(left), count, limits);
             for _ in 0..count {
-                if left { model.pop_front() } else { model.pop_back() };
+                if left {
+                    model.pop_front()
+                } else {
+                    model.pop_back()
+                };
             }
         }
         Step::Insert(at, element) => {
