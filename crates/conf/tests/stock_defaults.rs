@@ -21,8 +21,6 @@ const BEYOND: &[(&str, &str)] = &[
     ("max-new-connections-per-cycle", "Valkey 8"),
     ("max-new-tls-connections-per-cycle", "Valkey 8"),
     ("prefetch-batch-max-size", "Valkey 8"),
-    ("sentinel-port", "ours: a server that is its own sentinel"),
-    ("sentinel-requirepass", "ours: the password of that sentinel"),
     ("server-cpulist", "Valkey 8's spelling of server_cpulist"),
     ("set-max-listpack-entries", "7.2"),
     ("set-max-listpack-value", "7.2"),

@@ -4,6 +4,7 @@
 
 use base::Millis;
 use base::lock::{Mutex, Rank};
+use conf::ClassLimit;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -96,6 +97,15 @@ impl ClientInfo {
         } else {
             Class::Normal
         }
+    }
+
+    /// The limit of its output, by class.
+    pub fn output_limit(&self, limits: &[ClassLimit; 3]) -> ClassLimit {
+        limits[match self.class() {
+            Class::Normal => 0,
+            Class::Replica | Class::Primary => 1,
+            Class::PubSub => 2,
+        }]
     }
 
     /// Whether a bit of `tracking::flag` is set.

@@ -12,6 +12,9 @@ use keyspace::Exclusive;
 use resp::reply::Writer;
 use std::sync::Arc;
 
+/// The longest reply of a command that may answer the same element over and over.
+const REPLY_BYTES_MAX: usize = 1 << 30;
+
 /// The world of one running command.
 ///
 /// A handler parses its arguments, acts on `keys`, declares `effects` and writes one reply, in this
@@ -41,6 +44,15 @@ impl Context<'_> {
     /// Whether the command may wait: not inside of a transaction, nor in the primary's stream.
     pub fn may_block(&self) -> bool {
         !self.session.executing && !self.session.info.primary
+    }
+
+    /// How long the reply may become. Beyond, the handler stops, and lets the connection be closed with
+    /// [`Outcome::Abort`].
+    pub fn reply_bytes_max(&self) -> usize {
+        let limits = self.node.settings.client_output_buffer_limit.get();
+        let hard = self.session.info.output_limit(&limits).hard_bytes;
+        let hard = usize::try_from(hard).ok().filter(|&bytes| bytes > 0);
+        hard.map_or(REPLY_BYTES_MAX, |bytes| bytes.min(REPLY_BYTES_MAX))
     }
 
     /// Lets the connection wait for keys, whose locks the command holds; the handler writes no reply.

@@ -4,7 +4,7 @@ use crate::pool::Pool;
 use base::{Millis, Offset};
 use conf::{ClassLimit, Settings};
 use engine::Session;
-use engine::client::{Class, Clients};
+use engine::client::Clients;
 use resp::request::Parser;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::EventFlags;
@@ -248,12 +248,8 @@ impl Connection {
             return false;
         }
         let limits = settings.client_output_buffer_limit.get();
-        let class = match self.session.info.class() {
-            Class::Normal => 0,
-            Class::Replica | Class::Primary => 1,
-            Class::PubSub => 2,
-        };
-        let ClassLimit { hard_bytes, soft_bytes, soft_seconds } = limits[class];
+        let limit = self.session.info.output_limit(&limits);
+        let ClassLimit { hard_bytes, soft_bytes, soft_seconds } = limit;
         if hard_bytes > 0 && unsent > hard_bytes {
             return true;
         }

@@ -2,7 +2,9 @@
 
 use crate::elements::{Wanted, different};
 use base::random::Random;
+use engine::context::Outcome;
 use engine::{Args, Command, CommandError, CommandResult, Context};
+use resp::reply::Writer;
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use structures::listpack::Item;
 use values::{Hash, HashRef};
@@ -54,14 +56,14 @@ fn one<'a>(hash: HashRef<'a>, now: base::Millis, random: &mut Random) -> Option<
     hash.iter(now).next()
 }
 
-fn write(cx: &mut Context<'_>, (field, value): Pair<'_>, with_values: bool) {
+fn write(reply: &mut Writer<'_>, (field, value): Pair<'_>, with_values: bool) {
     let mut room = itoa::Buffer::new();
-    if with_values && cx.reply.is_resp3() {
-        cx.reply.array(2);
+    if with_values && reply.is_resp3() {
+        reply.array(2);
     }
-    cx.reply.bulk(field.bytes(&mut room));
+    reply.bulk(field.bytes(&mut room));
     if with_values {
-        cx.reply.bulk(value.bytes(&mut room));
+        reply.bulk(value.bytes(&mut room));
     }
 }
 
@@ -82,6 +84,8 @@ fn hrandfield(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::Syntax);
     }
     let wanted = Wanted::of(count, with_values)?;
+    let words = if with_values && !cx.reply.is_resp3() { 2 } else { 1 };
+    let bytes_max = cx.reply_bytes_max();
     let hash = cx.keys.read::<Hash>(key)?;
     let Some(hash) = hash.filter(|hash| hash.iter(now).next().is_some()) else {
         cx.reply.array(0);
@@ -99,13 +103,20 @@ fn hrandfield(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             pairs.into_iter().map(copied).collect()
         }
         Wanted::Repeated(count) => {
-            (0..count).map_while(|_| draw(&mut random)).map(copied).collect()
+            cx.reply.array(usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(words));
+            for pair in (0..count).map_while(|_| draw(&mut random)) {
+                write(&mut cx.reply, pair, with_values);
+                if cx.reply.position() > bytes_max {
+                    *cx.outcome = Outcome::Abort;
+                    break;
+                }
+            }
+            return Ok(());
         }
     };
-    let words = if with_values && !cx.reply.is_resp3() { 2 } else { 1 };
     cx.reply.array(chosen.len() * words);
     for (field, value) in &chosen {
-        write(cx, (Item::Bytes(field), Item::Bytes(value)), with_values);
+        write(&mut cx.reply, (Item::Bytes(field), Item::Bytes(value)), with_values);
     }
     Ok(())
 }
@@ -113,6 +124,7 @@ fn hrandfield(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 #[cfg(test)]
 mod tests {
     use crate::harness::Server;
+    use engine::context::Outcome;
 
     #[test]
     fn fields_are_chosen() {
@@ -136,5 +148,19 @@ mod tests {
             }
         }
         server.check("hrandfield h 1 withvalues", "*1\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n");
+    }
+
+    #[test]
+    fn a_reply_without_end_is_given_up() {
+        let mut server = Server::new();
+        server.line("config set client-output-buffer-limit \"normal 1000 0 0\"");
+        server.line("hset h a 1");
+        server.line("sadd s a");
+        for request in
+            [&[b"hrandfield", &b"h"[..], b"-999999999"], &[b"srandmember", b"s", b"-999999999"]]
+        {
+            let (reply, outcome) = server.run(request);
+            assert!(reply.len() < 2000 && matches!(outcome, Outcome::Abort), "{request:?}");
+        }
     }
 }

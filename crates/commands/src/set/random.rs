@@ -3,6 +3,7 @@
 use super::limits;
 use crate::elements::{Wanted, different};
 use base::random::Random;
+use engine::context::Outcome;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -148,6 +149,7 @@ fn srandmember(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
     };
     let (mut random, mut room) = (Random::from_system(), itoa::Buffer::new());
+    let bytes_max = cx.reply_bytes_max();
     let set = cx.keys.read::<Set>(key)?;
     match (set, wanted) {
         (None, None) => cx.reply.null(),
@@ -168,6 +170,10 @@ fn srandmember(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             for _ in 0..count {
                 let member = set.random(&mut random).unwrap_or(Item::Bytes(b""));
                 cx.reply.bulk(member.bytes(&mut room));
+                if cx.reply.position() > bytes_max {
+                    *cx.outcome = Outcome::Abort;
+                    break;
+                }
             }
         }
     }

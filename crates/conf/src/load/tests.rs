@@ -174,7 +174,7 @@ fn what_is_not_built_warns_once_and_not_when_switched_off() {
     };
     assert_eq!(warnings("appendonly yes\nappendonly yes\nslaveof a 1"), ["appendonly"]);
     assert_eq!(warnings("appendonly no\ncluster-enabled no\ntls-port 0"), [""; 0]);
-    assert_eq!(warnings("appendfsync everysec\nhash-max-ziplist-entries 512").len(), 2);
+    assert_eq!(warnings("appendfsync everysec\ncluster-enabled yes").len(), 2);
     assert_eq!(warnings("lua-replicate-commands yes"), ["lua-replicate-commands"]);
 }
 

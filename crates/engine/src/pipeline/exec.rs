@@ -103,8 +103,9 @@ impl<'n> Worker<'n> {
         for owned in &queue.requests {
             // With everything alone: what the last command took is free for the next to take.
             locks.release();
-            if matches!(self.exec_one(session, owned, locks, alone, out), Outcome::Close) {
-                outcome = Outcome::Close;
+            let one = self.exec_one(session, owned, locks, alone, out);
+            if matches!(one, Outcome::Close | Outcome::Abort) {
+                outcome = one;
             }
         }
         session.executing = false;
