@@ -1,0 +1,329 @@
+//! ZPOPMIN, ZPOPMAX, ZMPOP and their forms that wait: BZPOPMIN, BZPOPMAX, BZMPOP.
+//!
+//! What waits is logged as the ZPOPMIN or ZPOPMAX it became.
+
+use base::Millis;
+use engine::blocking::{Nothing, Wait};
+use engine::effects::Event;
+use engine::{Args, Command, CommandError, CommandResult, Context};
+use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
+use std::ops::Range;
+use values::string::{parse_double, parse_i64};
+use values::{SortedSet, SortedSetRef};
+
+const KEY_FLAGS: &[KeyFlag] = &[KeyFlag::ReadWrite, KeyFlag::Access, KeyFlag::Delete];
+const ENDS: Arg = Arg::one_of("where", &[Arg::word("min", "MIN"), Arg::word("max", "MAX")]);
+
+/// ZPOPMIN.
+pub const ZPOPMIN: Command = Command {
+    spec: CommandSpec {
+        name: "zpopmin",
+        since: "5.0.0",
+        group: Group::SortedSet,
+        summary: "Takes the members with the lowest scores; the key goes with the last.",
+        complexity: "O(log(N)*M) in all members and those taken.",
+        flags: &[Flag::Write, Flag::Fast],
+        keys: &[KeySpec::one(1, KEY_FLAGS)],
+        args: &[Arg::key("key"), Arg::integer("count").optional()],
+        reply: &[ReplyShape::Array("The members with their scores.")],
+        ..CommandSpec::EMPTY
+    },
+    run: |cx, args| pop(cx, args, End::Min),
+    subcommands: &[],
+};
+
+/// ZPOPMAX.
+pub const ZPOPMAX: Command = Command {
+    spec: CommandSpec {
+        name: "zpopmax",
+        summary: "Takes the members with the highest scores; the key goes with the last.",
+        ..ZPOPMIN.spec
+    },
+    run: |cx, args| pop(cx, args, End::Max),
+    subcommands: &[],
+};
+
+/// ZMPOP.
+pub const ZMPOP: Command = Command {
+    spec: CommandSpec {
+        name: "zmpop",
+        since: "7.0.0",
+        group: Group::SortedSet,
+        summary: "Takes members at an end of the first of some sorted sets that there is.",
+        complexity: "O(K+M*log(N)) in the keys, the members taken and all members.",
+        flags: &[Flag::Write, Flag::MovableKeys],
+        keys: &[KeySpec::counted(1, KEY_FLAGS)],
+        args: &[
+            Arg::integer("numkeys"),
+            Arg::key("key").multiple(),
+            ENDS,
+            Arg::integer("count").token("COUNT").optional(),
+        ],
+        reply: &[
+            ReplyShape::Array("The key, and its members with their scores."),
+            ReplyShape::Null("There is none of the keys."),
+        ],
+        ..CommandSpec::EMPTY
+    },
+    run: zmpop,
+    subcommands: &[],
+};
+
+/// BZPOPMIN.
+pub const BZPOPMIN: Command = Command {
+    spec: CommandSpec {
+        name: "bzpopmin",
+        since: "5.0.0",
+        group: Group::SortedSet,
+        summary: "Takes the member with the lowest score; waits for one.",
+        complexity: "O(log(N)) in the members.",
+        flags: &[Flag::Write, Flag::NoScript, Flag::Blocking, Flag::Fast],
+        keys: &[KeySpec::range(1, -2, 1, KEY_FLAGS)],
+        args: &[Arg::key("key").multiple(), Arg::double("timeout")],
+        reply: &[
+            ReplyShape::Array("The key, the member and its score."),
+            ReplyShape::Null("The time was up."),
+        ],
+        history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+        ..CommandSpec::EMPTY
+    },
+    run: |cx, args| bzpop(cx, args, End::Min),
+    subcommands: &[],
+};
+
+/// BZPOPMAX.
+pub const BZPOPMAX: Command = Command {
+    spec: CommandSpec {
+        name: "bzpopmax",
+        summary: "Takes the member with the highest score; waits for one.",
+        ..BZPOPMIN.spec
+    },
+    run: |cx, args| bzpop(cx, args, End::Max),
+    subcommands: &[],
+};
+
+/// BZMPOP.
+pub const BZMPOP: Command = Command {
+    spec: CommandSpec {
+        name: "bzmpop",
+        summary: "Takes members at an end of the first sorted set there is; waits for one.",
+        flags: &[Flag::Write, Flag::Blocking, Flag::MovableKeys],
+        keys: &[KeySpec::counted(2, KEY_FLAGS)],
+        args: &[
+            Arg::double("timeout"),
+            Arg::integer("numkeys"),
+            Arg::key("key").multiple(),
+            ENDS,
+            Arg::integer("count").token("COUNT").optional(),
+        ],
+        ..ZMPOP.spec
+    },
+    run: bzmpop,
+    subcommands: &[],
+};
+
+/// Where members are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Min,
+    Max,
+}
+
+impl End {
+    fn event(self) -> Event {
+        match self {
+            End::Min => Event::SortedSetPopMin,
+            End::Max => Event::SortedSetPopMax,
+        }
+    }
+
+    fn verb(self) -> &'static [u8] {
+        match self {
+            End::Min => b"ZPOPMIN",
+            End::Max => b"ZPOPMAX",
+        }
+    }
+
+    /// The ranks of the `count` members at this end.
+    fn ranks(self, set: SortedSetRef<'_>, count: usize) -> Range<usize> {
+        let (len, count) = (set.len(), count.min(set.len()));
+        match self {
+            End::Min => 0..count,
+            End::Max => len - count..len,
+        }
+    }
+}
+
+type Taken = Vec<(Vec<u8>, f64)>;
+
+/// Takes members of the sorted set at `key`; nothing if there is none.
+fn take(
+    cx: &mut Context<'_>,
+    key: &[u8],
+    end: End,
+    count: usize,
+) -> Result<Option<Taken>, CommandError> {
+    let served = cx.session.served;
+    let set = match cx.keys.peek_at::<SortedSet>(key) {
+        // Who waits goes on waiting whatever else is put there.
+        Err(CommandError::WrongType) if served => return Ok(None),
+        set => set?,
+    };
+    let Some(set) = set else { return Ok(None) };
+    let ranks = end.ranks(set, count);
+    let members = set.iter(ranks.clone()).map(|(member, score)| (member.to_vec(), score));
+    let mut members: Taken = members.collect();
+    if end == End::Max {
+        members.reverse();
+    }
+    if !members.is_empty() {
+        super::take(cx, key, ranks, end.event())?;
+    }
+    Ok(Some(members))
+}
+
+fn pop(cx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> CommandResult {
+    let (key, word) = (args.key()?, args.next());
+    args.end()?;
+    let number = |word| parse_i64(word).and_then(|number| usize::try_from(number).ok());
+    let wanted = word.map(|word| number(word).ok_or(CommandError::NotPositive)).transpose()?;
+    let members = take(cx, key, end, wanted.unwrap_or(1))?.unwrap_or_default();
+    let nested = wanted.is_some() && cx.reply.is_resp3();
+    cx.reply.array(if nested { members.len() } else { 2 * members.len() });
+    for (member, score) in &members {
+        if nested {
+            cx.reply.array(2);
+        }
+        cx.reply.bulk(member);
+        cx.reply.double(*score);
+    }
+    Ok(())
+}
+
+/// The arguments of ZMPOP.
+#[derive(Debug)]
+struct Wanted<'a> {
+    keys: Vec<&'a [u8]>,
+    end: End,
+    count: usize,
+}
+
+fn positive(word: &[u8], error: &str) -> Result<usize, CommandError> {
+    parse_i64(word)
+        .and_then(|number| usize::try_from(number).ok())
+        .filter(|number| *number > 0)
+        .ok_or_else(|| CommandError::text(error))
+}
+
+impl<'a> Wanted<'a> {
+    fn parse(args: &mut Args<'a>) -> Result<Wanted<'a>, CommandError> {
+        let keys = positive(args.bytes()?, "ERR numkeys should be greater than 0")?;
+        if keys >= args.left() {
+            return Err(CommandError::Syntax);
+        }
+        let keys = (0..keys).map_while(|_| args.next()).collect();
+        let end = if args.take_token("MIN") {
+            End::Min
+        } else if args.take_token("MAX") {
+            End::Max
+        } else {
+            return Err(CommandError::Syntax);
+        };
+        let mut count = None;
+        while args.left() > 0 {
+            if count.is_some() || !args.take_token("COUNT") {
+                return Err(CommandError::Syntax);
+            }
+            count = Some(positive(args.bytes()?, "ERR count should be greater than 0")?);
+        }
+        Ok(Wanted { keys, end, count: count.unwrap_or(1) })
+    }
+
+    /// Takes members of the first sorted set there is and answers them; false if there is none.
+    fn pop_first(&self, cx: &mut Context<'_>) -> Result<bool, CommandError> {
+        for &key in &self.keys {
+            let Some(members) = take(cx, key, self.end, self.count)? else { continue };
+            cx.reply.array(2);
+            cx.reply.bulk(key);
+            cx.reply.array(members.len());
+            for (member, score) in &members {
+                cx.reply.array(2);
+                cx.reply.bulk(member);
+                cx.reply.double(*score);
+            }
+            let mut room = itoa::Buffer::new();
+            let taken = room.format(members.len()).as_bytes();
+            cx.effects.log_instead(cx.keys.db, &[self.end.verb(), key, taken]);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+fn zmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let wanted = Wanted::parse(args)?;
+    if !wanted.pop_first(cx)? {
+        cx.reply.null_array();
+    }
+    Ok(())
+}
+
+/// For how long to wait, in seconds; for ever if it is zero.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "not negative and below 2^63"
+)]
+fn timeout(word: &[u8]) -> Result<Option<Millis>, CommandError> {
+    let seconds = parse_double(word)
+        .ok_or_else(|| CommandError::text("ERR timeout is not a float or out of range"))?;
+    let millis = (seconds * 1000.0).ceil();
+    // What does not fit the clock beside now is out of range.
+    if millis >= 9e18 {
+        return Err(CommandError::text("ERR timeout is out of range"));
+    }
+    if seconds < 0.0 {
+        return Err(CommandError::text("ERR timeout is negative"));
+    }
+    Ok((millis > 0.0).then_some(Millis(millis as u64)))
+}
+
+/// Waits for one of `keys`, or answers that there is none if the command may not wait.
+fn wait(cx: &mut Context<'_>, args: &Args<'_>, keys: &[&[u8]], timeout: Option<Millis>) {
+    if !cx.may_block() {
+        cx.reply.null_array();
+        return;
+    }
+    let nothing = Nothing::NullArray;
+    cx.block(args.request(), Wait { keys, timeout, nothing, request: None, minds_absence: false });
+}
+
+fn bzpop(cx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> CommandResult {
+    let mut keys: Vec<&[u8]> = Vec::with_capacity(args.left());
+    while args.left() > 1 {
+        keys.push(args.key()?);
+    }
+    let timeout = timeout(args.bytes()?)?;
+    for &key in &keys {
+        let Some(members) = take(cx, key, end, 1)? else { continue };
+        cx.reply.array(1 + 2 * members.len());
+        cx.reply.bulk(key);
+        for (member, score) in &members {
+            cx.reply.bulk(member);
+            cx.reply.double(*score);
+        }
+        cx.effects.log_instead(cx.keys.db, &[end.verb(), key]);
+        return Ok(());
+    }
+    wait(cx, args, &keys, timeout);
+    Ok(())
+}
+
+fn bzmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let timeout = timeout(args.bytes()?)?;
+    let wanted = Wanted::parse(args)?;
+    if !wanted.pop_first(cx)? {
+        wait(cx, args, &wanted.keys, timeout);
+    }
+    Ok(())
+}
