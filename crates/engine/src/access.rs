@@ -66,6 +66,17 @@ impl AccessClock {
         }
     }
 
+    /// The access word of an entry that was last used so many seconds ago.
+    pub fn idle_for(self, seconds: u64) -> u32 {
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX).min(ACCESS_MASK);
+        self.now_s.wrapping_sub(seconds) & ACCESS_MASK
+    }
+
+    /// The access word of an entry that has this LFU counter now.
+    pub fn used_often(self, counter: u32) -> u32 {
+        self.word(counter.min(LFU_MAX))
+    }
+
     /// Seconds since an entry with this access word was used.
     pub fn idle_s(self, access: u32) -> u64 {
         u64::from(self.now_s.wrapping_sub(access) & ACCESS_MASK)

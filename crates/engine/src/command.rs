@@ -70,6 +70,18 @@ impl Registered {
         if self.arity >= 0 { words == self.arity } else { words >= -self.arity }
     }
 
+    /// What it locks for `request`: its keys, if that is all its words let it reach.
+    #[inline]
+    pub fn scope_of(&self, request: Request<'_>) -> Scope {
+        let spec = &self.command.spec;
+        let keys = || spec.keys.iter().filter(|keys| keys.is_unknown());
+        let reaches = |keys: &KeySpec| keys.may_reach(request.len(), |at| request.word(at));
+        if self.scope == Scope::All && keys().next().is_some() && !keys().any(reaches) {
+            return Scope::Keys;
+        }
+        self.scope
+    }
+
     /// The keys of `request`, in order. `None` if the words do not fit the row.
     pub fn keys<'a>(
         &self,

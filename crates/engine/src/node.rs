@@ -123,6 +123,8 @@ pub struct Node {
     pub cron_paused: AtomicBool,
     /// Bytes from which an element of a list has a node to itself; 0 if the settings say it.
     pub list_long_bytes_min: AtomicUsize,
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+    pub skip_checksums: AtomicBool,
     /// The gates that are shut, below a count of the times they were worked out.
     shut: AtomicU64,
     clock_s: AtomicU32,
@@ -177,6 +179,7 @@ impl Node {
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),
             list_long_bytes_min: AtomicUsize::new(0),
+            skip_checksums: AtomicBool::new(false),
             shut: AtomicU64::new(0),
             clock_s: AtomicU32::new(0),
             notifies: AtomicBool::new(false),

@@ -76,7 +76,7 @@ pub(crate) fn shards(
         let Some(command) = node.table.resolve(request) else { continue };
         let row = &command.command.spec;
         let looks_at_keys = command.flags.has(Flag::ReadOnly) || row.group == Group::Server;
-        all |= command.scope == Scope::All || (row.keys.is_empty() && looks_at_keys);
+        all |= command.scope_of(request) == Scope::All || (row.keys.is_empty() && looks_at_keys);
         shards.extend(command.keys(request).map(|(_, key)| Place::of(key).shard));
     }
     for (_, key, _) in watched.iter().flat_map(|watched| &watched.keys) {

@@ -7,6 +7,14 @@ pub enum BeginSearch {
     Index(usize),
     /// Behind this word, searched from `from` on (backwards if negative).
     Keyword(&'static str, i64),
+    /// Nowhere that a specification could say, if one of these words is there.
+    Unknown {
+        /// The words.
+        words: &'static [&'static str],
+        /// The key stands behind the word, if that comes several times behind the last; otherwise what
+        /// stands there is no key itself.
+        named: bool,
+    },
 }
 
 /// How the other keys follow.
@@ -95,6 +103,29 @@ impl KeySpec {
         }
     }
 
+    /// Keys that depend on more than the words, or (`named`) one behind a word that may stand anywhere.
+    pub const fn unknown(
+        words: &'static [&'static str],
+        named: bool,
+        flags: &'static [KeyFlag],
+    ) -> KeySpec {
+        let begin = BeginSearch::Unknown { words, named };
+        KeySpec { begin, find: FindKeys::Range { last: 0, step: 1, limit: 0 }, flags }
+    }
+
+    /// Whether it finds no keys, or not all.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.begin, BeginSearch::Unknown { .. })
+    }
+
+    /// Whether `words` words may name keys that no specification finds.
+    pub fn may_reach<'a>(&self, words: usize, word: impl Fn(usize) -> &'a [u8]) -> bool {
+        let BeginSearch::Unknown { words: tokens, .. } = self.begin else { return false };
+        let is_token =
+            |at| tokens.iter().any(|token| word(at).eq_ignore_ascii_case(token.as_bytes()));
+        (2..words).any(is_token)
+    }
+
     /// The word at `index` tells how many keys follow it.
     pub const fn counted(index: usize, flags: &'static [KeyFlag]) -> KeySpec {
         KeySpec {
@@ -119,6 +150,10 @@ impl KeySpec {
         let first = match self.begin {
             BeginSearch::Index(index) => index,
             BeginSearch::Keyword(token, from) => find_keyword(words, &word, token, from)?,
+            BeginSearch::Unknown { named: false, .. } => return None,
+            BeginSearch::Unknown { words: tokens, .. } => {
+                find_keyword(words, &word, tokens.first()?, -2)?
+            }
         };
         if first >= words {
             return None;

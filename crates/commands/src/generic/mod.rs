@@ -2,6 +2,7 @@
 
 mod copy;
 mod del;
+mod dump;
 mod exists;
 pub(crate) mod expire;
 mod keys;
@@ -10,6 +11,7 @@ mod object;
 mod random;
 mod rename;
 pub(crate) mod scan;
+mod sort;
 mod ttl;
 
 use engine::Command;
@@ -18,6 +20,7 @@ use engine::Command;
 pub const COMMANDS: &[&Command] = &[
     &copy::COPY,
     &del::DEL,
+    &dump::DUMP,
     &exists::EXISTS,
     &expire::EXPIRE,
     &expire::EXPIREAT,
@@ -33,7 +36,10 @@ pub const COMMANDS: &[&Command] = &[
     &random::RANDOMKEY,
     &rename::RENAME,
     &rename::RENAMENX,
+    &dump::RESTORE,
     &scan::SCAN,
+    &sort::SORT,
+    &sort::SORT_RO,
     &exists::TOUCH,
     &ttl::TTL,
     &kind::TYPE,

@@ -78,7 +78,7 @@ const fn pop_name(end: End) -> &'static [u8] {
 }
 
 /// How large the parts of lists may be.
-fn limits(cx: &Context<'_>) -> ListLimits {
+pub(crate) fn limits(cx: &Context<'_>) -> ListLimits {
     ListLimits {
         long_bytes_min: cx.node.list_long_bytes_min.load(Ordering::Relaxed),
         ..Limits::of(&cx.node.settings).list

@@ -150,7 +150,7 @@ impl<'n> Worker<'n> {
         let (mut all, mut shards) = (false, SmallVec::new());
         for &request in requests {
             let Some(command) = self.node.table.resolve(request) else { continue };
-            all |= command.scope == Scope::All;
+            all |= command.scope_of(request) == Scope::All;
             shards.extend(command.keys(request).map(|(_, key)| Place::of(key).shard));
         }
         (all, shards)

@@ -225,7 +225,7 @@ impl<'n> Worker<'n> {
         out: &mut Vec<u8>,
     ) -> Outcome {
         let keyspace = &self.node.keyspace;
-        if command.scope == Scope::All {
+        if command.scope_of(request) == Scope::All {
             return self.alone(|worker, alone| {
                 // While it waited outside, rules may have changed.
                 match gates::ask(worker.node, session, command, worker.own_gates) {
@@ -245,7 +245,7 @@ impl<'n> Worker<'n> {
         }
         let mut first = None;
         let mut shards: SmallVec<[u16; 8]> = SmallVec::new();
-        if command.scope == Scope::Keys {
+        if command.scope_of(request) == Scope::Keys {
             if prepared.key_word > 0 {
                 first = Some((request.word(prepared.key_word as usize), prepared.place));
             }

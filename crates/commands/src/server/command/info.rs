@@ -124,6 +124,12 @@ fn key_spec(reply: &mut Writer<'_>, spec: &KeySpec) {
             reply.bulk(keyword);
             pair(reply, "startfrom", from);
         }
+        BeginSearch::Unknown { .. } => {
+            search(reply, "unknown", 0);
+            reply.bulk("find_keys");
+            search(reply, "unknown", 0);
+            return;
+        }
     }
     reply.bulk("find_keys");
     match spec.find {
