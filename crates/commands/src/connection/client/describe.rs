@@ -75,7 +75,7 @@ fn redirect(client: &ClientInfo) -> i64 {
 }
 
 /// The letters of `flags=`.
-fn flags(client: &ClientInfo) -> String {
+pub(super) fn flags(client: &ClientInfo) -> String {
     let class = client.class();
     let holds = |flag: &std::sync::atomic::AtomicBool| flag.load(Ordering::Relaxed);
     let rows = [

@@ -4,7 +4,7 @@
 //! replication driver, which closes them. The caller itself is closed once it has its answer.
 
 use super::OTHERS;
-use super::list::{TYPES, class_of};
+use super::filter::{Filter, KILL_WORDS};
 use engine::client::{Class, ClientInfo};
 use engine::context::Outcome;
 use engine::mailbox::Message;
@@ -21,23 +21,7 @@ pub(super) const KILL: Command = Command {
         flags: OTHERS,
         args: &[Arg::one_of(
             "filter",
-            &[
-                Arg::bytes("ip:port"),
-                Arg::one_of(
-                    "new-format",
-                    &[
-                        Arg::integer("client-id").token("ID"),
-                        Arg::one_of("client-type", TYPES).token("TYPE"),
-                        Arg::bytes("username").token("USER"),
-                        Arg::bytes("ip:port").token("ADDR"),
-                        Arg::bytes("ip:port").token("LADDR"),
-                        Arg::one_of("yes/no", &[Arg::word("yes", "YES"), Arg::word("no", "NO")])
-                            .token("SKIPME"),
-                        Arg::integer("maxage").token("MAXAGE"),
-                    ],
-                )
-                .multiple(),
-            ],
+            &[Arg::bytes("ip:port"), Arg::one_of("new-format", KILL_WORDS).multiple()],
         )],
         reply: &[
             ReplyShape::Status("OK, to the form with an address."),
@@ -55,72 +39,9 @@ pub(super) const KILL: Command = Command {
     subcommands: &[],
 };
 
-/// Which connections are meant.
-#[derive(Debug, Default)]
-struct Filter {
-    id: Option<u64>,
-    class: Option<Class>,
-    address: Option<Vec<u8>>,
-    local_address: Option<Vec<u8>>,
-    age_s: Option<u64>,
-    spares_caller: bool,
-}
-
-impl Filter {
-    fn parse(args: &mut Args<'_>) -> Result<Filter, CommandError> {
-        let mut filter = Filter { spares_caller: true, ..Filter::default() };
-        while let Some(option) = args.next() {
-            let value = args.bytes()?;
-            match option.to_ascii_lowercase().as_slice() {
-                b"id" => filter.id = Some(positive(value, "client-id")?),
-                b"type" => filter.class = Some(class_of(value)?),
-                b"user" if value == b"default" => {}
-                b"user" => {
-                    let user = String::from_utf8_lossy(value);
-                    return Err(CommandError::Text(format!("ERR No such user '{user}'")));
-                }
-                b"addr" => filter.address = Some(value.to_vec()),
-                b"laddr" => filter.local_address = Some(value.to_vec()),
-                b"maxage" => {
-                    values::string::parse_i64(value).ok_or(CommandError::NotInteger)?;
-                    filter.age_s = Some(positive(value, "maxage")?);
-                }
-                b"skipme" if value.eq_ignore_ascii_case(b"yes") => filter.spares_caller = true,
-                b"skipme" if value.eq_ignore_ascii_case(b"no") => filter.spares_caller = false,
-                _ => return Err(CommandError::Syntax),
-            }
-        }
-        Ok(filter)
-    }
-
-    fn matches(&self, client: &ClientInfo, caller: u64) -> bool {
-        let age_s = base::clock::monotonic().since(client.created).0 / 1000;
-        self.id.is_none_or(|id| client.id == id)
-            && self.class.is_none_or(|class| client.class() == class)
-            && self.address.as_ref().is_none_or(|at| client.address.as_bytes() == &at[..])
-            && self
-                .local_address
-                .as_ref()
-                .is_none_or(|at| client.local_address.as_bytes() == &at[..])
-            && self.age_s.is_none_or(|least| age_s >= least)
-            && !(self.spares_caller && client.id == caller)
-    }
-}
-
-fn positive(word: &[u8], what: &str) -> Result<u64, CommandError> {
-    let number = values::string::parse_i64(word).and_then(|number| u64::try_from(number).ok());
-    number
-        .filter(|&number| number > 0)
-        .ok_or_else(|| CommandError::Text(format!("ERR {what} should be greater than 0")))
-}
-
 fn kill(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let old_form = args.left() == 1;
-    let filter = if old_form {
-        Filter { address: Some(args.bytes()?.to_vec()), ..Filter::default() }
-    } else {
-        Filter::parse(args)?
-    };
+    let filter = if old_form { Filter::of_address(args.bytes()?) } else { Filter::of_kill(args)? };
     let caller = cx.session.info.id;
     let mut killed = 0;
     for client in cx.node.clients.all() {

@@ -1,6 +1,7 @@
 //! CLIENT and its subcommands: what the server knows of connections, and what one asks for its own.
 
 mod describe;
+mod filter;
 mod kill;
 mod list;
 mod names;

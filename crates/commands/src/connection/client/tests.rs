@@ -61,6 +61,32 @@ fn list_filters() {
     for (line, expected) in rows {
         server.check(line, expected);
     }
+    let filters = [
+        ("client list id 1 2 type normal", "1 2"),
+        ("client list not-id 1", "2"),
+        ("client list addr 10.0.0.1:1", "2"),
+        ("client list ip 10.0.0.1 laddr 127.0.0.1:6379", "2"),
+        ("client list not-ip 10.0.0.1", "1"),
+        ("client list skipme yes", "2"),
+        ("client list user default not-user default", ""),
+        ("client list flags N db 0 not-flags x", "1 2"),
+        ("client list flags P", ""),
+        ("client list not-db 0", ""),
+        ("client list name x", ""),
+        ("client list not-name x not-lib-name y not-lib-ver z", "1 2"),
+        ("client list maxage 100", ""),
+        ("client list idle 100", ""),
+    ];
+    for (line, expected) in filters {
+        let text = server.line(line);
+        let lines = text.lines().filter_map(|line| line.strip_prefix("id="));
+        let ids: Vec<&str> = lines.filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(ids.join(" "), expected, "{line}");
+    }
+    let flags = "-ERR Unknown flags found in the provided filter: xy\r\n";
+    server.check("client list flags xy", flags);
+    server.check("client list maxage x", "-ERR value is not an integer or out of range\r\n");
+    server.check("client list idle 0", "-ERR idle should be greater than 0\r\n");
     let one = server.line("client list id 2 7");
     let line = one.lines().nth(1).expect("a line");
     let expected = "id=2 addr=10.0.0.1:1 laddr=127.0.0.1:6379 fd=9 name= age=0 idle=0 flags=N db=0 \
