@@ -371,6 +371,31 @@ impl Effects {
         self.delete(node, db, &[verb, key], Event::Expired);
     }
 
+    /// Fields of the hash at `key` were found expired and have been taken out, and the key with them if
+    /// it was `emptied`: before whatever the command that found them did.
+    pub fn fields_expired(
+        &mut self,
+        node: &Node,
+        db: u32,
+        key: &[u8],
+        fields: &[Vec<u8>],
+        emptied: bool,
+    ) {
+        node.changes.fetch_add(fields.len() as u64, Ordering::Relaxed);
+        let mut words: Vec<&[u8]> = vec![b"HDEL", key];
+        words.extend(fields.iter().map(Vec::as_slice));
+        self.push(db, &words);
+        self.waited_for(db, key);
+        if node.notifies() {
+            let at = self.events_begin.min(self.events.len());
+            self.events.insert(at, (db, Event::HashExpired, key.into()));
+            if emptied {
+                self.events.insert(at + 1, (db, Event::Delete, key.into()));
+            }
+            self.events_begin = at + 1 + usize::from(emptied);
+        }
+    }
+
     /// The server itself has deleted a key: logged as `words`, which end with it.
     pub(crate) fn delete(&mut self, node: &Node, db: u32, words: &[&[u8]; 2], event: Event) {
         self.push(db, words);

@@ -1,4 +1,4 @@
-//! Active expiry: expired keys are taken out even if nobody asks for them.
+//! Active expiry: expired keys, and fields of hashes, are taken out even if nobody asks for them.
 //!
 //! There is no second index of volatile keys. Each shard's database knows a lower bound of its next
 //! expiry; only those whose bound has passed are looked through, a few buckets to a lock, within a
@@ -6,7 +6,7 @@
 
 use crate::pipeline::Worker;
 use base::Millis;
-use keyspace::SHARD_COUNT;
+use keyspace::{Ended, SHARD_COUNT};
 use std::sync::atomic::Ordering;
 
 /// Microseconds of one step.
@@ -95,9 +95,13 @@ impl Expirer {
                 shard.begin_expiry_pass(self.db);
             }
             let db = self.db;
-            self.cursor = shard.drain_expired(db, self.cursor, now, &mut self.soonest, |entry| {
-                worker.effects.expired(node, db, entry.key());
-            });
+            self.cursor =
+                shard.drain_expired(db, self.cursor, now, &mut self.soonest, |ended| match ended {
+                    Ended::Key(key) => worker.effects.expired(node, db, key),
+                    Ended::Fields { key, fields, emptied } => {
+                        worker.effects.fields_expired(node, db, key, fields, emptied);
+                    }
+                });
             if self.cursor == 0 {
                 shard.end_expiry_pass(self.db, self.soonest);
                 self.db += 1;

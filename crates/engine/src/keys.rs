@@ -367,6 +367,13 @@ impl<'a> Keys<'a> {
         self.locks.release();
     }
 
+    /// The time by which fields of hashes count as ended: zero, so that none does, in the primary's own
+    /// stream, which says when they end.
+    #[inline]
+    pub fn fields_now(&self) -> Millis {
+        if self.shows_expired { Millis(0) } else { self.now }
+    }
+
     /// Unix time at which the command began.
     pub fn now(&self) -> Millis {
         self.now

@@ -17,7 +17,7 @@ mod watch;
 pub use gate::{Exclusive, Gate, Seat};
 pub use keyspace::{Keyspace, SHARD_COUNT};
 pub use lockset::LockSet;
-pub use shard::{Change, Db, Shard};
+pub use shard::{Change, Db, Ended, Shard};
 pub use slot::{SLOT_COUNT, Slot};
 pub use walk::{Recorder, WALKS_MAX, Walk};
 pub use watch::WatchFlag;

@@ -13,18 +13,37 @@ use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
 use structures::KeyHash;
-use structures::{NewValue, Table, ValueMut};
-use values::Object;
+use structures::{NewValue, Table, ValueMut, ValueRef};
+use values::{Collection, Object};
 
 /// "No key expires."
 const NEVER: Millis = Millis(u64::MAX);
+
+/// Buckets of a hash's fields that are looked through at once for ended ones.
+const FIELD_BUCKETS: usize = 1024;
+
+/// What has ended.
+#[derive(Debug)]
+pub enum Ended<'a> {
+    /// A key, which has been taken out.
+    Key(&'a [u8]),
+    /// Fields of a hash, which have been taken out.
+    Fields {
+        /// The hash's key.
+        key: &'a [u8],
+        /// The fields, at least one.
+        fields: &'a [Vec<u8>],
+        /// They were the last, and the key has been taken out as well.
+        emptied: bool,
+    },
+}
 
 /// One database's part in one shard.
 pub struct Db {
     table: Table<Object>,
     /// How many entries have an expiry.
     volatile: usize,
-    /// No entry expires before this.
+    /// No entry, nor field of an entry, expires before this.
     soonest: Millis,
     /// While a pass over the expired is under way: the least expiry set since it began.
     gathered: Option<Millis>,
@@ -71,7 +90,12 @@ impl Db {
     fn note_expiry(&mut self, before: Option<Millis>, after: Option<Millis>) {
         self.volatile =
             self.volatile + usize::from(after.is_some()) - usize::from(before.is_some());
-        if let Some(at) = after {
+        self.note_end(after);
+    }
+
+    /// Something ends at `at`.
+    fn note_end(&mut self, at: Option<Millis>) {
+        if let Some(at) = at {
             self.soonest = self.soonest.min(at);
             self.gathered = self.gathered.map(|least| least.min(at));
         }
@@ -178,8 +202,9 @@ impl Shard {
                 raise(&self.walks, db, old);
             }
         }
-        let after = entry.expire_at();
+        let (after, of_fields) = (entry.expire_at(), end_of_fields(&entry));
         let place = self.db_mut(db);
+        place.note_end(of_fields);
         let old = place.table.insert(hash, entry, &KeyHash);
         place.note_expiry(old.as_ref().and_then(Entry::expire_at), after);
         old
@@ -211,6 +236,14 @@ impl Shard {
         true
     }
 
+    /// Notes that fields of the hash at `key` may end sooner than before.
+    pub fn note_fields(&mut self, db: u32, hash: u64, key: &[u8]) {
+        if let Some(place) = self.dbs.get_mut(db as usize) {
+            let at = place.table.find(hash, key).and_then(end_of_fields);
+            place.note_end(at);
+        }
+    }
+
     /// Visits some entries, as SCAN does: pass 0 first, then what it returns, until that is 0.
     pub fn scan(&self, db: u32, cursor: u64, visit: impl FnMut(&Entry)) -> u64 {
         self.dbs.get(db as usize).map_or(0, |db| db.table.scan(cursor, visit))
@@ -221,36 +254,59 @@ impl Shard {
         self.dbs.get(db as usize)?.table.random(random)
     }
 
-    /// Takes out what has expired by `now` among some entries; continues from `cursor` as SCAN does.
-    /// Stands between `begin_expiry_pass` and `end_expiry_pass`; the pass is over at a result of 0.
+    /// Takes out what has expired by `now` among some entries and their fields; continues from `cursor`
+    /// as SCAN does. Stands between `begin_expiry_pass` and `end_expiry_pass`; the pass is over at a
+    /// result of 0.
     pub fn drain_expired(
         &mut self,
         db: u32,
         cursor: u64,
         now: Millis,
         soonest: &mut Millis,
-        mut removed: impl FnMut(&Entry),
+        mut ended: impl FnMut(Ended<'_>),
     ) -> u64 {
         let Some(place) = self.dbs.get_mut(db as usize) else { return 0 };
         let (walks, watchers) = (&self.walks, &self.watchers);
-        let mut count = 0;
-        let expired = |entry: &mut Entry| match entry.expire_at() {
-            Some(at) if at <= now => {
+        // The keys of hashes that have lost fields, the fields, and whether they were the last.
+        let mut lost: Vec<(Vec<u8>, Vec<Vec<u8>>, bool)> = Vec::new();
+        let expired = |entry: &mut Entry| {
+            if entry.expire_at().is_some_and(|at| at <= now) {
                 raise(walks, db, entry);
-                true
+                return true;
             }
-            Some(at) => {
+            if end_of_fields(entry).is_some_and(|at| at <= now) {
+                raise(walks, db, entry);
+                let mut fields = Vec::new();
+                let all = sweep(entry, now, &mut fields);
+                if !fields.is_empty() {
+                    watchers.touched_if_any(db, entry.key());
+                    lost.push((entry.key().to_vec(), fields, all));
+                }
+                if all {
+                    return true;
+                }
+            }
+            for at in [entry.expire_at(), end_of_fields(entry)].into_iter().flatten() {
                 *soonest = (*soonest).min(at);
-                false
             }
-            None => false,
+            false
         };
+        let mut count = 0;
+        let mut gone = Vec::new();
         let next = place.table.drain_where(cursor, expired, |entry| {
             watchers.touched_if_any(db, entry.key());
-            count += 1;
-            removed(&entry);
+            count += usize::from(entry.expire_at().is_some());
+            gone.push(entry);
         });
         place.volatile -= count;
+        for (key, fields, emptied) in &lost {
+            ended(Ended::Fields { key, fields, emptied: *emptied });
+        }
+        for entry in &gone {
+            if !lost.iter().any(|(key, ..)| key == entry.key()) {
+                ended(Ended::Key(entry.key()));
+            }
+        }
         next
     }
 
@@ -372,6 +428,22 @@ impl Watchers {
             self.touched(db, key);
         }
     }
+}
+
+/// When a field of `entry` ends at the soonest.
+#[inline]
+fn end_of_fields(entry: &Entry) -> Option<Millis> {
+    match entry.value() {
+        ValueRef::Boxed(Object::Hash(hash)) => hash.as_ref().soonest(),
+        _ => None,
+    }
+}
+
+/// Takes ended fields out of a hash. Whether none is left.
+fn sweep(entry: &mut Entry, now: Millis, fields: &mut Vec<Vec<u8>>) -> bool {
+    let ValueMut::Boxed(Object::Hash(hash)) = entry.value_mut() else { return false };
+    hash.sweep(now, FIELD_BUCKETS, |field| fields.push(field.to_vec()));
+    hash.is_empty()
 }
 
 /// Saves `entry` for every walk that needs it, before it is changed.

@@ -87,7 +87,7 @@ pub const PERSIST: Command = Command {
     subcommands: &[],
 };
 
-const CONDITION: Arg = Arg::one_of(
+pub(crate) const CONDITION: Arg = Arg::one_of(
     "condition",
     &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")],
 )
@@ -96,7 +96,7 @@ const CONDITION: Arg = Arg::one_of(
 /// Under which circumstances an expiry is set; several may be named.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a word of its own")]
-struct Condition {
+pub(crate) struct Condition {
     absent: bool,
     present: bool,
     later: bool,
@@ -133,8 +133,25 @@ impl Condition {
         Ok(condition)
     }
 
+    /// The next word, if it is a condition.
+    pub(crate) fn parse_one(args: &mut Args<'_>) -> Condition {
+        let mut condition = Condition::default();
+        for (token, held) in [
+            ("NX", &mut condition.absent),
+            ("XX", &mut condition.present),
+            ("GT", &mut condition.later),
+            ("LT", &mut condition.earlier),
+        ] {
+            *held = args.take_token(token);
+            if *held {
+                break;
+            }
+        }
+        condition
+    }
+
     /// Whether `instant` may replace `before`; no expiry counts as later than any.
-    fn holds(self, before: Option<Millis>, instant: i64) -> bool {
+    pub(crate) fn holds(self, before: Option<Millis>, instant: i64) -> bool {
         match before.map(|at| i64::try_from(at.0).unwrap_or(i64::MAX)) {
             None => !self.present && !self.later,
             Some(before) => {

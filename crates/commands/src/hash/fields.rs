@@ -1,13 +1,14 @@
 //! Fields of one hash: HSET, HSETNX, HMSET, HGET, HMGET, HGETALL, HKEYS, HVALS, HLEN, HSTRLEN, HEXISTS,
 //! HDEL, HINCRBY.
 
+use super::lapse::{lapse, words};
 use super::limits;
 use crate::count::count;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use values::string::increment_float;
-use values::{Hash, HashRef, StringError};
+use values::{Collection, Hash, HashRef, StringError};
 
 /// HSET.
 pub const HSET: Command = Command {
@@ -285,10 +286,12 @@ fn put_pairs(cx: &mut Context<'_>, args: &mut Args<'_>) -> Result<i64, CommandEr
     if args.left() == 0 || !args.left().is_multiple_of(2) {
         return Err(CommandError::Arity(cx.command.full_name.clone()));
     }
+    let now = cx.keys.fields_now();
     let edited = cx.keys.edit_or_create::<Hash, _>(key, |hash| {
         let mut added = 0;
         while let (Some(field), Some(value)) = (args.next(), args.next()) {
-            added += i64::from(hash.set(field, value, None, limits));
+            let had_ended = hash.as_ref().has_ended(field, now);
+            added += i64::from(hash.set(field, value, None, limits) || had_ended);
         }
         Ok(added)
     })?;
@@ -310,7 +313,8 @@ fn hmset(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn hsetnx(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, field, value) = (args.key()?, args.bytes()?, args.bytes()?);
-    let (limits, now) = (limits(cx), cx.now);
+    lapse(cx, key, std::iter::once(field))?;
+    let (limits, now) = (limits(cx), cx.keys.fields_now());
     let found = cx.keys.peek_at::<Hash>(key)?.is_some_and(|hash| hash.get(field, now).is_some());
     if !found {
         cx.keys.edit_or_create::<Hash, _>(key, |hash| Ok(hash.set(field, value, None, limits)))?;
@@ -321,29 +325,36 @@ fn hsetnx(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn hget(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let (key, field, now) = (args.key()?, args.bytes()?, cx.now);
-    match cx.keys.read::<Hash>(key)?.and_then(|hash| hash.get(field, now)) {
-        Some(value) => cx.reply.bulk(value.bytes(&mut itoa::Buffer::new())),
-        None => cx.reply.null(),
+    let (key, field, now) = (args.key()?, args.bytes()?, cx.keys.fields_now());
+    if let Some(value) = cx.keys.read::<Hash>(key)?.and_then(|hash| hash.get(field, now)) {
+        cx.reply.bulk(value.bytes(&mut itoa::Buffer::new()));
+    } else {
+        lapse(cx, key, std::iter::once(field))?;
+        cx.reply.null();
     }
     Ok(())
 }
 
 fn hmget(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let now = cx.now;
-    let hash = cx.keys.read::<Hash>(args.key()?)?;
+    let now = cx.keys.fields_now();
+    let key = args.key()?;
+    let hash = cx.keys.read::<Hash>(key)?;
+    let may_have_ended = hash.is_some_and(|hash| hash.may_have_ended(now));
     cx.reply.array(args.left());
-    while let Some(field) = args.next() {
+    for field in words(*args) {
         match hash.and_then(|hash| hash.get(field, now)) {
             Some(value) => cx.reply.bulk(value.bytes(&mut itoa::Buffer::new())),
             None => cx.reply.null(),
         }
     }
+    if may_have_ended {
+        lapse(cx, key, words(*args))?;
+    }
     Ok(())
 }
 
 fn hgetall(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let now = cx.now;
+    let now = cx.keys.fields_now();
     let hash = cx.keys.read::<Hash>(args.key()?)?;
     let (place, mut len, mut room) = (cx.reply.deferred(), 0, itoa::Buffer::new());
     for (field, value) in hash.into_iter().flat_map(|hash| hash.iter(now)) {
@@ -356,7 +367,7 @@ fn hgetall(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn list(cx: &mut Context<'_>, args: &mut Args<'_>, values: bool) -> CommandResult {
-    let now = cx.now;
+    let now = cx.keys.fields_now();
     let hash = cx.keys.read::<Hash>(args.key()?)?;
     let (place, mut len, mut room) = (cx.reply.deferred(), 0, itoa::Buffer::new());
     for (field, value) in hash.into_iter().flat_map(|hash| hash.iter(now)) {
@@ -382,22 +393,29 @@ fn hlen(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn hstrlen(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let (key, field, now) = (args.key()?, args.bytes()?, cx.now);
+    let (key, field, now) = (args.key()?, args.bytes()?, cx.keys.fields_now());
     let value = cx.keys.read::<Hash>(key)?.and_then(|hash| hash.get(field, now));
-    let len = value.map_or(0, structures::listpack::Item::len);
-    cx.reply.integer(count(len));
+    let len = value.map(structures::listpack::Item::len);
+    if len.is_none() {
+        lapse(cx, key, std::iter::once(field))?;
+    }
+    cx.reply.integer(count(len.unwrap_or(0)));
     Ok(())
 }
 
 fn hexists(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let (key, field, now) = (args.key()?, args.bytes()?, cx.now);
+    let (key, field, now) = (args.key()?, args.bytes()?, cx.keys.fields_now());
     let found = cx.keys.read::<Hash>(key)?.is_some_and(|hash| hash.get(field, now).is_some());
+    if !found {
+        lapse(cx, key, std::iter::once(field))?;
+    }
     cx.reply.integer(i64::from(found));
     Ok(())
 }
 
 fn hdel(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let (key, now) = (args.key()?, cx.now);
+    let (key, now) = (args.key()?, cx.keys.fields_now());
+    lapse(cx, key, words(*args))?;
     let words = *args;
     let known = cx.keys.peek_at::<Hash>(key)?;
     let mut found = false;
@@ -427,7 +445,8 @@ fn hdel(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn hincrby(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, field, by) = (args.key()?, args.bytes()?, args.integer()?);
-    let (limits, now) = (limits(cx), cx.now);
+    lapse(cx, key, std::iter::once(field))?;
+    let (limits, now) = (limits(cx), cx.keys.fields_now());
     let (mut before, mut expiry) = (0, None);
     if let Some(hash) = cx.keys.peek_at::<Hash>(key)?
         && let Some(value) = hash.get(field, now)
@@ -447,9 +466,13 @@ fn hincrby(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn hincrbyfloat(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, field, by) = (args.key()?, args.bytes()?, args.bytes()?);
-    let (limits, now, db) = (limits(cx), cx.now, cx.keys.db);
+    let (limits, now, db) = (limits(cx), cx.keys.fields_now(), cx.keys.db);
     // What is added must be a number, whatever the field holds.
-    increment_float(b"0", by)?;
+    increment_float(b"0", by).map_err(|error| match error {
+        StringError::NotFinite => CommandError::text("ERR value is NaN or Infinity"),
+        other => other.into(),
+    })?;
+    lapse(cx, key, std::iter::once(field))?;
     let (mut before, mut expiry) = (b"0".to_vec(), None);
     if let Some(hash) = cx.keys.peek_at::<Hash>(key)?
         && let Some(value) = hash.get(field, now)

@@ -1,8 +1,12 @@
 //! Commands of hashes.
 
+mod expire;
+mod expiring;
 mod fields;
+mod lapse;
 mod random;
 mod scan;
+mod ttl;
 
 use engine::image::Limits;
 use engine::{Command, Context};
@@ -10,22 +14,38 @@ use values::HashLimits;
 
 /// The group.
 pub const COMMANDS: &[&Command] = &[
+    &expire::EXPIREMEMBER,
+    &expire::EXPIREMEMBERAT,
     &fields::HDEL,
     &fields::HEXISTS,
+    &expire::HEXPIRE,
+    &expire::HEXPIREAT,
+    &ttl::HEXPIRETIME,
     &fields::HGET,
     &fields::HGETALL,
+    &expiring::HGETDEL,
+    &expiring::HGETEX,
     &fields::HINCRBY,
     &fields::HINCRBYFLOAT,
     &fields::HKEYS,
     &fields::HLEN,
     &fields::HMGET,
     &fields::HMSET,
+    &expire::HPERSIST,
+    &expire::HPEXPIRE,
+    &expire::HPEXPIREAT,
+    &ttl::HPEXPIRETIME,
+    &ttl::HPTTL,
     &random::HRANDFIELD,
     &scan::HSCAN,
     &fields::HSET,
+    &expiring::HSETEX,
     &fields::HSETNX,
     &fields::HSTRLEN,
+    &ttl::HTTL,
     &fields::HVALS,
+    &expire::PEXPIREMEMBER,
+    &expire::PEXPIREMEMBERAT,
 ];
 
 /// How large a packed hash may be.

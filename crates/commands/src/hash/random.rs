@@ -68,7 +68,7 @@ fn write(reply: &mut Writer<'_>, (field, value): Pair<'_>, with_values: bool) {
 }
 
 fn hrandfield(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let (key, now) = (args.key()?, cx.now);
+    let (key, now) = (args.key()?, cx.keys.fields_now());
     let mut random = Random::from_system();
     if args.left() == 0 {
         let hash = cx.keys.read::<Hash>(key)?;

@@ -31,7 +31,7 @@ pub const HSCAN: Command = Command {
 };
 
 fn hscan(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let (key, cursor, now) = (args.key()?, cursor(args)?, cx.now);
+    let (key, cursor, now) = (args.key()?, cursor(args)?, cx.keys.fields_now());
     let Some(hash) = cx.keys.read::<Hash>(key)? else {
         nothing_scanned(cx);
         return Ok(());

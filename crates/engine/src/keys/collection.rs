@@ -131,6 +131,8 @@ impl Keys<'_> {
         };
         if is_empty {
             shard.remove(db, hash, key);
+        } else if C::KIND == Kind::Hash {
+            shard.note_fields(db, hash, key);
         }
         Ok(Some(Edited { value, created: false, removed: is_empty }))
     }

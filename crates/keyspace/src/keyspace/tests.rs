@@ -1,7 +1,7 @@
 //! The keyspace against a model: what walks record, what is counted, and when the next key expires.
 
 use super::*;
-use crate::{Entry, LockSet, WatchFlag};
+use crate::{Db, Ended, Entry, LockSet, WatchFlag};
 use base::Millis;
 use base::random::Random;
 use std::collections::BTreeMap;
@@ -198,8 +198,9 @@ impl World {
         let Some(mut pass) = self.pass.take() else { return };
         let (model, db, now) = (&mut self.model, pass.db, self.now);
         let mut shard = self.keyspace.lock(pass.shard);
-        pass.cursor = shard.drain_expired(db, pass.cursor, now, &mut pass.soonest, |entry| {
-            let (_, at) = model.remove(&(db, entry.key().to_vec())).expect("both have it");
+        pass.cursor = shard.drain_expired(db, pass.cursor, now, &mut pass.soonest, |ended| {
+            let Ended::Key(key) = ended else { panic!("{ended:?}") };
+            let (_, at) = model.remove(&(db, key.to_vec())).expect("both have it");
             assert!(at.is_some_and(|at| at <= now));
         });
         if pass.cursor == 0 {
@@ -449,4 +450,47 @@ fn watchers_are_told_of_every_kind_of_change() {
         act(&mut shard, hash);
         assert_eq!((flag.is_dirty(), ended.is_dirty()), (is_told, false), "{what}");
     }
+}
+
+#[test]
+fn fields_that_have_ended_are_taken_out() {
+    use values::{Collection, Hash, HashLimits};
+    let keyspace = Keyspace::new(1);
+    let mut shard = keyspace.lock(0);
+    let mut put = |key: &[u8], ends: &[Option<u64>]| {
+        let mut hash = Hash::default();
+        for (number, at) in ends.iter().enumerate() {
+            let field = number.to_string();
+            hash.set(field.as_bytes(), b"v", at.map(Millis), HashLimits::default());
+        }
+        let value = NewValue::Boxed(hash.into_object());
+        shard.insert(0, Keyspace::hash(key), Entry::new(key, value, None));
+    };
+    put(b"some", &[Some(100), None, Some(300)]);
+    put(b"all", &[Some(100), Some(50)]);
+    put(b"none", &[Some(200)]);
+    assert!(shard.db(0).is_some_and(|db| db.may_have_expired(Millis(50))));
+    let (mut cursor, mut soonest, mut told) = (0, Millis(u64::MAX), BTreeMap::new());
+    shard.begin_expiry_pass(0);
+    loop {
+        cursor = shard.drain_expired(0, cursor, Millis(100), &mut soonest, |ended| {
+            let Ended::Fields { key, fields, emptied } = ended else { panic!("{ended:?}") };
+            let mut fields = fields.to_vec();
+            fields.sort();
+            told.insert(key.to_vec(), (fields, emptied));
+        });
+        if cursor == 0 {
+            break;
+        }
+    }
+    shard.end_expiry_pass(0, soonest);
+    let expected = [
+        (b"all".to_vec(), (vec![b"0".to_vec(), b"1".to_vec()], true)),
+        (b"some".to_vec(), (vec![b"0".to_vec()], false)),
+    ];
+    assert_eq!(told, BTreeMap::from(expected));
+    assert_eq!(shard.db(0).map(Db::len), Some(2));
+    assert_eq!(shard.db(0).map(Db::volatile), Some(0));
+    assert!(shard.db(0).is_some_and(|db| !db.may_have_expired(Millis(199))));
+    assert!(shard.db(0).is_some_and(|db| db.may_have_expired(Millis(200))));
 }

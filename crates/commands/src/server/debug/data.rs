@@ -1,10 +1,12 @@
 //! DEBUG DIGEST, DIGEST-VALUE, OBJECT, POPULATE, RELOAD: tools that look at the data set.
 
 use engine::image::{self, Limits};
-use engine::keys::{INLINE_BYTES_MAX, Text, kind_of};
+use engine::keys::{Text, kind_of};
 use engine::snapshot::{LoadOptions, load_file, save_now};
 use engine::{Args, CommandError, CommandResult, Context};
 use keyspace::Entry;
+use rdb::payload;
+use rdb::save::Encoder;
 use std::collections::BTreeMap;
 use std::path::Path;
 use values::digest::{DatasetDigest, Digest, KeysDigest, ValueDigest};
@@ -42,15 +44,20 @@ pub(super) fn digest_value(cx: &mut Context<'_>, args: &mut Args<'_>) -> Command
     Ok(())
 }
 
+/// Bytes of a payload beside the value: its type, the version and the checksum.
+const PAYLOAD_FRAME_BYTES: usize = 11;
+
 pub(super) fn object(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.bytes()?;
     let clock = cx.node.access_clock();
     let entry = cx.keys.peek(key).ok_or(CommandError::NoSuchKey)?;
-    let (encoding, len) = match Text::of(entry)? {
-        Text::Int(_) => (values::string::encoding_name(true, 0, false), 5),
-        text @ Text::Bytes(_) => {
-            let grown = text.len() > INLINE_BYTES_MAX;
-            (values::string::encoding_name(false, text.len(), grown), text.len() + 1)
+    let encoding = image::encoding(entry);
+    let len = match Text::of(entry) {
+        Ok(Text::Int(_)) => 5,
+        Ok(text @ Text::Bytes(_)) => text.len() + 1,
+        Err(_) => {
+            let payload = payload::dump(&mut Encoder::new(true), image::saved(entry));
+            payload.len().saturating_sub(PAYLOAD_FRAME_BYTES)
         }
     };
     let access = entry.access();

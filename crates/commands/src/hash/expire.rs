@@ -1,0 +1,303 @@
+//! When fields end: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HPERSIST; `KeyDB`'s EXPIREMEMBER,
+//! PEXPIREMEMBER, EXPIREMEMBERAT and PEXPIREMEMBERAT, which are the same for one field.
+//!
+//! As with keys, the log carries the absolute millisecond, and an instant that has passed removes the
+//! field at once. Commands of Redis 7.4.
+
+use super::lapse::{FEW, lapse, log_fields, log_removal, named_fields};
+use crate::expire_time::{EX, EXAT, Form, PX, PXAT, millis};
+use crate::generic::expire::{CONDITION, Condition};
+use engine::effects::Event;
+use engine::{Args, Command, CommandError, CommandResult, Context};
+use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
+use values::{Collection, Hash, HashRef};
+
+/// `FIELDS numfields field [field ...]`.
+pub(super) const FIELDS: Arg =
+    Arg::block("fields", &[Arg::integer("numfields"), Arg::bytes("field").multiple()])
+        .token("FIELDS");
+
+/// There is no such field.
+const NO_FIELD: i64 = -2;
+/// It has no expiry.
+const NO_EXPIRY: i64 = -1;
+/// The condition does not hold.
+const UNMET: i64 = 0;
+/// It was done.
+const DONE: i64 = 1;
+/// The instant had passed, and the field was removed.
+const REMOVED: i64 = 2;
+
+/// HEXPIRE.
+pub const HEXPIRE: Command = Command {
+    spec: CommandSpec {
+        name: "hexpire",
+        since: "7.4.0",
+        group: Group::Hash,
+        summary: "Lets fields expire in so many seconds.",
+        complexity: "O(N) in the fields.",
+        flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
+        keys: &[KeySpec::one(1, &[KeyFlag::ReadWrite, KeyFlag::Update])],
+        args: &[Arg::key("key"), Arg::integer("seconds"), CONDITION, FIELDS],
+        reply: &[ReplyShape::Array(
+            "For each field: -2 without it, 0 if the condition does not hold, 1 if it was set, 2 if \
+             the field was removed.",
+        )],
+        ..CommandSpec::EMPTY
+    },
+    run: |cx, args| expire(cx, args, EX),
+    subcommands: &[],
+};
+
+/// HPEXPIRE.
+pub const HPEXPIRE: Command = Command {
+    spec: CommandSpec {
+        name: "hpexpire",
+        summary: "Lets fields expire in so many milliseconds.",
+        args: &[Arg::key("key"), Arg::integer("milliseconds"), CONDITION, FIELDS],
+        ..HEXPIRE.spec
+    },
+    run: |cx, args| expire(cx, args, PX),
+    subcommands: &[],
+};
+
+/// HEXPIREAT.
+pub const HEXPIREAT: Command = Command {
+    spec: CommandSpec {
+        name: "hexpireat",
+        summary: "Lets fields expire at a Unix time in seconds.",
+        args: &[Arg::key("key"), Arg::unix_time("unix-time-seconds"), CONDITION, FIELDS],
+        ..HEXPIRE.spec
+    },
+    run: |cx, args| expire(cx, args, EXAT),
+    subcommands: &[],
+};
+
+/// HPEXPIREAT.
+pub const HPEXPIREAT: Command = Command {
+    spec: CommandSpec {
+        name: "hpexpireat",
+        summary: "Lets fields expire at a Unix time in milliseconds.",
+        args: &[Arg::key("key"), Arg::unix_time("unix-time-milliseconds"), CONDITION, FIELDS],
+        ..HEXPIRE.spec
+    },
+    run: |cx, args| expire(cx, args, PXAT),
+    subcommands: &[],
+};
+
+/// HPERSIST.
+pub const HPERSIST: Command = Command {
+    spec: CommandSpec {
+        name: "hpersist",
+        summary: "Removes the expiry of fields.",
+        flags: &[Flag::Write, Flag::Fast],
+        args: &[Arg::key("key"), FIELDS],
+        reply: &[ReplyShape::Array(
+            "For each field: -2 without it, -1 if it has no expiry, 1 if that was removed.",
+        )],
+        ..HEXPIRE.spec
+    },
+    run: hpersist,
+    subcommands: &[],
+};
+
+/// EXPIREMEMBER.
+pub const EXPIREMEMBER: Command = Command {
+    spec: CommandSpec {
+        name: "expiremember",
+        since: "0.1.0",
+        summary: "Lets a field expire in so many seconds, or milliseconds with the unit ms.",
+        complexity: "O(1)",
+        args: &[
+            Arg::key("key"),
+            Arg::bytes("member"),
+            Arg::integer("delay"),
+            Arg::one_of("unit", &[Arg::word("seconds", "S"), Arg::word("milliseconds", "MS")])
+                .optional(),
+        ],
+        reply: &[ReplyShape::Integer("1 if it was set; 0 if there is no such key or field.")],
+        ..HEXPIRE.spec
+    },
+    run: |cx, args| expire_member(cx, args, EX),
+    subcommands: &[],
+};
+
+/// PEXPIREMEMBER.
+pub const PEXPIREMEMBER: Command = Command {
+    spec: CommandSpec {
+        name: "pexpiremember",
+        summary: "Lets a field expire in so many milliseconds.",
+        args: &[Arg::key("key"), Arg::bytes("member"), Arg::integer("milliseconds")],
+        ..EXPIREMEMBER.spec
+    },
+    run: |cx, args| expire_member(cx, args, PX),
+    subcommands: &[],
+};
+
+/// EXPIREMEMBERAT.
+pub const EXPIREMEMBERAT: Command = Command {
+    spec: CommandSpec {
+        name: "expirememberat",
+        summary: "Lets a field expire at a Unix time in seconds.",
+        args: &[Arg::key("key"), Arg::bytes("member"), Arg::unix_time("unix-time-seconds")],
+        ..EXPIREMEMBER.spec
+    },
+    run: |cx, args| expire_member(cx, args, EXAT),
+    subcommands: &[],
+};
+
+/// PEXPIREMEMBERAT.
+pub const PEXPIREMEMBERAT: Command = Command {
+    spec: CommandSpec {
+        name: "pexpirememberat",
+        summary: "Lets a field expire at a Unix time in milliseconds.",
+        args: &[Arg::key("key"), Arg::bytes("member"), Arg::unix_time("unix-time-milliseconds")],
+        ..EXPIREMEMBER.spec
+    },
+    run: |cx, args| expire_member(cx, args, PXAT),
+    subcommands: &[],
+};
+
+/// The instant that `number` states.
+///
+/// # Errors
+/// One for a number below zero or an instant that nothing can keep.
+pub(super) fn instant(cx: &Context<'_>, number: i64, form: Form) -> Result<i64, CommandError> {
+    if number < 0 {
+        return Err(CommandError::text("ERR invalid expire time, must be >= 0"));
+    }
+    form.instant(number, cx.now, cx.command.command.spec.name)
+}
+
+fn expire(cx: &mut Context<'_>, args: &mut Args<'_>, form: Form) -> CommandResult {
+    let (key, number) = (args.key()?, args.integer()?);
+    let instant = instant(cx, number, form)?;
+    let condition = Condition::parse_one(args);
+    let few = "ERR Parameter `numFields` should be greater than 0";
+    let fields = named_fields(args, few)?;
+    let codes = expire_fields(cx, key, &fields, condition, instant)?;
+    answer(cx, &codes);
+    Ok(())
+}
+
+fn answer(cx: &mut Context<'_>, codes: &[i64]) {
+    cx.reply.array(codes.len());
+    for &code in codes {
+        cx.reply.integer(code);
+    }
+}
+
+/// Lets `fields` end at `instant`. What became of each.
+pub(super) fn expire_fields(
+    cx: &mut Context<'_>,
+    key: &[u8],
+    fields: &[&[u8]],
+    condition: Condition,
+    instant: i64,
+) -> Result<Vec<i64>, CommandError> {
+    lapse(cx, key, fields.iter().copied())?;
+    let (now, at, db) = (cx.keys.fields_now(), millis(instant), cx.keys.db);
+    let passed = at <= cx.now && cx.node.originates();
+    let code = |hash: HashRef<'_>, field: &[u8]| match hash.expire_at(field, now) {
+        None => NO_FIELD,
+        Some(before) if !condition.holds(before, instant) => UNMET,
+        Some(_) if passed => REMOVED,
+        Some(_) => DONE,
+    };
+    let Some(hash) = cx.keys.peek_at::<Hash>(key)? else {
+        return Ok(vec![NO_FIELD; fields.len()]);
+    };
+    let codes: Vec<i64> = fields.iter().map(|field| code(hash, field)).collect();
+    if !codes.iter().any(|&code| code >= DONE) {
+        return Ok(codes);
+    }
+    let edited = cx.keys.edit::<Hash, _>(key, |hash| {
+        let one = |field: &&[u8]| {
+            let code = code(hash.as_ref(), field);
+            match code {
+                REMOVED => hash.remove(field),
+                DONE => hash.set_expire_at(field, Some(at)),
+                _ => false,
+            };
+            code
+        };
+        Ok(fields.iter().map(one).collect::<Vec<i64>>())
+    })?;
+    let Some(edited) = edited else { return Ok(codes) };
+    let of_code = |wanted: i64| -> Vec<&[u8]> {
+        let pairs = fields.iter().zip(&edited.value);
+        pairs.filter(|&(_, &code)| code == wanted).map(|(&field, _)| field).collect()
+    };
+    if passed {
+        let removed = of_code(REMOVED);
+        cx.effects.changed_by(db, key, Event::HashDelete, removed.len());
+        if edited.removed {
+            cx.effects.notify(db, key, Event::Delete);
+        }
+        log_removal(cx, key, &removed);
+    } else {
+        let done = of_code(DONE);
+        cx.effects.changed_by(db, key, Event::HashExpire, done.len());
+        let mut room = itoa::Buffer::new();
+        log_fields(cx, key, (b"HPEXPIREAT", &[room.format(at.0).as_bytes()]), &done);
+    }
+    Ok(edited.value)
+}
+
+fn hpersist(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let key = args.key()?;
+    let fields = named_fields(args, FEW)?;
+    let codes = persist_fields(cx, key, &fields)?;
+    answer(cx, &codes);
+    Ok(())
+}
+
+/// Removes the expiry of `fields`. What became of each.
+pub(super) fn persist_fields(
+    cx: &mut Context<'_>,
+    key: &[u8],
+    fields: &[&[u8]],
+) -> Result<Vec<i64>, CommandError> {
+    lapse(cx, key, fields.iter().copied())?;
+    let now = cx.keys.fields_now();
+    let Some(hash) = cx.keys.peek_at::<Hash>(key)? else {
+        return Ok(vec![NO_FIELD; fields.len()]);
+    };
+    let code = |field: &&[u8]| match hash.expire_at(field, now) {
+        None => NO_FIELD,
+        Some(None) => NO_EXPIRY,
+        Some(Some(_)) => DONE,
+    };
+    let codes: Vec<i64> = fields.iter().map(code).collect();
+    let pairs = fields.iter().zip(&codes);
+    let done: Vec<&[u8]> =
+        pairs.filter(|&(_, &code)| code == DONE).map(|(&field, _)| field).collect();
+    if !done.is_empty() {
+        cx.keys.edit::<Hash, _>(key, |hash| {
+            for field in &done {
+                hash.set_expire_at(field, None);
+            }
+            Ok(())
+        })?;
+        cx.effects.changed_by(cx.keys.db, key, Event::HashPersist, done.len());
+        log_fields(cx, key, (b"HPERSIST", &[]), &done);
+    }
+    Ok(codes)
+}
+
+fn expire_member(cx: &mut Context<'_>, args: &mut Args<'_>, form: Form) -> CommandResult {
+    let (key, field, number) = (args.key()?, args.bytes()?, args.integer()?);
+    let form = match args.next() {
+        None => form,
+        Some(unit) if unit.eq_ignore_ascii_case(b"s") => EX,
+        Some(unit) if unit.eq_ignore_ascii_case(b"ms") => PX,
+        Some(_) => return Err(CommandError::Syntax),
+    };
+    let instant = form.instant(number, cx.now, cx.command.command.spec.name)?;
+    let codes = expire_fields(cx, key, &[field], Condition::default(), instant)?;
+    cx.reply.integer(i64::from(codes.iter().any(|&code| code >= DONE)));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

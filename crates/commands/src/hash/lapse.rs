@@ -1,0 +1,94 @@
+//! What all commands that name fields share: the words `FIELDS numfields field ...`, and ended fields,
+//! which are taken out when somebody asks for them.
+//!
+//! Only a primary takes out, and logs the HDEL in front of what the command itself does. Replicas hide
+//! what has ended until their primary's HDEL comes; to the primary's stream nothing has ended.
+
+use engine::{Args, CommandError, Context};
+use values::Hash;
+
+/// Takes those of `fields` out that have ended.
+///
+/// # Errors
+/// `WrongType`.
+pub(super) fn lapse<'a>(
+    cx: &mut Context<'_>,
+    key: &[u8],
+    fields: impl Iterator<Item = &'a [u8]>,
+) -> Result<(), CommandError> {
+    let now = cx.keys.fields_now();
+    let Some(hash) = cx.keys.peek_at::<Hash>(key)? else { return Ok(()) };
+    if !hash.may_have_ended(now) || !cx.node.expires() {
+        return Ok(());
+    }
+    let mut ended: Vec<Vec<u8>> =
+        fields.filter(|field| hash.has_ended(field, now)).map(<[u8]>::to_vec).collect();
+    ended.sort_unstable();
+    ended.dedup();
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let removed = cx.keys.edit::<Hash, _>(key, |hash| {
+        for field in &ended {
+            hash.remove(field);
+        }
+        Ok(())
+    })?;
+    let emptied = removed.is_some_and(|edited| edited.removed);
+    cx.effects.fields_expired(cx.node, cx.keys.db, key, &ended, emptied);
+    Ok(())
+}
+
+/// The words left, one after the other.
+pub(super) fn words(mut args: Args<'_>) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || args.next())
+}
+
+/// `FIELDS numfields field ...`, which ends a command; `few` is what is said to fewer than one.
+///
+/// # Errors
+/// What stock says to a wrong word or number.
+pub(super) fn named_fields<'a>(
+    args: &mut Args<'a>,
+    few: &str,
+) -> Result<Vec<&'a [u8]>, CommandError> {
+    if !args.take_token("FIELDS") {
+        return Err(CommandError::text(
+            "ERR Mandatory argument FIELDS is missing or not at the right position",
+        ));
+    }
+    let count = args.integer().ok().and_then(|count| usize::try_from(count).ok());
+    let count = count.filter(|&count| count > 0).ok_or_else(|| CommandError::text(few))?;
+    if count != args.left() {
+        return Err(CommandError::text(
+            "ERR The `numfields` parameter must match the number of arguments",
+        ));
+    }
+    Ok(words(*args).collect())
+}
+
+/// Said to fewer fields than one.
+pub(super) const FEW: &str = "ERR Number of fields must be a positive integer";
+
+/// Logs `verb` with `middle`, and `FIELDS numfields field ...` behind it, for fields of `key`.
+pub(super) fn log_fields(
+    cx: &mut Context<'_>,
+    key: &[u8],
+    (verb, middle): (&[u8], &[&[u8]]),
+    fields: &[&[u8]],
+) {
+    let mut room = itoa::Buffer::new();
+    let count = room.format(fields.len()).as_bytes();
+    let mut words: Vec<&[u8]> = vec![verb, key];
+    words.extend(middle);
+    words.extend([&b"FIELDS"[..], count]);
+    words.extend(fields);
+    cx.effects.log_instead(cx.keys.db, &words);
+}
+
+/// Logs the removal of fields of `key`.
+pub(super) fn log_removal(cx: &mut Context<'_>, key: &[u8], fields: &[&[u8]]) {
+    let mut words: Vec<&[u8]> = vec![b"HDEL", key];
+    words.extend(fields);
+    cx.effects.log_instead(cx.keys.db, &words);
+}
