@@ -30,6 +30,7 @@ mod rows;
 pub mod server;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 #[cfg(test)]
 mod threads;
@@ -55,6 +56,7 @@ pub fn all() -> Vec<&'static Command> {
         pubsub::COMMANDS,
         replication::COMMANDS,
         server::COMMANDS,
+        stream::COMMANDS,
         set::COMMANDS,
         sorted_set::COMMANDS,
         string::COMMANDS,

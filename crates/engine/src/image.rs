@@ -8,6 +8,7 @@ mod hash;
 mod list;
 mod set;
 mod sorted_set;
+mod stream;
 
 use crate::keys::{INLINE_BYTES_MAX, Text, new_entry, new_text, view};
 use base::Millis;
@@ -19,7 +20,7 @@ use values::digest::ValueDigest;
 use values::string::encoding_name;
 use values::{
     Collection, Hash, HashLimits, Kind, List, ListLimits, Object, Set, SetLimits, SortedSet,
-    SortedSetLimits,
+    SortedSetLimits, Stream,
 };
 
 /// Why a foreign value is refused.
@@ -80,7 +81,8 @@ pub fn saved(entry: &Entry) -> SavedValue<'_> {
         Kind::Set => saved_as::<Set>(entry),
         Kind::Hash => saved_as::<Hash>(entry),
         Kind::SortedSet => saved_as::<SortedSet>(entry),
-        _ => saved_text(entry),
+        Kind::Stream => saved_as::<Stream>(entry),
+        Kind::String => saved_text(entry),
     }
 }
 
@@ -103,7 +105,8 @@ pub fn encoding(entry: &Entry) -> &'static str {
         Kind::Set => encoding_as::<Set>(entry),
         Kind::Hash => encoding_as::<Hash>(entry),
         Kind::SortedSet => encoding_as::<SortedSet>(entry),
-        _ => match Text::of(entry) {
+        Kind::Stream => encoding_as::<Stream>(entry),
+        Kind::String => match Text::of(entry) {
             Ok(Text::Int(_)) => encoding_name(true, 0, false),
             Ok(Text::Bytes(bytes)) => {
                 // A boxed string has been changed in place or is too long to lie beside its key.
@@ -126,7 +129,8 @@ pub fn digest(begun: ValueDigest, entry: &Entry) -> ValueDigest {
         Kind::Set => digest_as::<Set>(begun, entry),
         Kind::Hash => digest_as::<Hash>(begun, entry),
         Kind::SortedSet => digest_as::<SortedSet>(begun, entry),
-        _ => Text::of(entry).map_or(begun, |text| begun.part(&text.to_vec())),
+        Kind::Stream => digest_as::<Stream>(begun, entry),
+        Kind::String => Text::of(entry).map_or(begun, |text| begun.part(&text.to_vec())),
     }
 }
 
@@ -157,7 +161,7 @@ pub fn entry(
         LoadedValue::SortedSet(members) => {
             new_entry(key, sorted_set::build(&members, limits.sorted_set)?, expire_at)
         }
-        LoadedValue::Stream(_) => return Err(BadValue::Damaged),
+        LoadedValue::Stream(image) => new_entry(key, stream::build(*image)?, expire_at),
     })
 }
 

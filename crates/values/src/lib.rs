@@ -17,6 +17,7 @@ pub mod list;
 pub mod object;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 
 pub use collection::Collection;
@@ -26,4 +27,5 @@ pub use list::{List, ListLimits, ListRef};
 pub use object::{Kind, Object};
 pub use set::{Set, SetLimits, SetRef};
 pub use sorted_set::{SortedSet, SortedSetLimits, SortedSetRef};
+pub use stream::Stream;
 pub use string::{StringError, StringForm, encode};

@@ -93,6 +93,8 @@ pub enum Object {
     Hash(Hash),
     /// A sorted set.
     SortedSet(SortedSet),
+    /// Entries by id.
+    Stream(Box<crate::Stream>),
 }
 
 impl Object {
@@ -104,6 +106,7 @@ impl Object {
             Object::Set(_) => Kind::Set,
             Object::Hash(_) => Kind::Hash,
             Object::SortedSet(_) => Kind::SortedSet,
+            Object::Stream(_) => Kind::Stream,
         }
     }
 
@@ -115,6 +118,7 @@ impl Object {
             Object::Set(set) => set.heap_bytes(),
             Object::Hash(hash) => hash.heap_bytes(),
             Object::SortedSet(s) => s.heap_bytes(),
+            Object::Stream(stream) => size_of::<crate::Stream>() + stream.heap_bytes(),
         }
     }
 

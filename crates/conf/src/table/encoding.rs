@@ -34,9 +34,9 @@ macro_rules! encoding_settings {
             Row::bytes("hll-sparse-max-bytes", 3000, 0, LONG);
         /// The largest node of a stream; 0 is no limit.
         stream_node_max_bytes: Number =
-            Row::bytes("stream-node-max-bytes", 4096, 0, LONG).not_built(Part::Encodings);
+            Row::bytes("stream-node-max-bytes", 4096, 0, LONG);
         /// How many entries a node of a stream holds; 0 is no limit.
         stream_node_max_entries: Number =
-            Row::number("stream-node-max-entries", 100, 0, LONG).not_built(Part::Encodings);
+            Row::number("stream-node-max-entries", 100, 0, LONG);
     } } };
 }

@@ -69,3 +69,15 @@ fn impossible_values_are_refused() {
         assert_eq!(built(value).unwrap_err(), reason);
     }
 }
+
+#[test]
+fn streams_of_stock_are_understood_and_written_alike() {
+    // Entries of two shapes and a mark in one block; a group with two consumers and one without.
+    let payload = "130110000000000000000100000000000000013f3f000000190002010101020181660281670200\
+         010201000100018176020c0105010301000101018177020d010501000101010401010181680281\
+         76020601ff0202050101010203020167010181ffffffffffffffff010000000000000001000000\
+         0000000001b80b0d22a201000001020163b80b0d22a20100000100000000000000010000000000\
+         0000010164bc0b0d22a201000000026732020581ffffffffffffffff00000a00c97521261d7ed0\
+         0c";
+    check(payload, "5f864defb7973b2200ea1446333d00c9785754bd", true);
+}

@@ -1,0 +1,133 @@
+use super::*;
+use proptest::prelude::*;
+
+const LIMITS: Limits = Limits { block_bytes: 200, block_entries: 4 };
+
+type Model = BTreeMap<StreamId, Vec<Vec<u8>>>;
+
+fn words_of(entry: &Entry<'_>) -> Vec<Vec<u8>> {
+    entry.fields().flat_map(|(name, value)| [name.to_vec(), value.to_vec()]).collect()
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Add(u64, Vec<Vec<u8>>),
+    Delete(u64),
+    Trim(TrimTo, bool, Option<u64>),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let word = prop_oneof![Just(b"a".to_vec()), Just(b"-12".to_vec()), Just(vec![b'x'; 70])];
+    let to = prop_oneof![
+        (0..20_u64).prop_map(TrimTo::Len),
+        (0..60_u64).prop_map(|ms| TrimTo::MinId(StreamId::new(ms, 0)))
+    ];
+    prop_oneof![
+        6 => (0..3_u64, proptest::collection::vec(word, 1..3))
+            .prop_map(|(gap, words)| Step::Add(gap, words.iter().cloned().chain(words.clone()).collect())),
+        3 => (0..60_u64).prop_map(Step::Delete),
+        1 => (to, any::<bool>(), proptest::option::of(0..10_u64))
+            .prop_map(|(to, approximate, limit)| Step::Trim(to, approximate, limit)),
+    ]
+}
+
+fn apply(stream: &mut Stream, model: &mut Model, step: Step) {
+    match step {
+        Step::Add(gap, words) => {
+            let last = stream.last_id;
+            let id = if gap == 0 { last.next().unwrap() } else { StreamId::new(last.ms + gap, 0) };
+            let refs: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            stream.add(id, &refs, LIMITS).unwrap();
+            assert_eq!(stream.add(id, &refs, LIMITS), Err(AddError::NotAbove));
+            model.insert(id, words);
+        }
+        Step::Delete(ms) => {
+            let id = StreamId::new(ms, 0);
+            assert_eq!(stream.delete(id), model.remove(&id).is_some());
+        }
+        Step::Trim(to, approximate, limit) => {
+            let trim = Trim { to, approximate, limit };
+            let before = model.len();
+            let mut ids = Vec::new();
+            stream.each_trimmed(trim, |id| ids.push(id));
+            let gone = usize::try_from(stream.trim(trim)).unwrap();
+            assert_eq!(ids.len(), gone);
+            for id in ids {
+                assert_eq!(model.pop_first().map(|(id, _)| id), Some(id));
+            }
+            assert_eq!(before - model.len(), gone);
+            assert!(limit.is_none_or(|limit| gone as u64 <= limit.max(4)));
+            if !approximate && limit.is_none() {
+                let left = Trim { limit: None, ..trim };
+                assert!(!stream.would_trim(left));
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_stream_is_what_a_map_is(steps in proptest::collection::vec(step(), 0..60)) {
+        let (mut stream, mut model) = (Stream::default(), Model::new());
+        for step in steps {
+            apply(&mut stream, &mut model, step);
+            prop_assert_eq!(stream.len(), model.len() as u64);
+            let first = model.keys().next().copied().unwrap_or_default();
+            prop_assert_eq!(stream.first_id(), first);
+        }
+        for (from, to) in [(0, 99), (3, 30), (10, 10), (30, 3)] {
+            let (from, to) = (StreamId::new(from, 0), StreamId::new(to, 1));
+            let found = |entry: Entry<'_>| (entry.id, words_of(&entry));
+            let mut expected: Vec<_> = model.iter().map(|(&id, words)| (id, words.clone()))
+                .filter(|&(id, _)| from <= id && id <= to).collect();
+            prop_assert_eq!(stream.range(from, to).map(found).collect::<Vec<_>>(), expected.clone());
+            expected.reverse();
+            prop_assert_eq!(stream.range_backwards(from, to).map(found).collect::<Vec<_>>(), expected);
+        }
+        let mut copy = Stream::default();
+        for (first, pack) in stream.blocks() {
+            prop_assert!(copy.push_block(first, pack.as_bytes().to_vec()).is_some());
+        }
+        prop_assert_eq!((copy.len(), copy.first_id()), (stream.len(), stream.first_id()));
+        prop_assert_eq!(copy.block_bytes, stream.block_bytes);
+    }
+}
+
+#[test]
+fn foreign_blocks_are_judged() {
+    let mut stream = Stream::default();
+    stream.add(StreamId::new(1, 1), &[b"f", b"v"], LIMITS).unwrap();
+    let bytes = stream.blocks().next().unwrap().1.as_bytes().to_vec();
+    for at in 0..bytes.len() {
+        let mut other = bytes.clone();
+        other[at] ^= 0x11;
+        let _any = Stream::default().push_block(StreamId::new(1, 1), other);
+    }
+    assert!(Stream::default().push_block(StreamId::new(1, 1), bytes.clone()).is_some());
+    assert!(stream.push_block(StreamId::new(1, 1), bytes).is_none());
+}
+
+#[test]
+fn pending_entries_have_one_holder() {
+    let mut group = Group::new(StreamId::MIN, Some(0));
+    assert!(group.create_consumer(b"a", 1) && group.create_consumer(b"b", 1));
+    assert!(!group.create_consumer(b"a", 2));
+    let id = StreamId::new(1, 0);
+    group.assign(id, b"a", 5, 1);
+    group.assign(id, b"b", 6, 2);
+    assert!(group.consumer(b"a").unwrap().pending().is_empty());
+    assert_eq!(group.pending()[&id].deliveries, 2);
+    assert_eq!(group.remove_consumer(b"b"), Some(1));
+    assert!(!group.acknowledge(id));
+}
+
+#[test]
+fn nodes_of_the_tree_are_counted_as_stock_does() {
+    let one = Limits { block_bytes: 0, block_entries: 1 };
+    let mut stream = Stream::default();
+    assert_eq!(stream.radix_node_count(), 1);
+    for (id, nodes) in [((1, 1), 2), ((1, 2), 4), ((1, 300), 7), ((2, 0), 11)] {
+        stream.add(StreamId::new(id.0, id.1), &[b"f", b"v"], one).unwrap();
+        assert_eq!(stream.radix_node_count(), nodes, "{id:?}");
+    }
+}
