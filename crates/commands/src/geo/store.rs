@@ -25,7 +25,7 @@ pub(super) fn each_in(
 pub(super) fn put<'a>(
     cx: &mut Context<'_>,
     key: &[u8],
-    members: impl Iterator<Item = (&'a [u8], f64)>,
+    members: impl Iterator<Item = (&'a [u8], f64)> + Clone,
 ) {
     let limits = crate::sorted_set::limits(cx);
     let set = SortedSet::of_members(members, limits);

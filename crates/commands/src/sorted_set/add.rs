@@ -196,8 +196,9 @@ fn put(
     }
     cx.keys.edit_or_create::<SortedSet, _>(key, |set| {
         if set.as_ref().is_empty() {
-            let longest = pairs.iter().map(|(_, member)| member.len()).max().unwrap_or(0);
-            set.reserve(if longest > limits.value { usize::MAX } else { 0 }, limits);
+            // The first member decides in which form it begins, as in stock.
+            let is_long = pairs.first().is_some_and(|(_, member)| member.len() > limits.value);
+            set.reserve(if is_long { usize::MAX } else { 0 }, limits);
         }
         for &(stated, member) in pairs {
             let before = set.as_ref().score(member);

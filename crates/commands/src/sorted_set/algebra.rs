@@ -9,6 +9,7 @@ use crate::count::count;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use structures::listpack::Item;
 use values::string::{parse_double, parse_i64};
@@ -164,8 +165,9 @@ impl Aggregate {
     fn of(self, one: f64, other: f64) -> f64 {
         match self {
             Aggregate::Sum => number(one + other),
-            Aggregate::Min => one.min(other),
-            Aggregate::Max => one.max(other),
+            Aggregate::Min if other < one => other,
+            Aggregate::Max if other > one => other,
+            Aggregate::Min | Aggregate::Max => one,
         }
     }
 }
@@ -318,7 +320,7 @@ impl<'a> Query<'a> {
             filter(cx, key, &mut members, |score, other| match (operation, other) {
                 (Operation::Diff, other) => other.is_none(),
                 (_, Some(other)) => {
-                    *score = self.aggregate.of(*score, number(weight * other));
+                    *score = self.aggregate.of(*score, weight * other);
                     true
                 }
                 (_, None) => false,
@@ -342,7 +344,7 @@ impl<'a> Query<'a> {
 
 fn sort(members: &mut Scores) {
     members.sort_unstable_by(|(one, score), (other, other_score)| {
-        score.total_cmp(other_score).then_with(|| one.cmp(other))
+        score.partial_cmp(other_score).unwrap_or(Ordering::Equal).then_with(|| one.cmp(other))
     });
 }
 

@@ -48,8 +48,9 @@ fn score_bound(word: &[u8]) -> Result<ScoreBound, CommandError> {
         [b'(', number @ ..] => (true, number),
         number => (false, number),
     };
-    let score =
-        parse_double(number).ok_or_else(|| CommandError::text("ERR min or max is not a float"))?;
+    // Nothing is zero to stock's reader of numbers, and here nobody asks whether it has read any.
+    let score = if number.is_empty() { Some(0.0) } else { parse_double(number) };
+    let score = score.ok_or_else(|| CommandError::text("ERR min or max is not a float"))?;
     Ok(ScoreBound { score, excluded })
 }
 

@@ -96,6 +96,7 @@ fn ranges() {
         ("zrange k x 1 byscore", "-ERR min or max is not a float\r\n"),
         ("zrange k x 1 bylex", "-ERR min or max not valid string range item\r\n"),
         ("zcount k (1 4", ":3\r\n"),
+        ("zcount k \"\" 4", ":4\r\n"),
         ("zlexcount lex [b +", ":3\r\n"),
         ("zrangestore d k 1 2", ":2\r\n"),
         ("zscore d c", "$1\r\n3\r\n"),

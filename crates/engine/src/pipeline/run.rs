@@ -47,7 +47,7 @@ pub struct Worker<'n> {
     pub(crate) evictor: Evictor,
     /// Gates that this thread has shut for the command that runs.
     pub(super) own_gates: u32,
-    now: Millis,
+    pub(super) now: Millis,
     clock_us: u64,
 }
 

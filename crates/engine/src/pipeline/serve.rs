@@ -66,6 +66,8 @@ impl<'n> Worker<'n> {
         if (!waiting.minds_absence && !exists()) || !waiting.claim() {
             return;
         }
+        // What fed it may have taken its time: a key that it gave an expiry may be gone by now.
+        self.now = base::clock::unix();
         let mut session = Session::new(Arc::clone(&waiting.client), true);
         session.db = waiting.db;
         session.protocol = waiting.protocol;

@@ -99,11 +99,17 @@ fn order(score: f64, member: &[u8], other_score: f64, other: &[u8]) -> Ordering 
 
 impl SortedSet {
     /// A sorted set of members, each once, in its smallest form.
-    pub fn of_members<'a>(
-        members: impl IntoIterator<Item = (&'a [u8], f64)>,
-        limits: SortedSetLimits,
-    ) -> SortedSet {
-        let mut set = SortedSet::default();
+    pub fn of_members<'a, M>(members: M, limits: SortedSetLimits) -> SortedSet
+    where
+        M: IntoIterator<Item = (&'a [u8], f64)>,
+        M::IntoIter: Clone,
+    {
+        let (mut set, members) = (SortedSet::default(), members.into_iter());
+        let mut sizes = members.clone().map(|(member, _)| member.len());
+        // Large from the beginning if it will be in the end: packing forgets the sign of a zero.
+        if sizes.clone().count() > limits.entries || sizes.any(|size| size > limits.value) {
+            set.enlarge();
+        }
         for (member, score) in members {
             set.insert(member, score, limits);
         }
