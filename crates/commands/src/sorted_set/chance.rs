@@ -2,6 +2,7 @@
 
 use crate::elements::{Scan, Wanted, cursor, different, nothing_scanned};
 use base::random::Random;
+use engine::context::Outcome;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use structures::listpack::Item;
@@ -93,6 +94,7 @@ fn zrandmember(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     };
     let mut random = Random::from_system();
     let words = if with_scores && !cx.reply.is_resp3() { 2 } else { 1 };
+    let bytes_max = cx.reply_bytes_max();
     let Some(set) = cx.keys.read::<SortedSet>(key)? else {
         match wanted {
             None => cx.reply.null(),
@@ -126,6 +128,10 @@ fn zrandmember(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
                 cx.reply.bulk(member.bytes(&mut itoa::Buffer::new()));
                 if with_scores {
                     cx.reply.double(score);
+                }
+                if cx.reply.position() > bytes_max {
+                    *cx.outcome = Outcome::Abort;
+                    break;
                 }
             }
             return Ok(());

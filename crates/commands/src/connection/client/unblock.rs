@@ -19,7 +19,7 @@ pub(super) const UNBLOCK: Command = Command {
         args: &[
             Arg::integer("client-id"),
             Arg::one_of(
-                "unblock-type",
+                "timeout_error",
                 &[Arg::word("timeout", "TIMEOUT"), Arg::word("error", "ERROR")],
             )
             .optional(),
