@@ -278,12 +278,15 @@ impl Worker<'_> {
         if node.settings.maxmemory_policy.get() == MaxmemoryPolicy::Noeviction {
             return Room::None;
         }
-        self.evict(over)
+        let began = base::clock::monotonic_us();
+        let room = self.evict(over, began);
+        let spent = base::clock::monotonic_us().saturating_sub(began);
+        node.latency.note(node.settings.latency_monitor_threshold.get(), "eviction-cycle", spent);
+        room
     }
 
-    fn evict(&mut self, over: u64) -> Room {
+    fn evict(&mut self, over: u64, began: u64) -> Room {
         let node = self.node();
-        let began = base::clock::monotonic_us();
         let budget = budget_us(node.settings.maxmemory_eviction_tenacity.get());
         let (mut freed, mut count) = (0, 0);
         while freed < over {

@@ -61,6 +61,7 @@ impl Expirer {
         }
         let spent = base::clock::monotonic_us().saturating_sub(began);
         node.stats.expire_cycle_us.fetch_add(spent, Ordering::Relaxed);
+        node.latency.note(node.settings.latency_monitor_threshold.get(), "expire-cycle", spent);
         visited < SHARD_COUNT
     }
 

@@ -6,6 +6,7 @@ use crate::client::Clients;
 use crate::command::{Command, CommandTable};
 use crate::gates;
 use crate::keys;
+use crate::latency::Latency;
 use crate::lazyfree::LazyFree;
 use crate::mailbox::{Answer, Mailbox, Message};
 use crate::memory::Memory;
@@ -99,6 +100,8 @@ pub struct Node {
     pub memory: Memory,
     /// Freeing behind commands.
     pub lazyfree: LazyFree,
+    /// Delays.
+    pub latency: Latency,
     /// Slow commands.
     pub slowlog: SlowLog,
     /// CLIENT PAUSE.
@@ -167,6 +170,7 @@ impl Node {
             stats: Stats::default(),
             memory: Memory::default(),
             lazyfree: LazyFree::default(),
+            latency: Latency::default(),
             slowlog: SlowLog::default(),
             pause: Pause::default(),
             saves: Saves::new(),

@@ -1,5 +1,6 @@
 //! Counters. Each loop writes its own; INFO adds them up.
 
+use crate::histogram::{Distribution, Histogram};
 use base::lock::{Mutex, Rank};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,8 @@ pub struct CommandStat {
     pub rejected: AtomicU64,
     /// Times it ran and failed.
     pub failed: AtomicU64,
+    /// How long it ran, while `latency-tracking` is on.
+    pub latency: Histogram,
 }
 
 /// One loop's figures.
@@ -62,6 +65,7 @@ impl LoopStats {
             for counter in [&stat.calls, &stat.usec, &stat.rejected, &stat.failed] {
                 counter.store(0, Ordering::Relaxed);
             }
+            stat.latency.clear();
         }
         for counter in [
             &self.processed,
@@ -155,15 +159,28 @@ impl Stats {
         sums
     }
 
+    /// How long one command ran, over the loops.
+    pub fn latency(&self, index: usize) -> Distribution {
+        let mut sum = Distribution::default();
+        for stats in self.loops.lock().iter() {
+            if let Some(stat) = stats.commands.get(index) {
+                sum.add(&stat.latency);
+            }
+        }
+        sum
+    }
+
     /// Counts an error reply by its code, the first word of its text.
     pub fn count_error(&self, text: &str) {
         /// More codes than this are counted together.
         const CODES_MAX: usize = 128;
+        /// The code they are counted under.
+        const BEYOND: &str = "ERRORSTATS_OVERFLOW";
         let code = text.split(' ').next().unwrap_or_default();
         let mut codes = self.error_codes.lock();
-        if codes.len() < CODES_MAX || codes.contains_key(code) {
-            *codes.entry(code.to_owned()).or_default() += 1;
-        }
+        let known = codes.len() < CODES_MAX || codes.contains_key(code);
+        let code = if known { code } else { BEYOND };
+        *codes.entry(code.to_owned()).or_default() += 1;
     }
 
     /// Error replies by code.

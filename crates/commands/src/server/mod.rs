@@ -4,6 +4,7 @@ mod command;
 mod config;
 mod debug;
 mod info;
+mod latency;
 mod lolwut;
 mod memory;
 mod module;
@@ -23,6 +24,7 @@ pub const COMMANDS: &[&Command] = &[
     &debug::DEBUG,
     &info::INFO,
     &save::LASTSAVE,
+    &latency::LATENCY,
     &lolwut::LOLWUT,
     &memory::MEMORY,
     &module::MODULE,

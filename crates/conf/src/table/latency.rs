@@ -12,10 +12,10 @@ macro_rules! latency_settings {
             Row::number("latency-monitor-threshold", 0, 0, LONG).unit(Unit::Millis);
         /// Measures the latency of each command.
         latency_tracking: Flag =
-            Row::flag("latency-tracking", true).not_built(Part::LatencyTracking);
+            Row::flag("latency-tracking", true);
         /// The percentiles that INFO shows.
         latency_tracking_info_percentiles: List = Row::list(
             "latency-tracking-info-percentiles", &["50", "99", "99.9"], parse::percentiles,
-        ).not_built(Part::LatencyTracking);
+        );
     } } };
 }

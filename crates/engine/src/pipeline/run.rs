@@ -428,6 +428,15 @@ impl<'n> Worker<'n> {
             if failed {
                 add(&stat.failed, 1);
             }
+            if self.node.settings.latency_tracking.get() {
+                stat.latency.record(spent);
+            }
+        }
+        let monitored = self.node.settings.latency_monitor_threshold.get();
+        if monitored > 0 {
+            let fast = command.flags.has(Flag::Fast);
+            let event = if fast { "fast-command" } else { "command" };
+            self.node.latency.note(monitored, event, spent);
         }
         add(&self.stats.processed, 1);
         add(&session.info.commands, 1);

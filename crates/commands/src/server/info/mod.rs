@@ -94,7 +94,11 @@ const SECTIONS: &[Section] = &[
         ..Section::new(&["commandstats"], "Commandstats")
     },
     Section { varying: Some(counters::errors), ..Section::new(&["errorstats"], "Errorstats") },
-    Section { by_default: false, ..Section::new(&["latencystats"], "Latencystats") },
+    Section {
+        by_default: false,
+        varying: Some(counters::latencies),
+        ..Section::new(&["latencystats"], "Latencystats")
+    },
     Section {
         fields: &[Field::Always("cluster_enabled", |_| "0".into())],
         ..Section::new(&["cluster"], "Cluster")
