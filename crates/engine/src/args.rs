@@ -33,6 +33,16 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Bytes from the first word to the end of the last: what a client has sent, or the words alone if
+    /// they are kept.
+    #[inline]
+    pub fn span_bytes(&self) -> usize {
+        match (self.ranges.first(), self.ranges.last()) {
+            (Some(first), Some(last)) => last.1.saturating_sub(first.0) as usize,
+            _ => 0,
+        }
+    }
+
     /// All words.
     pub fn words(&self) -> SmallVec<[&'a [u8]; 8]> {
         (0..self.len()).map(|at| self.word(at)).collect()

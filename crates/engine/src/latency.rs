@@ -54,7 +54,7 @@ impl Latency {
         series.max_ms = series.max_ms.max(latency_ms);
         match series.samples.back_mut() {
             Some(last) if last.time_s == time_s => {
-                last.latency_ms = last.latency_ms.max(latency_ms)
+                last.latency_ms = last.latency_ms.max(latency_ms);
             }
             _ => series.samples.push_back(Sample { time_s, latency_ms }),
         }

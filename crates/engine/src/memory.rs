@@ -51,6 +51,20 @@ pub fn used_memory() -> u64 {
     allocated.saturating_sub(cached) as u64
 }
 
+/// Gives pages that are not in use back to the system. False if the allocator cannot.
+///
+/// Purging has no call without `unsafe`; but an arena whose empty pages are to be kept for no time gives
+/// them back at once.
+pub fn purge() -> bool {
+    let Ok(arenas) = tikv_jemalloc_ctl::arenas::narenas::read() else { return false };
+    (0..arenas).all(|arena| {
+        let name = format!("arena.{arena}.dirty_decay_ms\0").into_bytes();
+        // An arena that was never used has nothing to give.
+        let Ok(kept): Result<isize, _> = name.name().read() else { return true };
+        name.name().write(0isize).is_ok() && name.name().write(kept).is_ok()
+    })
+}
+
 /// The figure of a node.
 #[derive(Debug, Default)]
 pub struct Memory {

@@ -65,7 +65,7 @@ impl Monitors {
         if command.flags.has(Flag::Admin) || command.flags.has(Flag::SkipMonitor) {
             return;
         }
-        let hidden = crate::slowlog::redacted(&command.full_name, request);
+        let hidden = crate::commandlog::redacted(&command.full_name, request);
         let line = line(session, hidden.as_ref().map_or(request, OwnedRequest::request));
         let line: Arc<[u8]> = line.into();
         let clients = self.clients.lock();

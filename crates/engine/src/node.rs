@@ -4,6 +4,7 @@ use crate::access::{AccessClock, Lfu};
 use crate::blocking::{Waiters, Waiting};
 use crate::client::Clients;
 use crate::command::{Command, CommandTable};
+use crate::commandlog::CommandLogs;
 use crate::gates;
 use crate::keys;
 use crate::latency::Latency;
@@ -15,7 +16,6 @@ use crate::pause::Pause;
 use crate::pubsub::PubSub;
 use crate::replication::{Address, Replication};
 use crate::session::ReplicaFacts;
-use crate::slowlog::SlowLog;
 use crate::snapshot::Saves;
 use crate::stats::Stats;
 use crate::tracking::Tracking;
@@ -102,8 +102,8 @@ pub struct Node {
     pub lazyfree: LazyFree,
     /// Delays.
     pub latency: Latency,
-    /// Slow commands.
-    pub slowlog: SlowLog,
+    /// Commands that were slow or large.
+    pub commandlogs: CommandLogs,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// Saving.
@@ -171,7 +171,7 @@ impl Node {
             memory: Memory::default(),
             lazyfree: LazyFree::default(),
             latency: Latency::default(),
-            slowlog: SlowLog::default(),
+            commandlogs: CommandLogs::default(),
             pause: Pause::default(),
             saves: Saves::new(),
             changes: AtomicU64::new(0),

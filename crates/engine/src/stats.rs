@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Samples behind the `instantaneous_*` fields.
 const SAMPLES: usize = 16;
+/// What is sampled: commands, bytes in and out, turns, microseconds of turns.
+const RATES: usize = 5;
 
 /// One command's figures in one loop.
 #[derive(Debug, Default)]
@@ -44,6 +46,18 @@ pub struct LoopStats {
     pub reads: AtomicU64,
     /// Write calls.
     pub writes: AtomicU64,
+    /// Turns of the loop.
+    pub cycles: AtomicU64,
+    /// Microseconds of its turns, without sleep.
+    pub cycle_us: AtomicU64,
+    /// Microseconds of the longest turn.
+    pub cycle_us_max: AtomicU64,
+    /// Microseconds that commands ran.
+    pub command_us: AtomicU64,
+    /// Microseconds of housekeeping.
+    pub cron_us: AtomicU64,
+    /// Commands of the turn that had most.
+    pub commands_per_cycle_max: AtomicU64,
 }
 
 /// Adds to a counter that only this thread writes: a load and a store, no bus lock.
@@ -76,6 +90,12 @@ impl LoopStats {
             &self.errors,
             &self.reads,
             &self.writes,
+            &self.cycles,
+            &self.cycle_us,
+            &self.cycle_us_max,
+            &self.command_us,
+            &self.cron_us,
+            &self.commands_per_cycle_max,
         ] {
             counter.store(0, Ordering::Relaxed);
         }
@@ -105,8 +125,8 @@ pub struct Stats {
 
 #[derive(Debug, Default)]
 struct Rates {
-    last: Option<(u64, [u64; 3])>,
-    samples: [[u64; 3]; SAMPLES],
+    last: Option<(u64, [u64; RATES])>,
+    samples: [[u64; RATES]; SAMPLES],
     next: usize,
 }
 
@@ -188,15 +208,34 @@ impl Stats {
         self.error_codes.lock().iter().map(|(code, count)| (code.clone(), *count)).collect()
     }
 
-    /// Takes a sample of commands, bytes in and bytes out at `now_ms`; called ten times a second.
+    /// The turns of a loop, as a mean over the loops that turn.
+    pub fn cycles(&self) -> u64 {
+        let loops = self.loops.lock();
+        let cycles = loops.iter().map(|stats| stats.cycles.load(Ordering::Relaxed));
+        let turning: Vec<u64> = cycles.filter(|&cycles| cycles > 0).collect();
+        turning.iter().sum::<u64>() / (turning.len() as u64).max(1)
+    }
+
+    /// The largest of one counter over the loops.
+    pub fn max(&self, counter: impl Fn(&LoopStats) -> &AtomicU64) -> u64 {
+        let loops = self.loops.lock();
+        loops.iter().map(|stats| counter(stats).load(Ordering::Relaxed)).max().unwrap_or(0)
+    }
+
+    /// Takes a sample of what is shown as a rate at `now_ms`; called ten times a second.
     pub fn sample(&self, now_ms: u64) {
-        let totals =
-            [self.sum(|s| &s.processed), self.sum(|s| &s.bytes_in), self.sum(|s| &s.bytes_out)];
+        let totals = [
+            self.sum(|s| &s.processed),
+            self.sum(|s| &s.bytes_in),
+            self.sum(|s| &s.bytes_out),
+            self.cycles(),
+            self.sum(|s| &s.cycle_us),
+        ];
         let mut rates = self.rates.lock();
         if let Some((then, before)) = rates.last {
             let span = now_ms.saturating_sub(then).max(1);
             let at = rates.next;
-            for which in 0..3 {
+            for which in 0..RATES {
                 rates.samples[at][which] =
                     totals[which].saturating_sub(before[which]).saturating_mul(1000) / span;
             }
@@ -205,10 +244,10 @@ impl Stats {
         rates.last = Some((now_ms, totals));
     }
 
-    /// Commands, bytes in and bytes out per second, lately.
-    pub fn rates(&self) -> [u64; 3] {
+    /// Commands, bytes in, bytes out, turns, and microseconds of turns per second, lately.
+    pub fn rates(&self) -> [u64; RATES] {
         let rates = self.rates.lock();
-        let mut means = [0; 3];
+        let mut means = [0; RATES];
         for sample in &rates.samples {
             for (mean, value) in means.iter_mut().zip(sample) {
                 *mean += value;

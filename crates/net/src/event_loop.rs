@@ -261,7 +261,9 @@ impl Running<'_> {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            self.now = base::clock::monotonic();
+            let began_us = base::clock::monotonic_us();
+            self.now = Millis(began_us / 1000);
+            let before = self.worker.stats().processed.load(Ordering::Relaxed);
             for event in &events {
                 self.take_event(*event);
             }
@@ -274,13 +276,34 @@ impl Running<'_> {
             self.write_all();
             self.limit_clients();
             if self.now >= self.cron_at || self.expiry_pending {
+                let began_us = base::clock::monotonic_us();
                 self.cron();
+                add(
+                    &self.worker.stats().cron_us,
+                    base::clock::monotonic_us().saturating_sub(began_us),
+                );
                 self.write_all();
             }
             self.free_dead();
+            self.count_turn(began_us, before);
         }
         self.close_all();
         Ok(())
+    }
+
+    /// Notes how long a turn took, and how many commands it had.
+    fn count_turn(&self, began_us: u64, commands_before: u64) {
+        let stats = self.worker.stats();
+        let spent = base::clock::monotonic_us().saturating_sub(began_us);
+        let commands = stats.processed.load(Ordering::Relaxed).saturating_sub(commands_before);
+        add(&stats.cycles, 1);
+        add(&stats.cycle_us, spent);
+        for (most, now) in [(&stats.cycle_us_max, spent), (&stats.commands_per_cycle_max, commands)]
+        {
+            if now > most.load(Ordering::Relaxed) {
+                most.store(now, Ordering::Relaxed);
+            }
+        }
     }
 
     fn sleep_ms(&self) -> u64 {

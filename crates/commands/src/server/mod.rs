@@ -1,6 +1,7 @@
 //! Administration: settings, statistics, saving, stopping, and what commands there are.
 
 mod command;
+mod commandlog;
 mod config;
 mod debug;
 mod info;
@@ -20,6 +21,7 @@ use engine::Command;
 pub const COMMANDS: &[&Command] = &[
     &save::BGSAVE,
     &command::COMMAND,
+    &commandlog::COMMANDLOG,
     &config::CONFIG,
     &debug::DEBUG,
     &info::INFO,

@@ -1,6 +1,7 @@
-//! SLOWLOG: the commands that ran longest.
+//! SLOWLOG: the commands that ran longest, one of the logs that COMMANDLOG shows.
 
 use crate::help;
+use engine::commandlog::Reason;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
 
@@ -80,22 +81,31 @@ fn get(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let count = match args.next() {
         None => COUNT_DEFAULT,
         Some(_) if args.left() > 0 => return Err(help::wrong_words(args)),
-        Some(word) => match values::string::parse_i64(word) {
-            Some(-1) => usize::MAX,
-            Some(count) if count >= 0 => usize::try_from(count).unwrap_or(usize::MAX),
-            _ => {
-                return Err(CommandError::text("ERR count should be greater than or equal to -1"));
-            }
-        },
+        Some(word) => count(word)?,
     };
+    show(cx, Reason::Slow, count);
+    Ok(())
+}
+
+/// How many entries are wanted.
+pub(super) fn count(word: &[u8]) -> Result<usize, CommandError> {
+    match values::string::parse_i64(word) {
+        Some(-1) => Ok(usize::MAX),
+        Some(count) if count >= 0 => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
+        _ => Err(CommandError::text("ERR count should be greater than or equal to -1")),
+    }
+}
+
+/// Answers the newest entries of a log.
+pub(super) fn show(cx: &mut Context<'_>, reason: Reason, count: usize) {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let entries = cx.node.slowlog.newest(count);
+    let entries = cx.node.commandlogs.of(reason).newest(count);
     cx.reply.array(entries.len());
     for entry in entries {
         cx.reply.array(6);
         cx.reply.integer(number(entry.id));
         cx.reply.integer(number(entry.time_s));
-        cx.reply.integer(number(entry.duration_us));
+        cx.reply.integer(number(entry.amount));
         let words = entry.request.request().words();
         cx.reply.array(words.len());
         for word in words {
@@ -104,16 +114,15 @@ fn get(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         cx.reply.bulk(entry.address);
         cx.reply.bulk(entry.name);
     }
-    Ok(())
 }
 
 fn len(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
-    cx.reply.integer(i64::try_from(cx.node.slowlog.len()).unwrap_or(i64::MAX));
+    cx.reply.integer(i64::try_from(cx.node.commandlogs.of(Reason::Slow).len()).unwrap_or(i64::MAX));
     Ok(())
 }
 
 fn reset(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
-    cx.node.slowlog.clear();
+    cx.node.commandlogs.of(Reason::Slow).clear();
     cx.reply.ok();
     Ok(())
 }

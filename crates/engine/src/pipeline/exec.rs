@@ -92,7 +92,7 @@ impl<'n> Worker<'n> {
             if self.node.monitors.any() {
                 self.feed_exec(session);
             }
-            self.account(session, command, Request { bytes: &[], ranges: &[] }, false);
+            self.account(session, command, Request { bytes: &[], ranges: &[] }, (false, 0));
             return Outcome::Done;
         }
         self.mark_mail(session);
@@ -113,7 +113,7 @@ impl<'n> Worker<'n> {
         if self.node.monitors.any() {
             self.feed_exec(session);
         }
-        self.account(session, command, Request { bytes: &[], ranges: &[] }, false);
+        self.account(session, command, Request { bytes: &[], ranges: &[] }, (false, 0));
         self.finish(session, locks, alone);
         outcome
     }

@@ -4,6 +4,7 @@ use super::Prepared;
 use crate::args::{Args, OwnedRequest, Request};
 use crate::blocking::{DbKey, Waiting};
 use crate::command::{Registered, Scope};
+use crate::commandlog::{self, Reason};
 use crate::context::{Context, Outcome};
 use crate::effects::Effects;
 use crate::error::CommandError;
@@ -340,7 +341,8 @@ impl<'n> Worker<'n> {
         // Who waits for a key is counted when that is over.
         let keys = matches!(session.blocked, Some(Blocked::Keys(_)));
         if !(matches!(outcome, Outcome::Blocked) && (keys || session.served)) {
-            self.account(session, command, request, failed);
+            let reply_bytes = out.len().saturating_sub(start);
+            self.account(session, command, request, (failed, reply_bytes));
         }
         outcome
     }
@@ -417,7 +419,7 @@ impl<'n> Worker<'n> {
         session: &Session,
         command: &'static Registered,
         request: Request<'_>,
-        failed: bool,
+        (failed, reply_bytes): (bool, usize),
     ) {
         let before = self.clock_us;
         self.clock_us = base::clock::monotonic_us();
@@ -439,19 +441,47 @@ impl<'n> Worker<'n> {
             self.node.latency.note(monitored, event, spent);
         }
         add(&self.stats.processed, 1);
+        add(&self.stats.command_us, spent);
         add(&session.info.commands, 1);
-        let threshold = self.node.settings.slowlog_log_slower_than.get();
-        if threshold >= 0
-            && spent >= threshold.unsigned_abs()
-            && !command.flags.has(spec::Flag::SkipSlowlog)
-        {
-            let len_max = self.node.settings.slowlog_max_len.get();
-            let name = session.info.names.lock().name.clone();
-            let len_max = usize::try_from(len_max).unwrap_or(usize::MAX);
-            let redacted = crate::slowlog::redacted(&command.full_name, request);
-            let request = redacted.as_ref().map_or(request, OwnedRequest::request);
-            self.node.slowlog.add(len_max, spent, request, &session.info.address, name);
+        if command.flags.has(Flag::SkipSlowlog) {
+            return;
         }
+        let settings = &self.node.settings;
+        let amounts = [
+            (settings.slowlog_log_slower_than.get(), spent, Reason::Slow),
+            (
+                settings.commandlog_request_larger_than.get(),
+                request.span_bytes() as u64,
+                Reason::LargeRequest,
+            ),
+            (settings.commandlog_reply_larger_than.get(), reply_bytes as u64, Reason::LargeReply),
+        ];
+        for (threshold, amount, reason) in amounts {
+            if threshold >= 0 && amount >= threshold.unsigned_abs() {
+                self.remember(session, command, request, (reason, amount));
+            }
+        }
+    }
+
+    #[cold]
+    fn remember(
+        &self,
+        session: &Session,
+        command: &'static Registered,
+        request: Request<'_>,
+        (reason, amount): (Reason, u64),
+    ) {
+        let settings = &self.node.settings;
+        let len_max = match reason {
+            Reason::Slow => settings.slowlog_max_len.size(),
+            Reason::LargeRequest => settings.commandlog_large_request_max_len.size(),
+            Reason::LargeReply => settings.commandlog_large_reply_max_len.size(),
+        };
+        let name = session.info.names.lock().name.clone();
+        let redacted = commandlog::redacted(&command.full_name, request);
+        let request = redacted.as_ref().map_or(request, OwnedRequest::request);
+        let log = self.node.commandlogs.of(reason);
+        log.add(len_max, amount, request, &session.info.address, name);
     }
 
     /// Tells monitors of an EXEC, behind what it has run.

@@ -23,7 +23,19 @@ pub(super) const FIELDS: &[Field] = &[
     Always("clients_in_timeout_table", |_| "0".into()),
     Always("total_blocking_keys", |facts| facts.node.waiters.counts().1.to_string()),
     Always("total_blocking_keys_on_nokey", |facts| facts.node.waiters.counts().2.to_string()),
+    Always("pubsub_clients", |facts| number(facts, ClientInfo::subscribes)),
+    Always("watching_clients", |facts| {
+        number(facts, |client| client.watching.load(Ordering::Relaxed) > 0)
+    }),
+    Always("total_watched_keys", |facts| {
+        let watched = facts.clients().iter().map(|c| c.watching.load(Ordering::Relaxed));
+        watched.map(u64::from).sum::<u64>().to_string()
+    }),
 ];
+
+fn number(facts: &Facts<'_>, which: fn(&ClientInfo) -> bool) -> String {
+    facts.clients().iter().filter(|client| which(client)).count().to_string()
+}
 
 fn largest(facts: &Facts<'_>, counter: fn(&ClientInfo) -> &AtomicUsize) -> String {
     let sizes = facts.clients().iter().map(|client| counter(client).load(Ordering::Relaxed));

@@ -11,41 +11,41 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The facts of one instant.
-pub(super) struct Facts<'a> {
-    pub(super) node: &'a Node,
+pub(in crate::server) struct Facts<'a> {
+    pub(in crate::server) node: &'a Node,
     /// Monotonic.
-    pub(super) now: Millis,
+    pub(in crate::server) now: Millis,
     memory: OnceCell<Memory>,
     replication: OnceCell<ReplicationFacts>,
     clients: OnceCell<Vec<Arc<ClientInfo>>>,
 }
 
 /// The memory of the process, in bytes.
-pub(super) struct Memory {
-    pub(super) used: u64,
-    pub(super) peak: u64,
-    pub(super) rss: u64,
-    pub(super) active: u64,
-    pub(super) resident: u64,
-    pub(super) total_system: u64,
+pub(in crate::server) struct Memory {
+    pub(in crate::server) used: u64,
+    pub(in crate::server) peak: u64,
+    pub(in crate::server) rss: u64,
+    pub(in crate::server) active: u64,
+    pub(in crate::server) resident: u64,
+    pub(in crate::server) total_system: u64,
     /// Buffers of clients.
-    pub(super) clients: u64,
+    pub(in crate::server) clients: u64,
     /// What the backlog holds.
-    pub(super) backlog: u64,
+    pub(in crate::server) backlog: u64,
 }
 
 /// The node's place in replication.
-pub(super) struct ReplicationFacts {
-    pub(super) primary: Option<Address>,
-    pub(super) history: History,
-    pub(super) link: Link,
-    pub(super) replicas: Vec<ReplicaRow>,
-    pub(super) good_replicas: usize,
-    pub(super) epoch: u64,
+pub(in crate::server) struct ReplicationFacts {
+    pub(in crate::server) primary: Option<Address>,
+    pub(in crate::server) history: History,
+    pub(in crate::server) link: Link,
+    pub(in crate::server) replicas: Vec<ReplicaRow>,
+    pub(in crate::server) good_replicas: usize,
+    pub(in crate::server) epoch: u64,
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn new(node: &'a Node) -> Facts<'a> {
+    pub(in crate::server) fn new(node: &'a Node) -> Facts<'a> {
         Facts {
             node,
             now: base::clock::monotonic(),
@@ -55,7 +55,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    pub(super) fn memory(&self) -> &Memory {
+    pub(in crate::server) fn memory(&self) -> &Memory {
         self.memory.get_or_init(|| {
             let used = used_memory();
             let peak = self.node.stats.peak_memory.fetch_max(used, Ordering::Relaxed).max(used);
@@ -76,7 +76,7 @@ impl<'a> Facts<'a> {
         })
     }
 
-    pub(super) fn replication(&self) -> &ReplicationFacts {
+    pub(in crate::server) fn replication(&self) -> &ReplicationFacts {
         self.replication.get_or_init(|| {
             let state = self.node.replication.state();
             ReplicationFacts {
@@ -90,12 +90,12 @@ impl<'a> Facts<'a> {
         })
     }
 
-    pub(super) fn clients(&self) -> &[Arc<ClientInfo>] {
+    pub(in crate::server) fn clients(&self) -> &[Arc<ClientInfo>] {
         self.clients.get_or_init(|| self.node.clients.all())
     }
 
     /// Seconds since the start.
-    pub(super) fn uptime_s(&self) -> u64 {
+    pub(in crate::server) fn uptime_s(&self) -> u64 {
         self.now.since(self.node.started).0 / 1000
     }
 }
@@ -121,12 +121,12 @@ fn total_system_bytes() -> u64 {
 }
 
 /// A counter's value.
-pub(super) fn count(counter: &AtomicU64) -> String {
+pub(in crate::server) fn count(counter: &AtomicU64) -> String {
     counter.load(Ordering::Relaxed).to_string()
 }
 
 /// Bytes for people, as stock writes them: two decimals and a letter.
-pub(super) fn human(bytes: u64) -> String {
+pub(in crate::server) fn human(bytes: u64) -> String {
     const UNITS: [(u64, char); 4] =
         [(1 << 40, 'T'), (1 << 30, 'G'), (1 << 20, 'M'), (1 << 10, 'K')];
     match UNITS.iter().find(|(size, _)| bytes >= *size) {
@@ -137,12 +137,12 @@ pub(super) fn human(bytes: u64) -> String {
 
 /// `part / whole`, zero if there is no whole.
 #[allow(clippy::cast_precision_loss, reason = "shown with two decimals")]
-pub(super) fn ratio(part: u64, whole: u64) -> f64 {
+pub(in crate::server) fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// `yes` as 1.
-pub(super) fn flag(holds: bool) -> String {
+pub(in crate::server) fn flag(holds: bool) -> String {
     u8::from(holds).to_string()
 }
 

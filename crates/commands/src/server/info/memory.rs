@@ -21,6 +21,7 @@ pub(super) const FIELDS: &[Field] = &[
     Always("allocator_allocated", |facts| facts.memory().used.to_string()),
     Always("allocator_active", |facts| facts.memory().active.to_string()),
     Always("allocator_resident", |facts| facts.memory().resident.to_string()),
+    Always("allocator_muzzy", |_| "0".into()),
     Always("total_system_memory", |facts| facts.memory().total_system.to_string()),
     Always("total_system_memory_human", |facts| human(facts.memory().total_system)),
     Always("used_memory_lua", |_| "0".into()),
@@ -54,22 +55,24 @@ pub(super) const FIELDS: &[Field] = &[
     Always("mem_clients_normal", |facts| facts.memory().clients.to_string()),
     Always("mem_cluster_links", |_| "0".into()),
     Always("mem_aof_buffer", |_| "0".into()),
+    // A table grows by one bucket at a time.
+    Always("mem_overhead_db_hashtable_rehashing", |_| "0".into()),
     Always("mem_allocator", |_| "jemalloc-5.3.0".into()),
     Always("active_defrag_running", |_| "0".into()),
     Always("lazyfree_pending_objects", |facts| facts.node.lazyfree.pending().to_string()),
     Always("lazyfreed_objects", |facts| facts.node.lazyfree.freed().to_string()),
 ];
 
-fn startup(facts: &Facts<'_>) -> u64 {
+pub(in crate::server) fn startup(facts: &Facts<'_>) -> u64 {
     facts.node.stats.startup_memory.load(Ordering::Relaxed).min(facts.memory().used)
 }
 
-fn overhead(facts: &Facts<'_>) -> u64 {
+pub(in crate::server) fn overhead(facts: &Facts<'_>) -> u64 {
     let memory = facts.memory();
     startup(facts) + memory.backlog + memory.clients
 }
 
-fn dataset(facts: &Facts<'_>) -> u64 {
+pub(in crate::server) fn dataset(facts: &Facts<'_>) -> u64 {
     facts.memory().used.saturating_sub(overhead(facts))
 }
 

@@ -6,9 +6,10 @@
 mod clients;
 mod counters;
 mod cpu;
-mod facts;
+pub(super) mod facts;
+mod keysizes;
 mod keyspace;
-mod memory;
+pub(super) mod memory;
 mod persistence;
 mod replication;
 mod server;
@@ -53,6 +54,8 @@ struct Section {
     heading: &'static str,
     /// Part of a plain INFO.
     by_default: bool,
+    /// No part of INFO ALL either.
+    by_name_only: bool,
     /// Its fields.
     fields: &'static [Field],
     /// Writes the fields whose number varies, in the middle of `fields` (see [`Section::split_at`]).
@@ -67,6 +70,7 @@ impl Section {
             names: name,
             heading,
             by_default: true,
+            by_name_only: false,
             fields: &[],
             varying: None,
             split_at: usize::MAX,
@@ -104,6 +108,18 @@ const SECTIONS: &[Section] = &[
         ..Section::new(&["cluster"], "Cluster")
     },
     Section { varying: Some(keyspace::dbs), ..Section::new(&["keyspace"], "Keyspace") },
+    Section {
+        by_default: false,
+        by_name_only: true,
+        fields: stats::DEBUG_FIELDS,
+        ..Section::new(&["debug"], "Debug")
+    },
+    Section {
+        by_default: false,
+        by_name_only: true,
+        varying: Some(keysizes::distributions),
+        ..Section::new(&["keysizes"], "Keysizes")
+    },
 ];
 
 fn info(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
@@ -120,7 +136,7 @@ fn info(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     while let Some(word) = args.next() {
         match word.to_ascii_lowercase().as_slice() {
             b"default" => want(&|section| section.by_default),
-            b"all" | b"everything" => want(&|_| true),
+            b"all" | b"everything" => want(&|section| !section.by_name_only),
             name => want(&|section| section.names.iter().any(|known| known.as_bytes() == name)),
         }
     }

@@ -67,6 +67,34 @@ pub(super) const FIELDS: &[Field] = &[
     Always("io_threaded_writes_processed", |_| "0".into()),
     Always("reply_buffer_shrinks", |_| "0".into()),
     Always("reply_buffer_expands", |_| "0".into()),
+    Always("client_query_buffer_limit_disconnections", |facts| {
+        count(&facts.node.stats.query_buffer_limit_disconnections)
+    }),
+    Always("client_output_buffer_limit_disconnections", |facts| {
+        count(&facts.node.stats.output_buffer_limit_disconnections)
+    }),
+    Always("eventloop_cycles", |facts| facts.node.stats.cycles().to_string()),
+    Always("eventloop_duration_sum", |facts| sum(facts, |loops| &loops.cycle_us)),
+    Always("eventloop_duration_cmd_sum", |facts| sum(facts, |loops| &loops.command_us)),
+    Always("instantaneous_eventloop_cycles_per_sec", |facts| {
+        facts.node.stats.rates()[3].to_string()
+    }),
+    Always("instantaneous_eventloop_duration_usec", |facts| {
+        let [.., cycles, micros] = facts.node.stats.rates();
+        (micros / cycles.max(1)).to_string()
+    }),
+];
+
+/// INFO debug: figures of the loops that only an explicit question shows.
+pub(super) const DEBUG_FIELDS: &[Field] = &[
+    Always("eventloop_duration_aof_sum", |_| "0".into()),
+    Always("eventloop_duration_cron_sum", |facts| sum(facts, |loops| &loops.cron_us)),
+    Always("eventloop_duration_max", |facts| {
+        facts.node.stats.max(|loops| &loops.cycle_us_max).to_string()
+    }),
+    Always("eventloop_cmd_per_cycle_max", |facts| {
+        facts.node.stats.max(|loops| &loops.commands_per_cycle_max).to_string()
+    }),
 ];
 
 fn sum(facts: &Facts<'_>, counter: fn(&LoopStats) -> &AtomicU64) -> String {

@@ -59,13 +59,15 @@ fn the_fields_are_those_of_stock() {
     let clients = "connected_clients cluster_connections maxclients \
          client_recent_max_input_buffer client_recent_max_output_buffer blocked_clients \
          tracking_clients clients_in_timeout_table";
-    // Two that came with 7.2.
-    let clients = format!("{clients} total_blocking_keys total_blocking_keys_on_nokey");
+    // Those that came later.
+    let later = "total_blocking_keys total_blocking_keys_on_nokey pubsub_clients watching_clients \
+         total_watched_keys";
+    let clients = format!("{clients} {later}");
     assert_eq!(names(&mut server, "info clients").join(" "), clients);
     let cpu = "used_cpu_sys used_cpu_user used_cpu_sys_children used_cpu_user_children \
          used_cpu_sys_main_thread used_cpu_user_main_thread";
     assert_eq!(names(&mut server, "info cpu").join(" "), cpu);
-    let counts = [("server", 28), ("memory", 51), ("persistence", 30), ("stats", 50)];
+    let counts = [("server", 28), ("memory", 53), ("persistence", 30), ("stats", 57)];
     for (section, count) in counts {
         assert_eq!(names(&mut server, &format!("info {section}")).len(), count, "{section}");
     }

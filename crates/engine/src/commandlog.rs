@@ -1,4 +1,5 @@
-//! The slow log: commands that ran longer than a threshold, newest first, bounded.
+//! The command logs: commands that ran long, that were large, or whose replies were; newest first,
+//! bounded.
 
 use crate::args::{OwnedRequest, Request};
 use base::lock::{Mutex, Rank};
@@ -9,15 +10,26 @@ const WORDS_MAX: usize = 32;
 /// Bytes kept of one word; the rest is counted in its place.
 const WORD_BYTES_MAX: usize = 128;
 
-/// One slow command.
+/// What a command is remembered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It ran long; counted in microseconds.
+    Slow,
+    /// Its words were large; counted in bytes.
+    LargeRequest,
+    /// Its reply was large; counted in bytes.
+    LargeReply,
+}
+
+/// One command that is remembered.
 #[derive(Clone, Debug)]
-pub struct SlowEntry {
+pub struct LoggedCommand {
     /// Rises by one for each.
     pub id: u64,
     /// Unix seconds.
     pub time_s: u64,
-    /// How long it ran.
-    pub duration_us: u64,
+    /// How long it ran, or how large it was.
+    pub amount: u64,
     /// Its words, shortened.
     pub request: OwnedRequest,
     /// Who called it.
@@ -26,37 +38,48 @@ pub struct SlowEntry {
     pub name: Vec<u8>,
 }
 
-/// The slow log.
+/// The logs of a node.
+#[derive(Debug, Default)]
+pub struct CommandLogs([CommandLog; 3]);
+
+impl CommandLogs {
+    /// The log of one reason.
+    pub fn of(&self, reason: Reason) -> &CommandLog {
+        &self.0[reason as usize]
+    }
+}
+
+/// One log.
 #[derive(Debug)]
-pub struct SlowLog(Mutex<Entries>);
+pub struct CommandLog(Mutex<Entries>);
 
 #[derive(Debug, Default)]
 struct Entries {
     next_id: u64,
-    entries: VecDeque<SlowEntry>,
+    entries: VecDeque<LoggedCommand>,
 }
 
-impl Default for SlowLog {
-    fn default() -> SlowLog {
-        SlowLog(Mutex::new(Rank::Leaf, Entries::default()))
+impl Default for CommandLog {
+    fn default() -> CommandLog {
+        CommandLog(Mutex::new(Rank::Leaf, Entries::default()))
     }
 }
 
-impl SlowLog {
+impl CommandLog {
     /// Adds a command, keeping at most `len_max`.
     pub fn add(
         &self,
         len_max: usize,
-        duration_us: u64,
+        amount: u64,
         request: Request<'_>,
         address: &str,
         name: Vec<u8>,
     ) {
         let mut log = self.0.lock();
-        let entry = SlowEntry {
+        let entry = LoggedCommand {
             id: log.next_id,
             time_s: base::clock::unix_us() / 1_000_000,
-            duration_us,
+            amount,
             request: shortened(request),
             address: address.to_owned(),
             name,
@@ -67,7 +90,7 @@ impl SlowLog {
     }
 
     /// The newest `count` entries.
-    pub fn newest(&self, count: usize) -> Vec<SlowEntry> {
+    pub fn newest(&self, count: usize) -> Vec<LoggedCommand> {
         self.0.lock().entries.iter().take(count).cloned().collect()
     }
 
