@@ -36,6 +36,7 @@ pub use choice::{
 };
 pub use docs::markdown;
 pub use load::{LineError, LoadError, LoadRequest, Loaded, Origin, RawLine, SentinelLine, Warning};
+pub use plain::parse::bytes as parse_bytes;
 pub use plain::{Plain, ValueError};
 pub use rewrite::{RewriteContext, Upstream, sentinel_file, sentinel_line};
 pub use row::{Kind, Mutability, Part, Row, Status, TextCanon, Unit, WordsCanon};

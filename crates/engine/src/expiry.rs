@@ -4,15 +4,40 @@
 //! expiry; only those whose bound has passed are looked through, a few buckets to a lock, within a
 //! time budget. A full pass makes the bound exact again. Each loop looks after its own shards.
 
+use crate::effects::Effects;
+use crate::keys::Place;
+use crate::node::Node;
 use crate::pipeline::Worker;
 use base::Millis;
-use keyspace::{Ended, SHARD_COUNT};
+use keyspace::{Ended, SHARD_COUNT, Shard};
 use std::sync::atomic::Ordering;
 
 /// Microseconds of one step.
 const STEP_US: u64 = 1_000;
 /// Bucket chains looked through before a shard is let go.
 const BUCKETS_PER_LOCK: usize = 16;
+
+/// Takes `keys` out of `shard`, all of which a command has found expired while it held only that shard.
+/// Outside of a transaction (`at_once`) their ends are logged before the shard is let go; inside, where
+/// everything is held, they join the transaction.
+pub fn take_out(
+    node: &Node,
+    effects: &mut Effects,
+    shard: &mut Shard,
+    db: u32,
+    keys: &[Box<[u8]>],
+    at_once: bool,
+) {
+    for key in keys {
+        if let Some(entry) = shard.remove(db, Place::of(key).hash, key) {
+            node.lazyfree.entry(entry, node.settings.lazyfree_lazy_expire.get());
+            effects.expired(node, db, key);
+        }
+    }
+    if at_once && !keys.is_empty() {
+        effects.perform(node);
+    }
+}
 
 /// One loop's progress.
 #[derive(Debug)]

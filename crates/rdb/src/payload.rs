@@ -12,6 +12,9 @@ use crate::save::{Encoder, SavedValue};
 /// The bytes of version and checksum.
 const FOOTER_LEN: usize = 10;
 
+/// The bytes of a payload beside the value's.
+pub const FRAME_LEN: usize = FOOTER_LEN + 1;
+
 /// Why a payload is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreError {

@@ -7,7 +7,7 @@ mod exists;
 pub(crate) mod expire;
 mod keys;
 mod kind;
-mod object;
+pub(crate) mod object;
 mod random;
 mod rename;
 pub(crate) mod scan;

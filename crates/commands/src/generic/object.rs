@@ -168,10 +168,14 @@ fn idletime(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     })
 }
 
+/// How many keys stock would let share the value.
+pub(crate) fn references(entry: &Entry) -> i64 {
+    if let ValueRef::Int(0..SHARED_INTEGERS) = entry.value() { SHARED_REFERENCES } else { 1 }
+}
+
 fn refcount(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    match cx.keys.find_untouched(args.key()?).map(Entry::value) {
-        Some(ValueRef::Int(0..SHARED_INTEGERS)) => cx.reply.integer(SHARED_REFERENCES),
-        Some(_) => cx.reply.integer(1),
+    match cx.keys.find_untouched(args.key()?).map(references) {
+        Some(number) => cx.reply.integer(number),
         None => cx.reply.null(),
     }
     Ok(())

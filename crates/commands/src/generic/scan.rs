@@ -8,12 +8,13 @@
 //! buckets to a lock. That is right because a holder of a shard never waits for another, and because
 //! a page of keys promises nothing about one instant. Empty shards cost a look and nothing more.
 
+use engine::expiry;
 use engine::keys::kind_of;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use keyspace::{Db, Entry, SHARD_COUNT};
 use resp::reply::Writer;
 use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
-use values::glob;
+use values::{Kind, glob};
 
 /// Keys that a call looks at if it does not say how many.
 const COUNT_DEFAULT: u64 = 10;
@@ -50,18 +51,19 @@ pub const SCAN: Command = Command {
 #[derive(Debug)]
 struct Options<'a> {
     pattern: Option<&'a [u8]>,
-    kind: Option<&'a [u8]>,
+    kind: Option<Kind>,
     count: u64,
 }
 
 impl<'a> Options<'a> {
     fn parse(args: &mut Args<'a>) -> Result<Options<'a>, CommandError> {
         let mut options = Options { pattern: None, kind: None, count: COUNT_DEFAULT };
+        let mut kind = None;
         while args.left() > 0 {
             if args.take_token("MATCH") {
                 options.pattern = Some(args.bytes()?);
             } else if args.take_token("TYPE") {
-                options.kind = Some(args.bytes()?);
+                kind = Some(args.bytes()?);
             } else if args.take_token("COUNT") {
                 let count = args.integer()?;
                 options.count =
@@ -71,13 +73,24 @@ impl<'a> Options<'a> {
             }
         }
         options.pattern = options.pattern.filter(|&pattern| pattern != b"*");
+        options.kind = kind.map(kind_named).transpose()?;
         Ok(options)
     }
 
     fn wants(&self, entry: &Entry) -> bool {
-        self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(kind_of(entry).name().as_bytes()))
+        self.kind.is_none_or(|kind| kind == kind_of(entry))
             && self.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key(), false))
     }
+}
+
+/// The type of that name, in any case.
+fn kind_named(name: &[u8]) -> Result<Kind, CommandError> {
+    [Kind::String, Kind::List, Kind::Set, Kind::SortedSet, Kind::Hash, Kind::Stream]
+        .into_iter()
+        .find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name))
+        .ok_or_else(|| {
+            CommandError::Text(format!("ERR unknown type name '{}'", String::from_utf8_lossy(name)))
+        })
 }
 
 /// A cursor's number. As stock's, it may have a sign and may be empty, which is zero.
@@ -146,9 +159,11 @@ fn gather(
     let mut writer = Writer::new(found, cx.reply.protocol());
     let (mut answered, mut looked, mut buckets) = (0, 0, 0);
     let buckets_max = options.count.saturating_mul(BUCKETS_PER_KEY);
+    let (expires, at_once) = (cx.node.expires(), !cx.session.executing);
+    let mut lapsed: Vec<Box<[u8]>> = Vec::new();
     cx.keys.release();
     while !place.is_end() {
-        let shard = cx.node.keyspace.lock(place.shard);
+        let mut shard = cx.node.keyspace.lock(place.shard);
         if shard.db(db).is_none_or(Db::is_empty) {
             place.next_shard();
             continue;
@@ -161,11 +176,18 @@ fn gather(
             buckets += 1;
             place.inner = shard.scan(db, place.inner, |entry| {
                 looked += 1;
-                if entry.expire_at().is_none_or(|at| at > now) && options.wants(entry) {
+                if !options.wants(entry) {
+                    return;
+                }
+                if entry.expire_at().is_none_or(|at| at > now) {
                     writer.bulk(entry.key());
                     answered += 1;
+                } else if expires {
+                    lapsed.push(entry.key().into());
                 }
             });
+            expiry::take_out(cx.node, cx.effects, &mut shard, db, &lapsed, at_once);
+            lapsed.clear();
             if place.inner == 0 {
                 place.next_shard();
                 break;

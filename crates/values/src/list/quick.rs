@@ -49,6 +49,11 @@ impl Quick {
         self.nodes.len()
     }
 
+    /// Bytes of all nodes, those of compressed ones counted as they were before. O(nodes).
+    pub fn plain_bytes(&self) -> usize {
+        self.nodes.iter().map(Node::len_bytes).sum()
+    }
+
     /// The only node's pack if the list has become small enough to be no more than that.
     pub(super) fn take_small(&mut self, limits: ListLimits) -> Option<ListpackBuf> {
         let [Some(node), None] = [self.nodes.front(), self.nodes.get(1)] else { return None };

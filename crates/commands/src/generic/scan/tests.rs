@@ -50,7 +50,11 @@ fn cursors_and_options() {
         ("scan 0 type hash", "*2\r\n$1\r\n0\r\n*0\r\n"),
         ("scan 0 match one type STRING", "*2\r\n$1\r\n0\r\n*1\r\n$3\r\none\r\n"),
         ("set gone v pxat 1", "+OK\r\n"),
+        ("scan 0 type hash match g*", "*2\r\n$1\r\n0\r\n*0\r\n"),
+        ("dbsize", ":4\r\n"),
         ("scan 0 match g*", "*2\r\n$1\r\n0\r\n*0\r\n"),
+        ("dbsize", ":3\r\n"),
+        ("scan 0 type nope", "-ERR unknown type name 'nope'\r\n"),
         ("scan", "-ERR wrong number of arguments for 'scan' command\r\n"),
     ] {
         server.check(line, expected);
@@ -76,6 +80,17 @@ fn count_bounds_a_call_and_nothing_is_answered_twice_at_rest() {
     let (_, keys) = call(&mut server, 0, "count 100");
     assert!((100..200).contains(&keys.len()), "{}", keys.len());
     assert_eq!(call(&mut server, 0, "count 100000").0, 0);
+}
+
+#[test]
+fn what_has_expired_is_taken_out_and_logged() {
+    let mut server = Server::new();
+    server.line("set k v pxat 1");
+    server.check_log("scan 0", &["DEL k"]);
+    for line in ["set k v pxat 1", "multi", "set a 1", "scan 0", "set b 2"] {
+        server.line(line);
+    }
+    server.check_log("exec", &["MULTI", "set a 1", "DEL k", "set b 2", "EXEC"]);
 }
 
 #[test]

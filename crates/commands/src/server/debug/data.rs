@@ -1,15 +1,17 @@
 //! DEBUG DIGEST, DIGEST-VALUE, OBJECT, POPULATE, RELOAD: tools that look at the data set.
 
+use crate::generic::object::references;
 use engine::image::{self, Limits};
-use engine::keys::{Text, kind_of};
+use engine::keys::kind_of;
 use engine::snapshot::{LoadOptions, load_file, save_now};
 use engine::{Args, CommandError, CommandResult, Context};
 use keyspace::Entry;
-use rdb::payload;
-use rdb::save::Encoder;
+use rdb::{Encoder, payload};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use values::digest::{DatasetDigest, Digest, KeysDigest, ValueDigest};
+use values::{Kind, List, ListRef};
 
 fn digest_of(begun: ValueDigest, entry: &Entry) -> Digest {
     image::digest(begun, entry).finish(entry.expire_at().is_some())
@@ -44,29 +46,44 @@ pub(super) fn digest_value(cx: &mut Context<'_>, args: &mut Args<'_>) -> Command
     Ok(())
 }
 
-/// Bytes of a payload beside the value: its type, the version and the checksum.
-const PAYLOAD_FRAME_BYTES: usize = 11;
+/// What DEBUG OBJECT adds for a list of so many nodes, elements and bytes.
+fn about_nodes(cx: &Context<'_>, (nodes, count, bytes): (usize, usize, usize)) -> String {
+    // Hundredths, cut off.
+    let Some(average) = (count * 100).checked_div(nodes) else { return String::new() };
+    let settings = &cx.node.settings;
+    format!(
+        " ql_nodes:{nodes} ql_avg_node:{}.{:02} ql_listpack_max:{} ql_compressed:{} \
+         ql_uncompressed_size:{}",
+        average / 100,
+        average % 100,
+        settings.list_max_listpack_size.get(),
+        u8::from(settings.list_compress_depth.get() != 0),
+        bytes
+    )
+}
 
 pub(super) fn object(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.bytes()?;
     let clock = cx.node.access_clock();
+    let mut encoder = Encoder::new(cx.node.settings.rdbcompression.get());
     let entry = cx.keys.peek(key).ok_or(CommandError::NoSuchKey)?;
+    let references = references(entry);
     let encoding = image::encoding(entry);
-    let len = match Text::of(entry) {
-        Ok(Text::Int(_)) => 5,
-        Ok(text @ Text::Bytes(_)) => text.len() + 1,
-        Err(_) => {
-            let payload = payload::dump(&mut Encoder::new(true), image::saved(entry));
-            payload.len().saturating_sub(PAYLOAD_FRAME_BYTES)
-        }
-    };
-    let access = entry.access();
+    // Without the type before the value and what stands behind it.
+    let len = payload::dump(&mut encoder, image::saved(entry)).len() - payload::FRAME_LEN;
+    let (access, place) = (entry.access(), std::ptr::from_ref(entry));
     let idle_s = clock.idle_s(access);
-    let line = format!(
-        "Value at:{:p} refcount:1 encoding:{encoding} serializedlength:{len} lru:{access} \
-         lru_seconds_idle:{idle_s}",
-        std::ptr::from_ref(entry)
+    let mut line = format!(
+        "Value at:{place:p} refcount:{references} encoding:{encoding} serializedlength:{len} \
+         lru:{access} lru_seconds_idle:{idle_s}"
     );
+    if kind_of(entry) == Kind::List {
+        let settled = cx.keys.peek_at::<List>(key)?.map(|list| match list {
+            ListRef::Large(quick) => (quick.node_count(), list.len(), quick.plain_bytes()),
+            ListRef::Packed(_) => (0, 0, 0),
+        });
+        line += &about_nodes(cx, settled.unwrap_or_default());
+    }
     cx.reply.simple(line);
     Ok(())
 }
@@ -115,7 +132,7 @@ pub(super) fn reload(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
     let options = LoadOptions {
         expired_before: cx.node.originates().then_some(cx.now),
         databases: u32::try_from(settings.databases.get()).unwrap_or(u32::MAX),
-        checksum: settings.rdbchecksum.get(),
+        checksum: settings.rdbchecksum.get() && !cx.node.skip_checksums.load(Ordering::Relaxed),
         limits: Limits::of(settings),
     };
     match load_file(&path, options, |_| {}) {

@@ -16,6 +16,9 @@ use std::time::Duration;
 /// The longest DEBUG SLEEP, in seconds.
 const SLEEP_S_MAX: f64 = 86_400.0;
 
+/// The highest DEBUG QUICKLIST-PACKED-THRESHOLD.
+const PACKED_THRESHOLD_MAX: i64 = 4 << 30;
+
 /// DEBUG.
 pub const DEBUG: Command = Command {
     spec: CommandSpec {
@@ -51,6 +54,14 @@ const TOOLS: &[Tool] = &[
         most: 0,
         summary: "Writes every setting into the configuration file.",
         run: |cx, _| super::config::rewrite::write(cx, true),
+    },
+    Tool {
+        name: "dict-resizing",
+        words: "<0|1>",
+        least: 1,
+        most: 1,
+        summary: "Is answered; tables grow and shrink by one bucket at a time.",
+        run: dict_resizing,
     },
     Tool {
         name: "digest",
@@ -117,6 +128,14 @@ const TOOLS: &[Tool] = &[
         run: protocol::protocol,
     },
     Tool {
+        name: "quicklist-packed-threshold",
+        words: "<size>",
+        least: 1,
+        most: 1,
+        summary: "Bytes from which an element of a list has a node to itself; 0 is as ever.",
+        run: packed_threshold,
+    },
+    Tool {
         name: "reload",
         words: "[NOSAVE]",
         least: 0,
@@ -139,6 +158,14 @@ const TOOLS: &[Tool] = &[
         most: 1,
         summary: "Whether expired keys are looked for; they are never shown.",
         run: set_active_expire,
+    },
+    Tool {
+        name: "set-skip-checksum-validation",
+        words: "<0|1>",
+        least: 1,
+        most: 1,
+        summary: "Whether checksums of snapshots and of RESTORE's payloads are believed unseen.",
+        run: skip_checksums,
     },
     Tool {
         name: "sleep",
@@ -201,6 +228,29 @@ fn set_active_expire(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
 fn pause_cron(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let paused = values::string::parse_i64(args.bytes()?).unwrap_or(0) != 0;
     cx.node.cron_paused.store(paused, Ordering::Relaxed);
+    cx.reply.ok();
+    Ok(())
+}
+
+fn skip_checksums(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let skips = values::string::parse_i64(args.bytes()?).unwrap_or(0) != 0;
+    cx.node.skip_checksums.store(skips, Ordering::Relaxed);
+    cx.reply.ok();
+    Ok(())
+}
+
+fn dict_resizing(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    args.bytes()?;
+    cx.reply.ok();
+    Ok(())
+}
+
+fn packed_threshold(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let size = conf::parse_bytes(args.bytes()?).filter(|&size| size <= PACKED_THRESHOLD_MAX);
+    let size = size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| {
+        CommandError::text("ERR argument must be a memory value bigger than 1 and smaller than 4gb")
+    })?;
+    cx.node.list_long_bytes_min.store(size, Ordering::Relaxed);
     cx.reply.ok();
     Ok(())
 }
