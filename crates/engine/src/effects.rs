@@ -386,6 +386,9 @@ impl Effects {
         words.extend(fields.iter().map(Vec::as_slice));
         self.push(db, &words);
         self.waited_for(db, key);
+        if node.noted() & NOTES_CHANGES != 0 {
+            self.changed_cached(node, key.into(), 0);
+        }
         if node.notifies() {
             let at = self.events_begin.min(self.events.len());
             self.events.insert(at, (db, Event::HashExpired, key.into()));
