@@ -131,7 +131,9 @@ pub(crate) fn different<T: Copy, K: std::hash::Hash + Eq>(
 ) -> Vec<T> {
     if count.saturating_mul(LISTED_PART) >= len {
         let mut items = all();
-        let count = count.min(items.len());
+        if count >= items.len() {
+            return items;
+        }
         for at in 0..count {
             let left = (items.len() - at) as u64;
             let chosen = at + usize::try_from(random.below(left)).unwrap_or(0);

@@ -382,6 +382,7 @@ impl Effects {
         emptied: bool,
     ) {
         node.changes.fetch_add(fields.len() as u64, Ordering::Relaxed);
+        node.stats.expired_subkeys.fetch_add(fields.len() as u64, Ordering::Relaxed);
         let mut words: Vec<&[u8]> = vec![b"HDEL", key];
         words.extend(fields.iter().map(Vec::as_slice));
         self.push(db, &words);

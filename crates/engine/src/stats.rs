@@ -110,6 +110,7 @@ pub struct Stats {
     rates: Mutex<Rates>,
     error_codes: Mutex<std::collections::BTreeMap<String, u64>>,
     pub expired_keys: AtomicU64,
+    pub expired_subkeys: AtomicU64,
     pub evicted_keys: AtomicU64,
     pub expire_cycle_us: AtomicU64,
     pub sync_full: AtomicU64,
@@ -137,6 +138,7 @@ impl Default for Stats {
             rates: Mutex::new(Rank::Leaf, Rates::default()),
             error_codes: Mutex::new(Rank::Leaf, std::collections::BTreeMap::new()),
             expired_keys: AtomicU64::new(0),
+            expired_subkeys: AtomicU64::new(0),
             evicted_keys: AtomicU64::new(0),
             expire_cycle_us: AtomicU64::new(0),
             sync_full: AtomicU64::new(0),
@@ -262,6 +264,7 @@ impl Stats {
         self.error_codes.lock().clear();
         for counter in [
             &self.expired_keys,
+            &self.expired_subkeys,
             &self.evicted_keys,
             &self.expire_cycle_us,
             &self.sync_full,

@@ -1,5 +1,5 @@
 //! HGETEX, HSETEX and HGETDEL: values together with when they end, or with their removal. Commands of
-//! Redis 8.0.
+//! Redis 8.0; HSETEX's NX and XX, which look at the key, are those of Valkey.
 //!
 //! HSETEX is logged as HSET if its fields do not expire, which every replica knows; HGETEX and HGETDEL
 //! as what they do.
@@ -76,6 +76,8 @@ pub const HSETEX: Command = Command {
         keys: &[KeySpec::one(1, &[KeyFlag::ReadWrite, KeyFlag::Update])],
         args: &[
             Arg::key("key"),
+            Arg::one_of("key-condition", &[Arg::word("nx", "NX"), Arg::word("xx", "XX")])
+                .optional(),
             Arg::one_of("condition", &[Arg::word("fnx", "FNX"), Arg::word("fxx", "FXX")])
                 .optional(),
             Arg::one_of(
@@ -228,6 +230,8 @@ fn hgetex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 /// What HSETEX was told.
 struct Setting<'a> {
+    /// The key must be there (true) or absent (false).
+    exists: Option<bool>,
     /// All fields must be there (true) or absent (false).
     present: Option<bool>,
     expiry: Expiry,
@@ -237,7 +241,8 @@ struct Setting<'a> {
 
 impl<'a> Setting<'a> {
     fn parse(cx: &Context<'_>, args: &mut Args<'a>) -> Result<Setting<'a>, CommandError> {
-        let mut setting = Setting { present: None, expiry: Expiry::Unsaid, data: Vec::new() };
+        let (present, expiry, data) = (None, Expiry::Unsaid, Vec::new());
+        let mut setting = Setting { exists: None, present, expiry, data };
         loop {
             let (absent, present) = (args.take_token("FNX"), args.take_token("FXX"));
             if absent && present || (absent || present) && setting.present.is_some() {
@@ -247,6 +252,12 @@ impl<'a> Setting<'a> {
             }
             if absent || present {
                 setting.present = Some(present);
+            } else if let Some((_, wanted)) =
+                [("NX", false), ("XX", true)].into_iter().find(|(token, _)| args.take_token(token))
+            {
+                if setting.exists.replace(wanted).is_some() {
+                    return Err(CommandError::Syntax);
+                }
             } else if !setting.expiry.take(cx, args, "KEEPTTL")? {
                 break;
             }
@@ -277,7 +288,8 @@ fn hsetex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let now = cx.keys.fields_now();
     let hash = cx.keys.peek_at::<Hash>(key)?;
     let has = |field: &[u8]| hash.is_some_and(|hash| hash.get(field, now).is_some());
-    let holds = setting.present.is_none_or(|wanted| setting.fields().all(|at| has(at) == wanted));
+    let holds = setting.exists.is_none_or(|wanted| wanted == hash.is_some())
+        && setting.present.is_none_or(|wanted| setting.fields().all(|at| has(at) == wanted));
     let any = setting.fields().any(has);
     if holds {
         match setting.expiry {

@@ -326,10 +326,13 @@ fn hsetnx(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn hget(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, field, now) = (args.key()?, args.bytes()?, cx.keys.fields_now());
-    if let Some(value) = cx.keys.read::<Hash>(key)?.and_then(|hash| hash.get(field, now)) {
+    let hash = cx.keys.read::<Hash>(key)?;
+    if let Some(value) = hash.and_then(|hash| hash.get(field, now)) {
         cx.reply.bulk(value.bytes(&mut itoa::Buffer::new()));
     } else {
-        lapse(cx, key, std::iter::once(field))?;
+        if hash.is_some_and(|hash| hash.may_have_ended(now)) {
+            lapse(cx, key, std::iter::once(field))?;
+        }
         cx.reply.null();
     }
     Ok(())
@@ -445,10 +448,11 @@ fn hdel(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn hincrby(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, field, by) = (args.key()?, args.bytes()?, args.integer()?);
-    lapse(cx, key, std::iter::once(field))?;
     let (limits, now) = (limits(cx), cx.keys.fields_now());
     let (mut before, mut expiry) = (0, None);
-    if let Some(hash) = cx.keys.peek_at::<Hash>(key)?
+    let hash = cx.keys.peek_at::<Hash>(key)?;
+    let may_have_ended = hash.is_some_and(|hash| hash.may_have_ended(now));
+    if let Some(hash) = hash
         && let Some(value) = hash.get(field, now)
     {
         before = values::string::parse_i64(value.bytes(&mut itoa::Buffer::new()))
@@ -456,6 +460,9 @@ fn hincrby(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         expiry = hash.expire_at(field, now).flatten();
     }
     let sum = before.checked_add(by).ok_or(CommandError::Overflow)?;
+    if may_have_ended {
+        lapse(cx, key, std::iter::once(field))?;
+    }
     let mut room = itoa::Buffer::new();
     let text = room.format(sum).as_bytes();
     cx.keys.edit_or_create::<Hash, _>(key, |hash| Ok(hash.set(field, text, expiry, limits)))?;

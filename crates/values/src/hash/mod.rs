@@ -208,7 +208,10 @@ impl<'a> HashRef<'a> {
     pub fn has_ended(self, field: &[u8], now: Millis) -> bool {
         match self {
             HashRef::Packed(_) => false,
-            HashRef::Large(fields) => fields.get(field).is_some_and(|found| has_ended(found, now)),
+            HashRef::Large(fields) => {
+                self.may_have_ended(now)
+                    && fields.get(field).is_some_and(|found| has_ended(found, now))
+            }
         }
     }
 

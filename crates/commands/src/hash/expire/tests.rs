@@ -103,6 +103,11 @@ fn values_with_expiries() {
             "hsetex h ex 1 px 1 fields 1 a 1",
             "-ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified\r\n",
         ),
+        ("hsetex h xx fields 1 a 1", ":0\r\n"),
+        ("hsetex h nx fields 1 a 1", ":1\r\n"),
+        ("hsetex h nx fields 1 b 1", ":0\r\n"),
+        ("hsetex h xx fnx px 5000 fields 1 b 1", ":1\r\n"),
+        ("hsetex h nx xx fields 1 a 1", "-ERR syntax error\r\n"),
         ("hsetex h what fields 1 a 1", "-ERR unknown argument: what\r\n"),
         ("hsetex h fields 0 a 1", "-ERR invalid number of fields\r\n"),
         ("hsetex h fields 1 a 1 b", "-ERR wrong number of arguments for 'hsetex' command\r\n"),
@@ -212,5 +217,7 @@ fn ended_fields_are_hidden_and_taken_out_when_asked_for() {
         let mut found = server.logged();
         found.retain(|line| line != "SELECT 0");
         assert_eq!(found, logged, "{line}");
+        let counted = server.line("info stats").contains("expired_subkeys:");
+        assert_eq!(counted, logged.first().is_some_and(|first| *first != "hset h a 1"), "{line}");
     }
 }

@@ -1,6 +1,6 @@
 //! INFO stats.
 
-use super::Field::{self, Always};
+use super::Field::{self, Always, When};
 use super::facts::{Facts, count, ratio};
 use engine::pubsub::Kind;
 use engine::stats::LoopStats;
@@ -31,6 +31,11 @@ pub(super) const FIELDS: &[Field] = &[
     Always("sync_partial_ok", |facts| count(&facts.node.stats.sync_partial_ok)),
     Always("sync_partial_err", |facts| count(&facts.node.stats.sync_partial_err)),
     Always("expired_keys", |facts| count(&facts.node.stats.expired_keys)),
+    // Of Redis 7.4, shown once it says something.
+    When("expired_subkeys", |facts| {
+        let expired = facts.node.stats.expired_subkeys.load(Ordering::Relaxed);
+        (expired > 0).then(|| expired.to_string())
+    }),
     Always("expired_stale_perc", |_| "0.00".into()),
     Always("expired_time_cap_reached_count", |_| "0".into()),
     Always("expire_cycle_cpu_milliseconds", |facts| {
