@@ -20,16 +20,19 @@ const LISTED_PART: usize = 3;
 pub(crate) struct Scan<'a> {
     pattern: Option<&'a [u8]>,
     count: u64,
-    /// Names without values (HSCAN).
+    /// Names without values or scores (HSCAN, ZSCAN).
     pub(crate) only_names: bool,
 }
 
 impl<'a> Scan<'a> {
-    /// The words behind the cursor.
+    /// The words behind the cursor; `only_names` is the one that asks for names without values.
     ///
     /// # Errors
     /// `Syntax`, or `NotInteger` for COUNT.
-    pub(crate) fn parse(args: &mut Args<'a>, with_values: bool) -> Result<Scan<'a>, CommandError> {
+    pub(crate) fn parse(
+        args: &mut Args<'a>,
+        only_names: Option<&str>,
+    ) -> Result<Scan<'a>, CommandError> {
         let mut scan = Scan { pattern: None, count: COUNT_DEFAULT, only_names: false };
         while args.left() > 0 {
             if args.take_token("MATCH") {
@@ -37,7 +40,7 @@ impl<'a> Scan<'a> {
             } else if args.take_token("COUNT") {
                 let count = u64::try_from(args.integer()?).ok().filter(|&count| count > 0);
                 scan.count = count.ok_or(CommandError::Syntax)?;
-            } else if with_values && args.take_token("NOVALUES") {
+            } else if only_names.is_some_and(|token| args.take_token(token)) {
                 scan.only_names = true;
             } else {
                 return Err(CommandError::Syntax);

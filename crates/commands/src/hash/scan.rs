@@ -36,7 +36,7 @@ fn hscan(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         nothing_scanned(cx);
         return Ok(());
     };
-    let scan = Scan::parse(args, true)?;
+    let scan = Scan::parse(args, Some("NOVALUES"))?;
     let (mut name, mut text) = (itoa::Buffer::new(), itoa::Buffer::new());
     scan.run(&mut cx.reply, cursor, |cursor, out| {
         let (mut looked, mut written) = (0, 0);

@@ -35,7 +35,7 @@ fn sscan(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         nothing_scanned(cx);
         return Ok(());
     };
-    let scan = Scan::parse(args, false)?;
+    let scan = Scan::parse(args, None)?;
     let mut room = itoa::Buffer::new();
     scan.run(&mut cx.reply, cursor, |cursor, out| {
         let (mut looked, mut written) = (0, 0);

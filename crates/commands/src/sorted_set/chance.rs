@@ -1,4 +1,5 @@
-//! ZRANDMEMBER key [count [WITHSCORES]], and ZSCAN key cursor [MATCH pattern] [COUNT n].
+//! ZRANDMEMBER key [count [WITHSCORES]], and ZSCAN key cursor [MATCH pattern] [COUNT n]
+//! [NOSCORES].
 
 use crate::elements::{Scan, Wanted, cursor, different, nothing_scanned};
 use base::random::Random;
@@ -55,6 +56,7 @@ pub const ZSCAN: Command = Command {
             Arg::integer("cursor"),
             Arg::pattern("pattern").token("MATCH").optional(),
             Arg::integer("count").token("COUNT").optional(),
+            Arg::word("noscores", "NOSCORES").optional(),
         ],
         reply: &[ReplyShape::Array("The next cursor, 0 at the end, and members with scores.")],
         tips: &["nondeterministic_output"],
@@ -152,17 +154,20 @@ fn zscan(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         nothing_scanned(cx);
         return Ok(());
     };
-    let scan = Scan::parse(args, false)?;
+    let scan = Scan::parse(args, Some("NOSCORES"))?;
     scan.run(&mut cx.reply, cursor, |cursor, out| {
         let (mut looked, mut written) = (0, 0);
         let next = set.scan(cursor, |member, score| {
             looked += 1;
             if scan.wants(member) {
-                let mut text = Vec::with_capacity(24);
-                base::double::write(&mut text, score);
                 out.bulk(member);
-                out.bulk(text);
-                written += 2;
+                written += 1;
+                if !scan.only_names {
+                    let mut text = Vec::with_capacity(24);
+                    base::double::write(&mut text, score);
+                    out.bulk(text);
+                    written += 1;
+                }
             }
         });
         (looked, written, next)
