@@ -1,6 +1,9 @@
 //! What stock 7.0.15 answers and logs; where Redis 7.2 and later differ, what they document.
 
 use crate::harness::Server;
+use engine::Session;
+use engine::context::Outcome;
+use engine::mailbox::{Answer, Message};
 
 const BAD_ID: &str = "-ERR Invalid stream ID specified as stream command argument\r\n";
 const SYNTAX: &str = "-ERR syntax error\r\n";
@@ -439,4 +442,66 @@ fn idle_entries_are_claimed_while_reading() {
         "xpending s g",
         "*4\r\n:2\r\n$3\r\n1-1\r\n$3\r\n1-2\r\n*1\r\n*2\r\n$1\r\nd\r\n$1\r\n2\r\n",
     );
+}
+
+/// Lets another connection wait.
+#[track_caller]
+fn wait(server: &mut Server, line: &str) -> Session {
+    let other = server.other_session();
+    let own = std::mem::replace(&mut server.session, other);
+    let words = resp::inline::split(line.as_bytes()).unwrap();
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    let (reply, outcome) = server.run(&words);
+    assert!(reply.is_empty() && matches!(outcome, Outcome::Blocked), "{line}: {outcome:?}");
+    std::mem::replace(&mut server.session, own)
+}
+
+/// What those who waited were answered since the last call.
+fn answers(server: &Server) -> Vec<String> {
+    let mail = server.node().mailboxes()[0].take();
+    let served = mail.into_iter().filter_map(|message| match message {
+        Message::Answer(_, Answer::Served(reply), _) => Some(String::from_utf8(reply).unwrap()),
+        _ => None,
+    });
+    served.map(|reply| reply.replace("\r\n", " ")).collect()
+}
+
+#[test]
+fn who_waits_is_given_what_comes() {
+    let mut server = with_stream();
+    let _first = wait(&mut server, "xread block 0 streams n s n $ $ $");
+    let _second = wait(&mut server, "xread block 0 streams n +");
+    server.line("xdel s 2-0");
+    assert!(answers(&server).is_empty());
+    server.line("xadd n 7-1 f v");
+    let entry = "*1 *2 $3 7-1 *2 $1 f $1 v ";
+    assert_eq!(
+        answers(&server),
+        [format!("*2 *2 $1 n {entry}*2 $1 n {entry}"), format!("*1 *2 $1 n {entry}")]
+    );
+    assert_eq!(server.node().waiters.counts().0, 0);
+}
+
+#[test]
+fn who_waits_in_a_group_is_told_of_its_end() {
+    let mut server = with_stream();
+    server.line("xgroup create s g $");
+    server.logged();
+    let _first = wait(&mut server, "xreadgroup group g c block 0 streams s >");
+    assert_eq!(server.logged(), ["XGROUP CREATECONSUMER s g c"]);
+    let _second = wait(&mut server, "xreadgroup group g d block 0 streams s >");
+    server.logged();
+    server.line("xadd s 9-9 f v");
+    assert_eq!(answers(&server), ["*1 *2 $1 s *1 *2 $3 9-9 *2 $1 f $1 v "]);
+    let logged = server.logged();
+    assert_eq!(logged[0], "xadd s 9-9 f v");
+    assert!(logged[1].starts_with("XCLAIM s g c 0 9-9 TIME "), "{logged:?}");
+    assert_eq!(logged[2..], ["XGROUP SETID s g 9-9 ENTRIESREAD 4"]);
+    server.line("xgroup destroy s g");
+    let gone = "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option ";
+    assert_eq!(answers(&server), [gone]);
+    server.line("xgroup create s g $");
+    let _third = wait(&mut server, "xreadgroup group g c block 0 streams s >");
+    server.line("del s");
+    assert_eq!(answers(&server), [gone]);
 }

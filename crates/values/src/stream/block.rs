@@ -95,7 +95,7 @@ impl<'a> Block<'a> {
     }
 
     /// Whether foreign bytes, already known to be a pack, are a block: each entry whole and sized
-    /// right, ids rising, as many as it says and at least one left.
+    /// right, ids rising, as many as it says.
     pub fn is_sound(self) -> bool {
         let (mut count, mut deleted, mut last) = (0, 0, None);
         let mut at = self.entries_at;
@@ -114,7 +114,7 @@ impl<'a> Block<'a> {
             last = Some(entry.id);
             at = entry.end.and_then(|end| self.pack.next(end));
         }
-        count > 0 && count == self.count && deleted == self.deleted
+        count == self.count && deleted == self.deleted
     }
 
     fn entry(self, at: usize) -> Option<Entry<'a>> {

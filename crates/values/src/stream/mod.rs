@@ -93,13 +93,16 @@ impl Stream {
         self.blocks.iter().map(|(&first, pack)| (first, pack.view()))
     }
 
-    /// Takes a block of a snapshot. `None` if it is none or does not lie behind the others; the
-    /// counters but `len` are the snapshot's to set.
+    /// Takes a block of a snapshot; one of nothing but marks is left out. `None` if it is none or does
+    /// not lie behind the others; the counters but `len` are the snapshot's to set.
     pub fn push_block(&mut self, first: StreamId, bytes: Vec<u8>) -> Option<()> {
         let block = Block::of(first, Listpack::validate(&bytes)?).filter(|one| one.is_sound())?;
         let last = self.blocks.last_key_value();
         let last = last.and_then(|(&at, pack)| Block::of(at, pack.view())?.last_id());
         last.is_none_or(|last| last < first).then_some(())?;
+        if block.count == 0 {
+            return Some(());
+        }
         self.len += block.count as u64;
         if self.blocks.is_empty() {
             self.first_id = block.entries().find(|entry| !entry.deleted)?.id;

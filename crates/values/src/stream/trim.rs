@@ -23,11 +23,13 @@ pub struct Trim {
 }
 
 impl Stream {
-    /// How many entries a trim would remove: whether it changes anything is asked before it does.
+    /// Whether a trim would remove anything, which is asked before it does. O(entries of a block).
     pub fn would_trim(&self, trim: Trim) -> bool {
-        match trim.to {
-            TrimTo::Len(len) => self.len > len,
-            TrimTo::MinId(id) => self.len > 0 && self.first_id < id,
+        let first = self.blocks().next().and_then(|(first, pack)| Block::of(first, pack));
+        match first.map(|block| whole(block, self.len, 0, trim)) {
+            None | Some(Step::Stop) => false,
+            Some(Step::Whole) => true,
+            Some(Step::Within) => !trim.approximate && !is_kept(self.first_id, self.len, trim),
         }
     }
 
