@@ -37,6 +37,7 @@ mod threads;
 #[cfg(test)]
 mod traces;
 pub mod transactions;
+mod wait_time;
 
 use engine::Command;
 

@@ -16,9 +16,11 @@ use crate::session::Session;
 use base::Millis;
 use base::lock::{Mutex, Rank};
 use resp::reply::{Protocol, Writer};
+use spec::Group;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use values::Kind;
 
 /// A key of a database.
 pub(crate) type DbKey = (u32, Box<[u8]>);
@@ -97,6 +99,16 @@ impl Waiting {
     /// Whether nobody has claimed it.
     pub fn is_waiting(&self) -> bool {
         !self.claimed.load(Ordering::Acquire)
+    }
+
+    /// Whether a value of `kind` is what it waits for.
+    pub(crate) fn awaits(&self, kind: Kind) -> bool {
+        match self.command.command.spec.group {
+            Group::List => kind == Kind::List,
+            Group::SortedSet => kind == Kind::SortedSet,
+            Group::Stream => kind == Kind::Stream,
+            _ => true,
+        }
     }
 
     /// The reply when its time is up.

@@ -238,7 +238,6 @@ impl Effects {
     #[inline]
     pub fn changed(&mut self, db: u32, key: &[u8], event: Event) {
         self.dirty += 1;
-        self.waited_for(db, key);
         self.notify(db, key, event);
     }
 
@@ -284,6 +283,7 @@ impl Effects {
     /// Declares an event that is no change of its own.
     #[inline]
     pub fn notify(&mut self, db: u32, key: &[u8], event: Event) {
+        self.waited_for(db, key);
         if self.listening {
             self.events.push((db, event, key.into()));
         }

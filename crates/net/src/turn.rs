@@ -17,10 +17,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What CLIENT UNBLOCK with ERROR answers to whom it unblocks.
-const UNBLOCKED: &[u8] = b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n";
+const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 /// What those who wait are told when their server becomes a replica.
-const ROLE_CHANGED: &[u8] =
-    b"-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n";
+const ROLE_CHANGED: &str = "UNBLOCKED force unblock from blocking operation, instance state changed \
+                            (master -> replica?)";
 
 /// Windows run in one turn, so that writing and the other connections are not kept waiting by one
 /// with a lot of input.
@@ -342,14 +342,23 @@ impl Running<'_> {
             }
         }
         let close = matches!(answer, Answer::RoleChanged);
-        if session.reply_mode != ReplyMode::Off {
-            let reply = match answer {
-                Answer::Served(reply) => reply,
-                Answer::TimedOut => waiting.timeout_reply(),
-                Answer::Unblocked => UNBLOCKED.to_vec(),
-                Answer::RoleChanged => ROLE_CHANGED.to_vec(),
-            };
-            connection.output.extend_from_slice(&reply);
+        let error = match answer {
+            Answer::Unblocked => Some(UNBLOCKED),
+            Answer::RoleChanged => Some(ROLE_CHANGED),
+            Answer::Served(_) | Answer::TimedOut => None,
+        };
+        let reply = match (answer, error) {
+            (Answer::Served(reply), _) => reply,
+            (_, error) => {
+                self.worker.count_unserved(session, waiting, error);
+                let timeout_reply = || waiting.timeout_reply();
+                error.map_or_else(timeout_reply, |text| format!("-{text}\r\n").into_bytes())
+            }
+        };
+        match session.reply_mode {
+            ReplyMode::Off => {}
+            ReplyMode::SkipThis => session.reply_mode = ReplyMode::On,
+            ReplyMode::On | ReplyMode::SkipNext => connection.output.extend_from_slice(&reply),
         }
         session.last_write = session.last_write.max(tag);
         connection.closing |= close;
@@ -368,7 +377,7 @@ impl Running<'_> {
         }
         connection.session.blocked = None;
         self.node.replication.note_waiting(false);
-        connection.output.extend_from_slice(UNBLOCKED);
+        Writer::new(&mut connection.output, connection.session.protocol).error(UNBLOCKED);
         self.mark_dirty(slot);
         self.go_on(slot);
     }

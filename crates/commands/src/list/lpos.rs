@@ -56,6 +56,12 @@ impl Options {
                          second ... or use negative to start from the end of the list",
                     ));
                 }
+                if rank == i64::MIN {
+                    return Err(CommandError::text(
+                        "ERR value is out of range, value must between -9223372036854775807 and \
+                         9223372036854775807",
+                    ));
+                }
                 (options.rank, options.backwards) = (rank.unsigned_abs(), rank < 0);
             } else if args.take_token("COUNT") {
                 options.wanted = Some(size(args, "ERR COUNT can't be negative")?);
@@ -126,6 +132,8 @@ mod tests {
 
     const RANK: &str = "-ERR RANK can't be zero: use 1 to start from the first match, 2 from the \
                         second ... or use negative to start from the end of the list\r\n";
+    const RANGE: &str = "-ERR value is out of range, value must between -9223372036854775807 and \
+                         9223372036854775807\r\n";
     const COUNT: &str = "-ERR COUNT can't be negative\r\n";
     const MAXLEN: &str = "-ERR MAXLEN can't be negative\r\n";
 
@@ -143,7 +151,6 @@ mod tests {
             ("lpos l c rank 4", "$-1\r\n"),
             ("lpos l c rank -1", ":7\r\n"),
             ("lpos l c rank -3", ":2\r\n"),
-            ("lpos l c rank -9223372036854775808", "$-1\r\n"),
             ("lpos l c count 0", "*3\r\n:2\r\n:6\r\n:7\r\n"),
             ("lpos l c count 1", "*1\r\n:2\r\n"),
             ("lpos l c count 2 rank 2", "*2\r\n:6\r\n:7\r\n"),
@@ -167,6 +174,7 @@ mod tests {
         for (line, expected) in [
             ("lpos s a", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"),
             ("lpos s a rank 0", RANK),
+            ("lpos l a rank -9223372036854775808", RANGE),
             ("lpos l a rank x", "-ERR value is not an integer or out of range\r\n"),
             ("lpos l a count -1", COUNT),
             ("lpos l a count x", COUNT),

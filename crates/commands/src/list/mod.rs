@@ -1,5 +1,6 @@
 //! Commands of lists.
 
+mod blocking;
 mod change;
 mod length;
 mod linsert;
@@ -22,6 +23,11 @@ use values::{List, ListLimits, ListRef};
 
 /// The group.
 pub const COMMANDS: &[&Command] = &[
+    &blocking::BLMOVE,
+    &blocking::BLMPOP,
+    &blocking::BLPOP,
+    &blocking::BRPOP,
+    &blocking::BRPOPLPUSH,
     &length::LINDEX,
     &linsert::LINSERT,
     &length::LLEN,

@@ -2,13 +2,14 @@
 //!
 //! What waits is logged as the ZPOPMIN or ZPOPMAX it became.
 
+use crate::wait_time::wait_time;
 use base::Millis;
 use engine::blocking::{Nothing, Wait};
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use std::ops::Range;
-use values::string::{parse_double, parse_i64};
+use values::string::parse_i64;
 use values::{SortedSet, SortedSetRef};
 
 const KEY_FLAGS: &[KeyFlag] = &[KeyFlag::ReadWrite, KeyFlag::Access, KeyFlag::Delete];
@@ -268,26 +269,6 @@ fn zmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     Ok(())
 }
 
-/// For how long to wait, in seconds; for ever if it is zero.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "not negative and below 2^63"
-)]
-fn timeout(word: &[u8]) -> Result<Option<Millis>, CommandError> {
-    let seconds = parse_double(word)
-        .ok_or_else(|| CommandError::text("ERR timeout is not a float or out of range"))?;
-    let millis = (seconds * 1000.0).ceil();
-    // What does not fit the clock beside now is out of range.
-    if millis >= 9e18 {
-        return Err(CommandError::text("ERR timeout is out of range"));
-    }
-    if seconds < 0.0 {
-        return Err(CommandError::text("ERR timeout is negative"));
-    }
-    Ok((millis > 0.0).then_some(Millis(millis as u64)))
-}
-
 /// Waits for one of `keys`, or answers that there is none if the command may not wait.
 fn wait(cx: &mut Context<'_>, args: &Args<'_>, keys: &[&[u8]], timeout: Option<Millis>) {
     if !cx.may_block() {
@@ -303,7 +284,7 @@ fn bzpop(cx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> CommandResult {
     while args.left() > 1 {
         keys.push(args.key()?);
     }
-    let timeout = timeout(args.bytes()?)?;
+    let timeout = wait_time(args.bytes()?, cx.now)?;
     for &key in &keys {
         let Some(members) = take(cx, key, end, 1)? else { continue };
         cx.reply.array(1 + 2 * members.len());
@@ -320,7 +301,7 @@ fn bzpop(cx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> CommandResult {
 }
 
 fn bzmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let timeout = timeout(args.bytes()?)?;
+    let timeout = wait_time(args.bytes()?, cx.now)?;
     let wanted = Wanted::parse(args)?;
     if !wanted.pop_first(cx)? {
         wait(cx, args, &wanted.keys, timeout);

@@ -44,12 +44,12 @@ pub struct Worker<'n> {
     pub(crate) effects: Effects,
     /// Waiters that could not be served under the locks of whoever made their key ready.
     pub(super) deferred: VecDeque<(DbKey, Arc<Waiting>)>,
-    stats: Arc<LoopStats>,
+    pub(super) stats: Arc<LoopStats>,
     pub(crate) evictor: Evictor,
     /// Gates that this thread has shut for the command that runs.
     pub(super) own_gates: u32,
     pub(super) now: Millis,
-    clock_us: u64,
+    pub(super) clock_us: u64,
 }
 
 impl<'n> Worker<'n> {
@@ -157,6 +157,8 @@ impl<'n> Worker<'n> {
             ReplyMode::On => {}
             // SKIP itself, which has just run, is not answered either.
             ReplyMode::Off | ReplyMode::SkipNext => out.truncate(start),
+            // Its reply is skipped when it comes.
+            ReplyMode::SkipThis if matches!(session.blocked, Some(Blocked::Keys(_))) => {}
             ReplyMode::SkipThis if !matches!(outcome, Outcome::Parked) => {
                 out.truncate(start);
                 session.reply_mode = ReplyMode::On;

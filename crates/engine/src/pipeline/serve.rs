@@ -3,9 +3,10 @@
 use super::run::{Held, Worker};
 use crate::blocking::{DbKey, Waiting};
 use crate::context::Outcome;
-use crate::keys::Place;
+use crate::keys::{Place, kind_of};
 use crate::mailbox::Answer;
 use crate::session::Session;
+use crate::stats::add;
 use base::Offset;
 use keyspace::{Exclusive, LockSet};
 use smallvec::SmallVec;
@@ -15,9 +16,16 @@ impl<'n> Worker<'n> {
     /// Runs the requests of those who wait for keys that were declared changed, and of those whom that
     /// feeds in turn.
     pub(super) fn serve(&mut self, locks: &mut LockSet<'n>, alone: Option<&Exclusive<'_>>) {
+        // The command may have taken long.
+        self.now = base::clock::unix();
         while let Some(key) = self.effects.next_ready(self.node) {
+            let mut is_deferred = false;
             for waiting in self.node.waiters.of_key(&key) {
-                self.serve_one(&key, &waiting, locks, alone);
+                // Behind one who is served later, everybody is.
+                if is_deferred || !self.serve_one(&key, &waiting, locks, alone) {
+                    is_deferred = true;
+                    self.deferred.push_back((key.clone(), waiting));
+                }
             }
         }
     }
@@ -42,29 +50,41 @@ impl<'n> Worker<'n> {
         }
     }
 
+    /// Counts a command whose wait is over without its having been served; `error` is its answer if that
+    /// is one.
+    pub fn count_unserved(&mut self, session: &Session, waiting: &Waiting, error: Option<&str>) {
+        if let Some(text) = error {
+            self.node.stats.count_error(text);
+            add(&self.stats.errors, 1);
+        }
+        self.clock_us = base::clock::monotonic_us();
+        let request = waiting.request.request();
+        self.account(session, waiting.command, request, (error.is_some(), 0));
+    }
+
+    /// Serves one waiter if its key has what it waits for. False if somebody holds what it needs besides.
     fn serve_one(
         &mut self,
         key: &DbKey,
         waiting: &Arc<Waiting>,
         locks: &mut LockSet<'n>,
         alone: Option<&Exclusive<'_>>,
-    ) {
+    ) -> bool {
         let request = waiting.request.request();
         let shards: SmallVec<[u16; 8]> =
             waiting.command.keys(request).map(|(_, key)| Place::of(key).shard).collect();
-        let has_locks = locks.extend(&shards);
-        let place = Place::of(&key.1);
-        let mut exists = || {
-            let shard = locks.shard(place.shard);
-            shard.is_some_and(|shard| shard.find(key.0, place.hash, &key.1).is_some())
-        };
-        if !has_locks {
-            // Somebody holds what it needs besides.
-            self.deferred.push_back((key.clone(), Arc::clone(waiting)));
-            return;
+        if !locks.extend(&shards) {
+            return false;
         }
-        if (!waiting.minds_absence && !exists()) || !waiting.claim() {
-            return;
+        let (place, now) = (Place::of(&key.1), self.now);
+        let shard = locks.shard(place.shard);
+        let entry = shard.and_then(|shard| shard.find(key.0, place.hash, &key.1));
+        let is_there = entry.is_some_and(|entry| {
+            let has_expired = entry.expire_at().is_some_and(|at| at <= now);
+            !has_expired && waiting.awaits(kind_of(entry))
+        });
+        if (!waiting.minds_absence && !is_there) || !waiting.claim() {
+            return true;
         }
         // What fed it may have taken its time: a key that it gave an expiry may be gone by now.
         self.now = base::clock::unix();
@@ -76,8 +96,7 @@ impl<'n> Worker<'n> {
         let held = Held { locks, alone, first: None };
         let outcome = self.run(&mut session, waiting.command, request, held, &mut reply);
         let tag = self.effects.log_and_publish(self.node).unwrap_or(Offset(0));
-        let wrong_type = !waiting.minds_absence && reply.starts_with(b"-WRONGTYPE");
-        if matches!(outcome, Outcome::Blocked) || wrong_type {
+        if matches!(outcome, Outcome::Blocked) {
             waiting.unclaim();
         } else {
             self.node.waiters.remove(waiting);
@@ -85,5 +104,6 @@ impl<'n> Worker<'n> {
         }
         // Behind its answer, as it is for those who did not wait.
         self.effects.tell_caches(self.node);
+        true
     }
 }

@@ -1,0 +1,186 @@
+//! BLPOP, BRPOP and BLMPOP, BLMOVE and BRPOPLPUSH: what waits until there is a list.
+//!
+//! Each is logged as its kin that does not wait. Inside a transaction none waits.
+
+use super::lmove::{LMOVE, SOURCE_AND_DESTINATION, try_move};
+use super::lmpop::{KEY_FLAGS, LMPOP, Wanted, pop_first};
+use super::{ENDS, end_of, pop_name, take, write_from};
+use crate::wait_time::wait_time;
+use base::Millis;
+use engine::args::Request;
+use engine::blocking::{Nothing, Wait};
+use engine::{Args, Command, CommandResult, Context};
+use spec::{Arg, CommandSpec, Flag, Group, KeySpec, ReplyShape};
+use values::List;
+use values::list::End;
+
+/// BLPOP.
+pub const BLPOP: Command = Command {
+    spec: CommandSpec {
+        name: "blpop",
+        since: "2.0.0",
+        group: Group::List,
+        summary: "Takes the first element of the first of some lists that there is, or waits for one.",
+        complexity: "O(N) in the keys.",
+        flags: &[Flag::Write, Flag::NoScript, Flag::Blocking],
+        keys: &[KeySpec::range(1, -2, 1, KEY_FLAGS)],
+        args: &[Arg::key("key").multiple(), Arg::double("timeout")],
+        reply: &[
+            ReplyShape::Array("The key and the element."),
+            ReplyShape::Null("The time was over."),
+        ],
+        history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+        ..CommandSpec::EMPTY
+    },
+    run: |cx, args| blocking_pop(cx, args, End::Left),
+    subcommands: &[],
+};
+
+/// BRPOP.
+pub const BRPOP: Command = Command {
+    spec: CommandSpec {
+        name: "brpop",
+        summary: "Takes the last element of the first of some lists that there is, or waits for one.",
+        ..BLPOP.spec
+    },
+    run: |cx, args| blocking_pop(cx, args, End::Right),
+    subcommands: &[],
+};
+
+/// BLMPOP.
+pub const BLMPOP: Command = Command {
+    spec: CommandSpec {
+        name: "blmpop",
+        summary: "Takes elements of the first of some lists that there is, or waits for one.",
+        flags: &[Flag::Write, Flag::Blocking, Flag::MovableKeys],
+        keys: &[KeySpec::counted(2, KEY_FLAGS)],
+        args: &[
+            Arg::double("timeout"),
+            Arg::integer("numkeys"),
+            Arg::key("key").multiple(),
+            Arg::one_of("where", ENDS),
+            Arg::integer("count").token("COUNT").optional(),
+        ],
+        reply: &[
+            ReplyShape::Array("The key and its elements."),
+            ReplyShape::Null("The time was over."),
+        ],
+        ..LMPOP.spec
+    },
+    run: blmpop,
+    subcommands: &[],
+};
+
+/// BLMOVE.
+pub const BLMOVE: Command = Command {
+    spec: CommandSpec {
+        name: "blmove",
+        summary: "Moves an element from an end of a list to an end of another, or waits for one.",
+        flags: &[Flag::Write, Flag::DenyOom, Flag::NoScript, Flag::Blocking],
+        args: &[
+            Arg::key("source"),
+            Arg::key("destination"),
+            Arg::one_of("wherefrom", ENDS),
+            Arg::one_of("whereto", ENDS),
+            Arg::double("timeout"),
+        ],
+        reply: &[ReplyShape::Bulk("The element."), ReplyShape::Null("The time was over.")],
+        ..LMOVE.spec
+    },
+    run: blmove,
+    subcommands: &[],
+};
+
+/// BRPOPLPUSH.
+pub const BRPOPLPUSH: Command = Command {
+    spec: CommandSpec {
+        name: "brpoplpush",
+        since: "2.2.0",
+        summary: "Moves the last element of a list to the beginning of another, or waits for one.",
+        keys: SOURCE_AND_DESTINATION,
+        args: &[Arg::key("source"), Arg::key("destination"), Arg::double("timeout")],
+        history: &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+        deprecated: Some(("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments")),
+        ..BLMOVE.spec
+    },
+    run: brpoplpush,
+    subcommands: &[],
+};
+
+/// Waits for `keys`, if the command may.
+fn wait(cx: &mut Context<'_>, request: Request<'_>, keys: &[&[u8]], timeout: Option<Millis>) {
+    let nothing = Nothing::NullArray;
+    cx.block(request, Wait { keys, timeout, nothing, request: None, minds_absence: false });
+}
+
+fn blocking_pop(cx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> CommandResult {
+    let request = args.request();
+    let words = request.words();
+    let [_, keys @ .., timeout] = &words[..] else { return Ok(()) };
+    let timeout = wait_time(timeout, cx.now)?;
+    for &key in keys {
+        let Some(list) = cx.keys.peek_at::<List>(key)? else { continue };
+        cx.reply.array(2);
+        cx.reply.bulk(key);
+        write_from(&mut cx.reply, list, end, 1);
+        take(cx, key, end, 1)?;
+        cx.effects.log_instead(cx.keys.db, &[pop_name(end), key]);
+        return Ok(());
+    }
+    if cx.may_block() {
+        wait(cx, request, keys, timeout);
+    } else {
+        cx.reply.null_array();
+    }
+    Ok(())
+}
+
+fn blmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let timeout = args.bytes()?;
+    let wanted = Wanted::parse(args)?;
+    let timeout = wait_time(timeout, cx.now)?;
+    if pop_first(cx, &wanted)? {
+        return Ok(());
+    }
+    if cx.may_block() {
+        wait(cx, args.request(), &wanted.keys, timeout);
+    } else {
+        cx.reply.null_array();
+    }
+    Ok(())
+}
+
+fn blmove(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let (source, destination) = (args.key()?, args.key()?);
+    let (from, to) = (args.bytes()?, args.bytes()?);
+    let ends = (end_of(from)?, end_of(to)?);
+    let timeout = wait_time(args.bytes()?, cx.now)?;
+    if try_move(cx, source, destination, ends.0, ends.1)? {
+        cx.effects.log_instead(cx.keys.db, &[b"LMOVE", source, destination, from, to]);
+        return Ok(());
+    }
+    wait_for_source(cx, args, source, timeout);
+    Ok(())
+}
+
+fn brpoplpush(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let (source, destination) = (args.key()?, args.key()?);
+    let timeout = wait_time(args.bytes()?, cx.now)?;
+    if try_move(cx, source, destination, End::Right, End::Left)? {
+        cx.effects.log_instead(cx.keys.db, &[b"RPOPLPUSH", source, destination]);
+        return Ok(());
+    }
+    wait_for_source(cx, args, source, timeout);
+    Ok(())
+}
+
+fn wait_for_source(cx: &mut Context<'_>, args: &Args<'_>, source: &[u8], timeout: Option<Millis>) {
+    if cx.may_block() {
+        wait(cx, args.request(), &[source], timeout);
+    } else {
+        cx.reply.null();
+    }
+}
+
+#[cfg(test)]
+mod tests;
