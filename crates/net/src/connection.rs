@@ -20,6 +20,8 @@ pub(crate) const READ_BYTES: usize = 16 << 10;
 const READ_BYTES_MAX: usize = 1 << 20;
 /// An argument of this length or more gets room of its own.
 const LARGE_BYTES: usize = 32 << 10;
+/// With less room than this, more is made for a large argument: seldom, for that may move it.
+const LARGE_ROOM_BYTES: usize = 128 << 10;
 /// Bytes of output that count for no limit: what stock keeps beside its list of replies.
 const REPLY_BYTES: usize = 1 << 10;
 /// Below this, limits of output are looked at only when the peer does not take it.
@@ -138,7 +140,7 @@ impl Connection {
         }
         let room = self.input.capacity() - self.input.len();
         let lacking = self.lacking().map(|bytes| bytes.min(self.input.len().max(READ_BYTES_MAX)));
-        if room < lacking.unwrap_or(READ_BYTES / 2) {
+        if room < lacking.map_or(READ_BYTES / 2, |bytes| bytes.min(LARGE_ROOM_BYTES)) {
             self.discard_consumed();
             match lacking {
                 Some(bytes) => self.input.reserve_exact(bytes),
@@ -310,7 +312,7 @@ impl Connection {
 mod tests {
     use super::*;
     use engine::client::{Clients, Origin};
-    use std::io::Read as _;
+    use std::io::{Read as _, Write as _};
     use std::os::unix::net::UnixStream;
 
     fn connection() -> (Connection, UnixStream) {
@@ -337,6 +339,35 @@ mod tests {
         }
         assert!(connection.unsent() > 0);
         assert!(connection.output.len() < 8 * PIECE, "{} bytes held", connection.output.len());
+    }
+
+    #[test]
+    fn a_large_argument_gets_room_of_its_own_and_gives_it_back() {
+        const LENGTH: usize = 3 << 20;
+        let (mut connection, mut peer) = connection();
+        let (mut pool, mut found) = (Pool::default(), resp::request::Arguments::new());
+        let limits = resp::request::Limits { authenticated: true, bulk_bytes_max: LENGTH };
+        let text = [format!("*1\r\n${LENGTH}\r\n").as_bytes(), &vec![b'v'; LENGTH]].concat();
+        let (mut sent, mut moves, mut room) = (0, 0, 0);
+        while connection.input.len() < text.len() {
+            sent += peer.write(&text[sent..text.len().min(sent + (64 << 10))]).unwrap();
+            assert!(matches!(connection.read(&mut pool), Read::Some(_)));
+            moves += usize::from(connection.input.capacity() != room);
+            room = connection.input.capacity();
+            let progress = connection.parser.parse(&connection.input, &limits, &mut found);
+            assert!(matches!(progress, Ok(resp::request::Progress::Incomplete { .. })));
+        }
+        assert!(moves < 10 && room <= text.len() + 2, "{moves} times, {room} bytes");
+        let clients = Clients::default();
+        connection.publish(&clients);
+        assert_eq!(connection.session.info.query_buffer.load(Ordering::Relaxed), LENGTH);
+        assert_eq!(clients.memory(), connection.memory());
+        connection.dead = true;
+        clients.set_memory(&connection.session.info, 0);
+        connection.publish(&clients);
+        assert_eq!(clients.memory(), 0);
+        connection.tidy(&mut pool, Millis(u64::MAX));
+        assert_eq!(connection.input.capacity(), text.len());
     }
 
     #[test]
