@@ -51,6 +51,28 @@ pub fn used_memory() -> u64 {
     allocated.saturating_sub(cached) as u64
 }
 
+/// A number of the allocator, by the allocator's name for it, and sets it if there is a new value.
+pub fn number(name: &[u8], new: Option<i64>) -> Option<i64> {
+    if name.contains(&0) {
+        return None;
+    }
+    let ended = [name, b"\0"].concat();
+    let name = ended.name();
+    // Numbers have the width of a machine word or half of it.
+    let word: Result<isize, _> = name.read();
+    if let Ok(old) = word {
+        if let Some(new) = new {
+            name.write(isize::try_from(new).ok()?).ok()?;
+        }
+        return i64::try_from(old).ok();
+    }
+    let half: u32 = name.read().ok()?;
+    if let Some(new) = new {
+        name.write(u32::try_from(new).ok()?).ok()?;
+    }
+    Some(i64::from(half))
+}
+
 /// Gives pages that are not in use back to the system. False if the allocator cannot.
 ///
 /// Purging has no call without `unsafe`; but an arena whose empty pages are to be kept for no time gives

@@ -6,6 +6,7 @@
 
 mod banner;
 mod guard;
+mod oom;
 mod sentinel_mode;
 mod services;
 mod shutdown;

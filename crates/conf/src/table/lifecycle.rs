@@ -31,12 +31,10 @@ macro_rules! lifecycle_settings {
         shutdown_on_sigterm: Shutdown = Row::new("shutdown-on-sigterm", Kind::Shutdown);
         /// How the kernel's choice of a process to kill is steered.
         oom_score_adj: Choice<OomScoreAdj> =
-            Row::choice("oom-score-adj", OomScoreAdj::WORDS, OomScoreAdj::No.at())
-            .not_built(Part::Oom);
+            Row::choice("oom-score-adj", OomScoreAdj::WORDS, OomScoreAdj::No.at());
         /// The scores of a primary, a replica and a background process.
         oom_score_adj_values: List =
-            Row::list("oom-score-adj-values", &["0", "200", "800"], parse::oom_values)
-            .not_built(Part::Oom);
+            Row::list("oom-score-adj-values", &["0", "200", "800"], parse::oom_values);
         /// Switches transparent huge pages off for this process.
         disable_thp: Flag = Row::flag("disable-thp", true).immutable();
         /// Warnings of the start that do not stop it.

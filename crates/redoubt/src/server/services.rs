@@ -1,5 +1,6 @@
 //! What the engine asks of the program around it: role changes, replicas, the end.
 
+use super::oom::OomScore;
 use crate::replication;
 use conf::Settings;
 use engine::Services;
@@ -28,12 +29,14 @@ pub(crate) struct ServerServices {
     pub(crate) stop_aborted: Arc<AtomicBool>,
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) listening: Arc<Settings>,
+    pub(crate) oom: OomScore,
     pub(crate) first_loop: Option<Arc<LoopHandle>>,
 }
 
 impl Services for ServerServices {
     fn follow(&self, primary: Option<Address>) {
         crate::logging::set_role(if primary.is_some() { b'S' } else { b'M' });
+        self.oom.set_role(&self.listening, primary.is_some());
         if let Some(replication) = self.replication.get() {
             replication.follow(primary);
         }
@@ -68,6 +71,12 @@ impl Services for ServerServices {
     fn settings_changed(&self, names: &[&str]) -> Result<(), String> {
         if let Some(replication) = self.replication.get() {
             replication.settings_changed();
+        }
+        if names.iter().any(|name| name.starts_with("oom-score-adj"))
+            && let Err(error) = self.oom.apply(&self.listening)
+        {
+            tracing::warn!("Unable to write the OOM score: {error}");
+            return Err("Failed to set current oom_score_adj. Check server logs.".into());
         }
         let Some(first) = &self.first_loop else { return Ok(()) };
         if names.iter().any(|name| matches!(*name, "port" | "bind")) {

@@ -1,6 +1,7 @@
 //! Starting a server, serving, stopping it.
 
 use super::guard::{self, Verdict};
+use super::oom::OomScore;
 use super::services::{Order, ServerServices};
 use super::{Ready, last_words, sentinel_mode, shutdown};
 use crate::identity::Identity;
@@ -94,7 +95,12 @@ fn start(ready: &Ready) -> Result<Running, String> {
         sentinel,
     };
     node.set_mailboxes(mailboxes);
+    let oom = OomScore::default();
+    if let Err(error) = oom.apply(settings) {
+        tracing::warn!("Unable to write the OOM score: {error}");
+    }
     node.set_services(Box::new(ServerServices {
+        oom,
         orders: sender.clone(),
         replication: Arc::clone(&running.replication),
         stop_aborted: Arc::clone(&running.stop_aborted),

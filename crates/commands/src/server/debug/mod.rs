@@ -96,6 +96,14 @@ const TOOLS: &[Tool] = &[
         run: log,
     },
     Tool {
+        name: "mallctl",
+        words: "<name> [<value>]",
+        least: 1,
+        most: 2,
+        summary: "Answers a number of the allocator, and sets it.",
+        run: mallctl,
+    },
+    Tool {
         name: "object",
         words: "<key>",
         least: 1,
@@ -205,6 +213,15 @@ fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let tool = found.ok_or_else(|| help::wrong_words(args))?;
     cx.keys.release();
     (tool.run)(cx, args)
+}
+
+fn mallctl(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let name = args.bytes()?;
+    let value = if args.left() > 0 { Some(args.integer()?) } else { None };
+    let number = engine::memory::number(name, value)
+        .ok_or_else(|| CommandError::text("ERR The allocator has no number of that name"))?;
+    cx.reply.integer(number);
+    Ok(())
 }
 
 fn error(_cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
