@@ -20,6 +20,7 @@ pub mod evict;
 pub mod expiry;
 pub mod gates;
 pub mod histogram;
+pub mod hotkeys;
 pub mod image;
 pub mod keys;
 pub mod latency;

@@ -6,6 +6,7 @@ use crate::client::Clients;
 use crate::command::{Command, CommandTable};
 use crate::commandlog::CommandLogs;
 use crate::gates;
+use crate::hotkeys::HotKeys;
 use crate::keys;
 use crate::latency::Latency;
 use crate::lazyfree::LazyFree;
@@ -100,6 +101,8 @@ pub struct Node {
     pub memory: Memory,
     /// Freeing behind commands.
     pub lazyfree: LazyFree,
+    /// Keys that are used much.
+    pub hotkeys: HotKeys,
     /// Delays.
     pub latency: Latency,
     /// Commands that were slow or large.
@@ -170,6 +173,7 @@ impl Node {
             stats: Stats::default(),
             memory: Memory::default(),
             lazyfree: LazyFree::default(),
+            hotkeys: HotKeys::default(),
             latency: Latency::default(),
             commandlogs: CommandLogs::default(),
             pause: Pause::default(),

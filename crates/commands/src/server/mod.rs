@@ -4,6 +4,7 @@ mod command;
 mod commandlog;
 mod config;
 mod debug;
+mod hotkeys;
 mod info;
 mod latency;
 mod lolwut;
@@ -24,6 +25,7 @@ pub const COMMANDS: &[&Command] = &[
     &commandlog::COMMANDLOG,
     &config::CONFIG,
     &debug::DEBUG,
+    &hotkeys::HOTKEYS,
     &info::INFO,
     &save::LASTSAVE,
     &latency::LATENCY,

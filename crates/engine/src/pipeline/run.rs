@@ -445,6 +445,10 @@ impl<'n> Worker<'n> {
         add(&self.stats.processed, 1);
         add(&self.stats.command_us, spent);
         add(&session.info.commands, 1);
+        if self.node.hotkeys.is_active() {
+            let bytes = (request.span_bytes() + reply_bytes) as u64;
+            self.node.hotkeys.note(command, request, spent, bytes);
+        }
         if command.flags.has(Flag::SkipSlowlog) {
             return;
         }
