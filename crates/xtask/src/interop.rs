@@ -16,6 +16,7 @@ mod up;
 mod wireform;
 
 use crate::arguments::Arguments;
+use crate::differential;
 use crate::failure::Outcome;
 use crate::program::{Kind, Program};
 use crate::verdicts::Verdicts;
@@ -37,9 +38,10 @@ pub struct Stage {
 type Play = fn(&Stage) -> Outcome;
 
 /// Cases that any program with stock's command line can play.
-const FOR_ALL: [(&str, Play); 28] = [
+const FOR_ALL: [(&str, Play); 29] = [
     ("replies-listed", replies::listed),
-    ("replies-drawn", replies::drawn),
+    ("replies-drawn", differential::drawn),
+    ("replication-of-drawn-effects", differential::drawn_replicated),
     ("sentinel-replies", replies::sentinel),
     ("malformed-requests", wireform::requests),
     ("requests-in-pieces", wireform::pieces),

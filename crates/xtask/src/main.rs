@@ -7,6 +7,7 @@
 
 mod arguments;
 mod bench;
+mod differential;
 mod drill;
 mod everything;
 mod failure;
@@ -42,6 +43,10 @@ cargo xtask drill [--program PATH] [--kind redoubt|stock] [--runs 20] [--freeze]
                                  clients write while the primary is killed; prints gaps and losses
 cargo xtask interop [--program PATH] [--kind redoubt|stock] [--only NAME] [--list]
                                  Redoubt and stock 7.0.15 in one group; bad starts; settings
+cargo xtask differential [--commands 1000000] [--seed 1] [--types lists,sets] [--replicated]
+                  [--program PATH] [--kind redoubt|stock]
+                                 the same drawn commands to Redoubt and stock, or to a primary
+                                 whose replicas are compared with it
 cargo xtask bench [--against PATH] [--quick] [--write-docs] [--seed 1] [--rounds 5]
                                  Redoubt and stock on the same core: CPU per operation, rates
 cargo xtask gen [--check]        write the documents that come out of the program's tables
@@ -80,6 +85,7 @@ fn perform(task: &str, mut arguments: Arguments, words: &[String]) -> Outcome {
             setup::everything(&mut verdicts);
             verdicts.finish()
         }
+        "differential" => differential::task(arguments),
         "drill" => drill::task(arguments),
         "interop" => interop::task(arguments),
         "bench" => bench::task(arguments, words),

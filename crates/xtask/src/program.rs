@@ -50,7 +50,7 @@ impl Program {
     /// When there is no file.
     pub fn at(kind: Kind, path: &Path) -> Outcome<Program> {
         ensure(path.is_file(), || format!("{} is not there", path.display()))?;
-        Ok(Program { kind, path: path.canonicalize()?, stock: None })
+        Ok(Program { kind, path: std::path::absolute(path)?, stock: None })
     }
 
     /// The program that `--program PATH --kind redoubt|stock` names; ours or stock without a path.

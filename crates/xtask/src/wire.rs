@@ -104,6 +104,30 @@ impl Wire {
         }
     }
 
+    /// Sends many commands at once and reads all replies, errors of the server among them.
+    ///
+    /// # Errors
+    /// As [`Wire::call`].
+    pub fn replies<'a>(
+        &mut self,
+        commands: impl Iterator<Item = &'a Vec<Vec<u8>>>,
+    ) -> Outcome<Vec<Value>> {
+        let mut count = 0;
+        for words in commands {
+            self.client.send(words)?;
+            count += 1;
+        }
+        Ok((0..count).map(|_| self.client.receive()).collect::<Result<_, _>>()?)
+    }
+
+    /// As [`Wire::call`], with words of any bytes.
+    ///
+    /// # Errors
+    /// As [`Wire::call`].
+    pub fn bytes(&mut self, words: &[Vec<u8>]) -> Outcome<Value> {
+        Ok(self.client.call(words)?)
+    }
+
     /// The field `name` of INFO's `section`; empty if it is not there.
     ///
     /// # Errors

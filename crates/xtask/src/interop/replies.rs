@@ -1,8 +1,8 @@
 //! The same commands to ours and to stock, and the same replies from both, errors included.
 //!
 //! Commands come from the files in `tests/interop/commands/`, one a line, each file on empty servers;
-//! and from a generator that draws commands with odd arguments from a seed; those for sentinels are in
-//! `tests/interop/sentinel/`. A line may begin with a mark: `~` runs the command and compares only
+//! those for sentinels are in `tests/interop/sentinel/`. Drawn commands are the business of
+//! `differential`. A line may begin with a mark: `~` runs the command and compares only
 //! whether it failed, `=` compares arrays without their order, `%` compares names in an array of names
 //! and values.
 
@@ -12,14 +12,11 @@ use crate::node::Node;
 use crate::program::Program;
 use crate::wire::{Wire, shown};
 use crate::{ports, workspace};
-use base::random::Random;
 use resp::Value;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
 
-/// Commands that are drawn.
-const DRAWN: u32 = 20_000;
 /// Differences that are shown before the case gives up.
 const SHOWN_MAX: usize = 25;
 
@@ -192,160 +189,6 @@ fn split(line: &str) -> Outcome<Vec<String>> {
     words.extend(word);
     ensure(!quoted, || "an open quote".to_owned())?;
     Ok(words)
-}
-
-/// Drawn commands: K is one of few keys, I an integer, F a number, S a text, B a bit or range bound, X a
-/// span of time.
-const SHAPES: [&str; 61] = [
-    "SET K S",
-    "SET K S NX",
-    "SET K S XX",
-    "SET K S GET",
-    "SET K S NX GET",
-    "SET K S EX X",
-    "SET K S PX X",
-    "SET K S EXAT I",
-    "SET K S KEEPTTL",
-    "SET K I",
-    "SET K F",
-    "SETNX K S",
-    "SETEX K X S",
-    "PSETEX K X S",
-    "GET K",
-    "GETSET K S",
-    "GETDEL K",
-    "GETEX K",
-    "GETEX K PERSIST",
-    "GETEX K EX X",
-    "GETRANGE K I I",
-    "SUBSTR K I I",
-    "SETRANGE K B S",
-    "APPEND K S",
-    "STRLEN K",
-    "INCR K",
-    "DECR K",
-    "INCRBY K I",
-    "DECRBY K I",
-    "INCRBYFLOAT K F",
-    "MGET K K K",
-    "MSET K S K S",
-    "MSETNX K S K S",
-    "LCS K K",
-    "LCS K K LEN",
-    "LCS K K IDX",
-    "LCS K K IDX MINMATCHLEN B WITHMATCHLEN",
-    "DEL K",
-    "DEL K K",
-    "UNLINK K K",
-    "EXISTS K K K",
-    "TYPE K",
-    "RENAME K K",
-    "RENAMENX K K",
-    "TOUCH K K",
-    "COPY K K",
-    "COPY K K REPLACE",
-    "EXPIRE K X",
-    "PEXPIRE K X",
-    "EXPIRE K X NX",
-    "EXPIRE K X XX",
-    "EXPIREAT K I GT",
-    "EXPIREAT K I LT",
-    "EXPIREAT K I",
-    "PEXPIREAT K I",
-    "PERSIST K",
-    "EXPIRETIME K",
-    "TTL K",
-    "OBJECT ENCODING K",
-    "OBJECT REFCOUNT K",
-    "MOVE K I",
-];
-
-const INTEGERS: [&str; 16] = [
-    "0",
-    "1",
-    "-1",
-    "2",
-    "7",
-    "-3",
-    "100",
-    "5000",
-    "9223372036854775807",
-    "-9223372036854775808",
-    "9223372036854775808",
-    "abc",
-    "",
-    "1.5",
-    " 1",
-    "4102444800",
-];
-const NUMBERS: [&str; 14] = [
-    "0",
-    "1.5",
-    "-2.25",
-    "0.1",
-    "1e3",
-    "5.0e-3",
-    "3.14159265358979",
-    "-0",
-    "nan",
-    "inf",
-    "1e400",
-    "x",
-    "10.50",
-    "123456789012345678",
-];
-const TEXTS: [&str; 12] = [
-    "",
-    "a",
-    "hello",
-    "10",
-    "007",
-    "3.0",
-    "-5",
-    "9223372036854775807",
-    "0.25",
-    "ohmytext",
-    "mynewtext",
-    "a longer text that does not fit into the forty-four bytes of a short one",
-];
-const BOUNDS: [&str; 8] = ["0", "1", "3", "10", "-1", "100", "x", "536870912"];
-// No span ends while the case runs: two servers would not forget a key at the same moment.
-const SPANS: [&str; 9] =
-    ["90000", "100000", "500000", "0", "-1", "x", "9223372036854775807", "360000", "1.5"];
-
-/// Commands drawn from a seed, over few keys, so that each meets what others left.
-pub fn drawn(stage: &Stage) -> Outcome {
-    let mut pair = Pair::start(stage)?;
-    let mut random = Random::from_seed(6);
-    for number in 0..DRAWN {
-        let mut words: Vec<String> =
-            pick(&mut random, &SHAPES).split(' ').map(str::to_owned).collect();
-        for word in &mut words {
-            let from: &[&str] = match word.as_str() {
-                "K" => &["a", "b", "c", "d"],
-                "I" => &INTEGERS,
-                "F" => &NUMBERS,
-                "S" => &TEXTS,
-                "B" => &BOUNDS,
-                "X" => &SPANS,
-                _ => continue,
-            };
-            pick(&mut random, from).clone_into(word);
-        }
-        if words[0] == "TTL" {
-            // A second may tick between the two servers.
-            words[0] = "EXISTS".into();
-        }
-        let relative = matches!(words[0].as_str(), "EXPIRETIME");
-        let mark = if relative { Mark::Failed } else { Mark::Exact };
-        pair.compare(mark, &words, &format!("drawn {number}"))?;
-    }
-    pair.verdict()
-}
-
-fn pick<'a>(random: &mut Random, from: &[&'a str]) -> &'a str {
-    let at = random.below(u64::try_from(from.len()).unwrap_or(1));
-    from[usize::try_from(at).unwrap_or(0)]
 }
 
 #[cfg(test)]
