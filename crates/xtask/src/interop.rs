@@ -16,11 +16,11 @@ mod up;
 mod wireform;
 
 use crate::arguments::Arguments;
-use crate::differential;
 use crate::failure::Outcome;
 use crate::program::{Kind, Program};
 use crate::verdicts::Verdicts;
 use crate::workspace;
+use crate::{differential, linear};
 use std::path::PathBuf;
 
 /// What a case works with.
@@ -38,10 +38,11 @@ pub struct Stage {
 type Play = fn(&Stage) -> Outcome;
 
 /// Cases that any program with stock's command line can play.
-const FOR_ALL: [(&str, Play); 29] = [
+const FOR_ALL: [(&str, Play); 30] = [
     ("replies-listed", replies::listed),
     ("replies-drawn", differential::drawn),
     ("replication-of-drawn-effects", differential::drawn_replicated),
+    ("replies-have-an-order", linear::drawn),
     ("sentinel-replies", replies::sentinel),
     ("malformed-requests", wireform::requests),
     ("requests-in-pieces", wireform::pieces),
