@@ -7,6 +7,7 @@
 //! else happens on the machine meets all servers alike.
 
 mod generator;
+mod memory;
 mod report;
 mod server;
 mod workload;
@@ -61,6 +62,7 @@ pub fn task(mut arguments: Arguments, words: &[String]) -> Outcome {
     let against = arguments.text("--against")?;
     let quick = arguments.flag("--quick");
     let write_docs = arguments.flag("--write-docs");
+    let memory = arguments.flag("--memory");
     let (rounds, window_ms, keys) = if quick { (3, 700, 100_000) } else { (5, 2_500, 1_000_000) };
     let plan = Plan {
         rounds: arguments.number("--rounds", rounds)?,
@@ -77,15 +79,20 @@ pub fn task(mut arguments: Arguments, words: &[String]) -> Outcome {
     if let Some(path) = against {
         programs.push((path.clone(), Program::at(Kind::Stock, Path::new(&path))?));
     }
-    let report = measure(programs, plan)?;
-    let text = report.markdown(words);
+    let mut verdicts = Verdicts::default();
+    let (name, text) = if memory {
+        let folder = workspace::scratch("bench")?;
+        ("memory", memory::measure(&programs, &folder, words, &mut verdicts)?)
+    } else {
+        let report = measure(programs, plan)?;
+        if judged {
+            report.judge(&mut verdicts);
+        }
+        ("bench", report.markdown(words))
+    };
     println!("{text}");
     if write_docs {
-        report::write_docs(&workspace::root().join("docs/performance.md"), &text)?;
-    }
-    let mut verdicts = Verdicts::default();
-    if judged {
-        report.judge(&mut verdicts);
+        report::write_docs(&workspace::root().join("docs/performance.md"), name, &text)?;
     }
     verdicts.finish()
 }

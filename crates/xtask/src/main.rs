@@ -52,6 +52,8 @@ cargo xtask linear [--rounds 20000] [--seed 1] [--program PATH] [--kind redoubt|
                                  whether what eight connections saw at once has an order
 cargo xtask bench [--against PATH] [--quick] [--write-docs] [--seed 1] [--rounds 5]
                                  Redoubt and stock on the same core: CPU per operation, rates
+cargo xtask bench --memory [--against PATH] [--write-docs]
+                                 bytes a key takes, type by type
 cargo xtask gen [--check]        write the documents that come out of the program's tables
 cargo xtask setup                fetch stock redis and the client libraries into target/";
 

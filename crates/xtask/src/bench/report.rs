@@ -9,10 +9,6 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-/// Where the table stands in the document.
-const BEGIN: &str = "<!-- bench: begin -->";
-/// See above.
-const END: &str = "<!-- bench: end -->";
 /// The server that others are compared with.
 const STOCK: usize = 1;
 /// The most CPU time per operation against stock, by pipeline, for GET and SET.
@@ -147,7 +143,8 @@ fn float(number: u64) -> f64 {
     number as f64
 }
 
-fn machine() -> String {
+/// The processor and the kernel.
+pub fn machine() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
@@ -156,14 +153,15 @@ fn machine() -> String {
     format!("{count} x {model}, kernel {}", kernel.trim())
 }
 
-/// Puts `text` between the marks of the document at `path`.
+/// Puts `text` between the marks `name` of the document at `path`.
 ///
 /// # Errors
 /// When the marks are missing.
-pub fn write_docs(path: &Path, text: &str) -> Outcome {
+pub fn write_docs(path: &Path, name: &str, text: &str) -> Outcome {
+    let (begin, end) = (format!("<!-- {name}: begin -->"), format!("<!-- {name}: end -->"));
     let document = fs::read_to_string(path).during(|| path.display().to_string())?;
-    let missing = || Failure::new(format!("{} has no {BEGIN} and {END}", path.display()));
-    let (head, rest) = document.split_once(BEGIN).ok_or_else(missing)?;
-    let (_, tail) = rest.split_once(END).ok_or_else(missing)?;
-    Ok(fs::write(path, format!("{head}{BEGIN}\n\n{text}\n{END}{tail}"))?)
+    let missing = || Failure::new(format!("{} has no {begin} and {end}", path.display()));
+    let (head, rest) = document.split_once(&begin).ok_or_else(missing)?;
+    let (_, tail) = rest.split_once(&end).ok_or_else(missing)?;
+    Ok(fs::write(path, format!("{head}{begin}\n\n{text}\n{end}{tail}"))?)
 }
