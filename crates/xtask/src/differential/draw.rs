@@ -254,9 +254,20 @@ impl Draw {
                 words.push(b"0".to_vec());
                 self.value("element", many, words);
             }
+            // An element lies where its name says, so that no two are equally far from anything.
             "place" => {
-                self.value("point", many, words);
                 self.value("element", many, words);
+                let element = words.last().cloned().unwrap_or_default();
+                let at = element.iter().fold(7_u32, |sum, &byte| sum.wrapping_mul(31) + u32::from(byte));
+                let (east, north) = (at % 36_000, at / 36_000 % 16_000);
+                let degrees = |hundredths: u32, middle: u32| {
+                    let sign = if hundredths < middle { "-" } else { "" };
+                    let off = hundredths.abs_diff(middle);
+                    format!("{sign}{}.{:02}", off / 100, off % 100).into_bytes()
+                };
+                let place = [degrees(east, 18_000), degrees(north, 8_000)];
+                let before = words.len() - 1;
+                words.splice(before..before, place);
             }
             "point" => {
                 let point = self.pick(POINTS);
@@ -276,6 +287,7 @@ impl Draw {
             }
             "number" => return self.random.below(2 * MANY_MAX).to_string().into_bytes(),
             "index" if !odd => return self.between(-6, 12),
+            "offset" => return self.between(-6, 12),
             "count" if !odd => return self.between(0, 6),
             "bit" if !odd => return self.between(0, 70),
             "radius" => return self.between(0, 3000),
