@@ -10,7 +10,7 @@ mod shrink;
 mod state;
 
 use crate::arguments::Arguments;
-use crate::failure::{Failure, Outcome, ensure};
+use crate::failure::{During, Failure, Outcome, ensure};
 use crate::interop::Stage;
 use crate::node::Node;
 use crate::ports;
@@ -104,11 +104,13 @@ fn compare(stage: &Stage, commands: usize, seed: u64, types: &str) -> Outcome {
     let mut pair = Pair { ours: nodes[0].wire()?, stock: nodes[1].wire()?, resp3: false };
     let (mut sent, mut round, mut differences) = (0, 0, Vec::new());
     while sent < commands && differences.len() < DIFFERENCES_MAX {
-        let steps = steps(seed, round, chosen(types)?);
+        let groups = groups(seed, round, chosen(types)?);
+        let steps = groups.concat();
         pair.resp3 = round % 2 == 1;
         sent += steps.len();
         if pair.play(&steps)?.is_some() {
-            let few = shrink::shrink(steps, |steps| Ok(pair.play(steps)?.is_some()))?;
+            let few = shrink::shrink(groups, |groups| Ok(pair.play(&groups.concat())?.is_some()))?;
+            let few = few.concat();
             let found = pair.play(&few)?.unwrap_or_default();
             let lines: Vec<String> = few.iter().map(Step::shown).collect();
             let resp = if pair.resp3 { 3 } else { 2 };
@@ -127,13 +129,10 @@ fn compare(stage: &Stage, commands: usize, seed: u64, types: &str) -> Outcome {
     Err(Failure::new(format!("{count} rounds differ\n  {}", differences.join("\n  "))))
 }
 
-fn steps(seed: u64, round: u64, shapes: Vec<&'static str>) -> Vec<Step> {
+/// The commands of a round, those together that form a transaction.
+fn groups(seed: u64, round: u64, shapes: Vec<&'static str>) -> Vec<Vec<Step>> {
     let mut draw = Draw::new(seed.wrapping_mul(1_000_003).wrapping_add(round), shapes);
-    let mut steps = Vec::new();
-    while steps.len() < ROUND {
-        steps.extend(draw.next());
-    }
-    steps
+    (0..ROUND).map(|_| draw.next()).collect()
 }
 
 /// Ours and stock, side by side.
@@ -152,8 +151,11 @@ impl Pair {
             self.stock.ok(words)?;
         }
         for batch in steps.chunks(BATCH) {
-            let stock = self.stock.replies(batch.iter().map(|step| &step.words))?;
-            let ours = self.ours.replies(batch.iter().map(|step| &step.words))?;
+            let lines = || batch.iter().map(Step::shown).collect::<Vec<_>>().join("\n    ");
+            let words = || batch.iter().map(|step| &step.words);
+            let stock =
+                self.stock.replies(words()).during(|| format!("stock:\n    {}", lines()))?;
+            let ours = self.ours.replies(words()).during(|| format!("ours:\n    {}", lines()))?;
             for ((step, ours), stock) in batch.iter().zip(&ours).zip(&stock) {
                 if comparable(ours, step.mark) != comparable(stock, step.mark) {
                     let (ours, stock) = (shown(ours), shown(stock));
@@ -211,14 +213,14 @@ fn replicas(stage: &Stage, commands: usize, seed: u64, types: &str) -> Outcome {
     shapes.extend_from_slice(shapes::EFFECTS);
     let (mut sent, mut round) = (0, 0);
     while sent < commands {
-        let steps = steps(seed, round, shapes.clone());
+        let steps = groups(seed, round, shapes.clone()).concat();
         sent += send_and_compare(&nodes, &steps, round)?;
         round += 1;
     }
     nodes.truncate(2);
     shapes.extend_from_slice(shapes::NEWER_EFFECTS);
     while sent < commands + commands / 4 {
-        let steps = steps(seed, round, shapes.clone());
+        let steps = groups(seed, round, shapes.clone()).concat();
         sent += send_and_compare(&nodes, &steps, round)?;
         round += 1;
     }
@@ -275,7 +277,8 @@ mod tests {
         shapes.extend_from_slice(shapes::EFFECTS);
         shapes.extend_from_slice(shapes::NEWER_EFFECTS);
         assert!(
-            steps(1, 1, shapes)
+            groups(1, 1, shapes)
+                .concat()
                 .iter()
                 .all(|step| !step.words.is_empty() || step.mark != Mark::Exact)
         );

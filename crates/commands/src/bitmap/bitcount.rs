@@ -47,6 +47,7 @@ fn bitcount(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let bytes = text.as_ref().map_or(&b""[..], |text| text.bytes(&mut room));
     let ones = match range {
         None => bitmap::ones(bytes),
+        Some(range) if range.is_reversed() => 0,
         Some(range) => range
             .bits(bytes.len())
             .map_or(0, |(first, last)| bitmap::ones_between(bytes, first, last)),

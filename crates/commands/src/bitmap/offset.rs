@@ -58,12 +58,16 @@ impl Stated {
         Ok(Some(Stated { start, end, in_bits }))
     }
 
+    /// Whether it ends before it begins, both counted from the end. BITCOUNT finds nothing there;
+    /// BITPOS takes ends before the string for its first place.
+    pub(super) fn is_reversed(self) -> bool {
+        let end = self.end.unwrap_or(-1);
+        self.start < 0 && end < 0 && self.start > end
+    }
+
     /// The first and the last bit of a string of `len` bytes, if the range holds any.
     pub(super) fn bits(self, len: usize) -> Option<(usize, usize)> {
         let end = self.end.unwrap_or(-1);
-        if self.start < 0 && end < 0 && self.start > end {
-            return None;
-        }
         let total = i64::try_from(len).ok()? * if self.in_bits { 8 } else { 1 };
         let from_end = |at: i64| if at < 0 { (total + at).max(0) } else { at };
         let first = usize::try_from(from_end(self.start)).ok()?;

@@ -26,11 +26,11 @@ pub const STRINGS: &[&str] = &[
     "SETBIT $string $bit (0|1|2)",
     "GETBIT $string $bit",
     "BITCOUNT $string [$offset $offset [BYTE|BIT]]",
-    "BITPOS $string (0|1) [$index [$index [BYTE|BIT]]]",
+    "BITPOS $string (0|1) [$offset [$offset [BYTE|BIT]]]",
     "BITOP (AND|OR|XOR) $string $string+",
     "BITOP NOT $string $string",
     "BITFIELD $string [OVERFLOW (WRAP|SAT|FAIL)] (GET|SET) (u8|i5|u63|i64) $bit $integer",
-    "BITFIELD $string [OVERFLOW (WRAP|SAT|FAIL)] INCRBY (u2|i9|u63|i64) #(0|1|2) $integer",
+    "BITFIELD $string [OVERFLOW (WRAP|SAT|FAIL)] INCRBY (u2|i9|u63|i64) #$slot $integer",
     "BITFIELD_RO $string GET (u4|i64) $bit",
     "PFADD $log $element*",
     "PFCOUNT $log+",
@@ -44,7 +44,7 @@ pub const KEYS: &[&str] = &[
     "@ (EXPIRETIME|PEXPIRETIME) $any",
     "(RENAME|RENAMENX) $any $any",
     "COPY $any $any [REPLACE]",
-    "(EXPIRE|PEXPIRE) $any $span [NX|XX|GT|LT]",
+    "(EXPIRE|PEXPIRE) $any $span [NX|XX]",
     "(EXPIREAT|PEXPIREAT) $any $integer [NX|XX|GT|LT]",
     "~ OBJECT REFCOUNT $any",
     "MOVE $any $integer",
@@ -146,7 +146,8 @@ pub const SORTED_SETS: &[&str] = &[
     "GEOSEARCH $geo (FROMLONLAT $point|FROMMEMBER $element) \
      (BYRADIUS $radius $unit|BYBOX $radius $radius $unit) (ASC|DESC) [COUNT $count [ANY]] \
      [WITHCOORD] [WITHDIST] [WITHHASH]",
-    "GEOSEARCHSTORE $geo $geo FROMMEMBER $element BYRADIUS $radius $unit ASC [STOREDIST]",
+    "GEOSEARCHSTORE $geo $geo FROMMEMBER $element BYRADIUS $radius $unit ASC",
+    "GEOSEARCHSTORE $dist $geo FROMMEMBER $element BYRADIUS $radius $unit ASC STOREDIST",
     "GEORADIUS $geo $point $radius $unit [WITHDIST] (ASC|DESC)",
     "GEORADIUSBYMEMBER_RO $geo $element $radius $unit [WITHCOORD] (ASC|DESC)",
 ];
