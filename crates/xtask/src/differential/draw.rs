@@ -167,9 +167,9 @@ impl Draw {
         };
         let mut words = Vec::new();
         self.sequence(&mut shape.trim_start(), &mut words, true);
-        if self.random.one_in(200) {
-            words.pop();
-        }
+        let is_short = self.random.one_in(200) && words.pop().is_some();
+        let of_stream = words.first().is_some_and(|name| name.starts_with(b"X"));
+        let mark = if is_short && of_stream { Mark::Failed } else { mark };
         Step { words, mark }
     }
 
@@ -290,6 +290,7 @@ impl Draw {
             "offset" => return self.between(-6, 12),
             "count" if !odd => return self.between(0, 6),
             "bit" if !odd => return self.between(0, 70),
+            "seq" => return self.between(0, 9),
             "slot" => return self.between(0, 2),
             "bit" => self.pick(&["-1", "abc", "", "4294967296", "1.5", "5000"]),
             "radius" => return self.between(0, 3000),
