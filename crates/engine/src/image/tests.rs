@@ -81,3 +81,14 @@ fn streams_of_stock_are_understood_and_written_alike() {
          0c";
     check(payload, "5f864defb7973b2200ea1446333d00c9785754bd", true);
 }
+
+#[test]
+fn a_block_of_deleted_entries_is_passed_over() {
+    // XADD s 4-0 d -1, XADD s 9-9 c -1, XDEL s 9-9, XTRIM s MINID 5-5.
+    let payload = "\
+        130110000000000000000400000000000000002d2d00000011000001020101018164020001030100\
+        010001dfff0204010101050109010101816302dfff020601ff0009090000090902000a002992bbb4\
+        df1518f2\
+        ";
+    check(payload.trim(), "06bd01623de1d087bbd377851096317b1af476a2", false);
+}

@@ -306,7 +306,7 @@ impl Draw {
             "bound" => self.pick(BOUNDS),
             "lex" if odd => self.pick(&["a", "", "(+"]),
             "lex" => self.pick(LEXES),
-            "id" if odd => self.pick(&["x", "1-x", "18446744073709551615-18446744073709551615"]),
+            "id" if odd => self.pick(&["x", "1-x", "-1"]),
             "id" => self.pick(IDS),
             "range" if odd => self.pick(&["(1-1", "x", "(0"]),
             "range" => self.pick(&["-", "+", "1", "2-0", "5-5", "0", "7"]),

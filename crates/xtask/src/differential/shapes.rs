@@ -155,7 +155,7 @@ pub const SORTED_SETS: &[&str] = &[
 /// Streams. Since 7.2 whoever asks in vain is a consumer too, a lag is never negative and errors name
 /// commands in lower case, so what 7.0 says of these is not compared.
 pub const STREAMS: &[&str] = &[
-    "XADD $stream [NOMKSTREAM] [(MAXLEN|MINID) [=] $count] $id $pair+",
+    "XADD $stream [NOMKSTREAM] [(MAXLEN|MINID) [=] $seq] $id $pair+",
     "XADD $stream $seq-* $pair+",
     "XLEN $stream",
     "(XRANGE|XREVRANGE) $stream $range $range [COUNT $count]",
