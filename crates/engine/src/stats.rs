@@ -210,12 +210,9 @@ impl Stats {
         self.error_codes.lock().iter().map(|(code, count)| (code.clone(), *count)).collect()
     }
 
-    /// The turns of a loop, as a mean over the loops that turn.
+    /// The turns of the loop that turned most.
     pub fn cycles(&self) -> u64 {
-        let loops = self.loops.lock();
-        let cycles = loops.iter().map(|stats| stats.cycles.load(Ordering::Relaxed));
-        let turning: Vec<u64> = cycles.filter(|&cycles| cycles > 0).collect();
-        turning.iter().sum::<u64>() / (turning.len() as u64).max(1)
+        self.max(|stats| &stats.cycles)
     }
 
     /// The largest of one counter over the loops.

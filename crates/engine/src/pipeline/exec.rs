@@ -23,7 +23,8 @@ impl<'n> Worker<'n> {
     ) -> Outcome {
         let Some(queue) = &session.queue else { return Outcome::Done };
         if queue.broken {
-            return self.refuse(session, Some(command), &CommandError::ExecAbort, out);
+            self.account(session, command, Request { bytes: &[], ranges: &[] }, (true, 0));
+            return self.answer_refusal(session, Some(command), &CommandError::ExecAbort, out);
         }
         if let Some(error) = self.exec_refusal(session) {
             return self.refuse(session, Some(command), &error, out);

@@ -483,6 +483,9 @@ impl<'n> Worker<'n> {
             Reason::LargeRequest => settings.commandlog_large_request_max_len.size(),
             Reason::LargeReply => settings.commandlog_large_reply_max_len.size(),
         };
+        if len_max == 0 {
+            return;
+        }
         let name = session.info.names.lock().name.clone();
         let redacted = commandlog::redacted(&command.full_name, request);
         let request = redacted.as_ref().map_or(request, OwnedRequest::request);
@@ -511,6 +514,18 @@ impl<'n> Worker<'n> {
         if let Some(stat) = command.and_then(|command| self.stats.commands.get(command.index)) {
             add(&stat.rejected, 1);
         }
+        self.answer_refusal(session, command, error, out)
+    }
+
+    /// As [`Worker::refuse`], for a command that counts as one that has run.
+    #[cold]
+    pub(super) fn answer_refusal(
+        &mut self,
+        session: &mut Session,
+        command: Option<&'static Registered>,
+        error: &CommandError,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
         let mut text = error.wire();
         let is_exec = command.is_some_and(|command| command.command.spec.name == "exec");
         if let Some(queue) = &mut session.queue {

@@ -44,6 +44,7 @@ impl OomScore {
     /// # Errors
     /// What the kernel answers; the score and what is known of it stay as they were.
     pub(crate) fn apply(&self, settings: &Settings) -> io::Result<()> {
+        let values = settings.oom_score_adj_values.get();
         let mut state = self.0.lock();
         let mode = settings.oom_score_adj.get();
         if mode == OomScoreAdj::No {
@@ -54,7 +55,6 @@ impl OomScore {
             return Ok(());
         }
         let before = state.before.map_or_else(read, Ok)?;
-        let values = settings.oom_score_adj_values.get();
         let value = values.get(usize::from(state.is_replica)).map_or(0, |word| number(word));
         write(if mode == OomScoreAdj::Absolute { value } else { before + value })?;
         state.before = Some(before);
