@@ -1,6 +1,7 @@
 //! LMOVE and RPOPLPUSH: an element moves from one list to another, or around in one.
 
 use super::{ENDS, changed, end_of, limits, popped, pushed};
+use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use values::List;
@@ -104,7 +105,11 @@ pub(super) fn try_move(
         removed = edited.is_some_and(|edited| edited.removed);
     }
     changed(cx, destination, pushed(to), false);
-    changed(cx, source, popped(from), removed);
+    // One change, of two keys.
+    cx.effects.notify(cx.keys.db, source, popped(from));
+    if removed {
+        cx.effects.notify(cx.keys.db, source, Event::Delete);
+    }
     cx.reply.bulk(element);
     Ok(true)
 }
@@ -140,5 +145,10 @@ mod tests {
         }
         server.check_log("lmove m l left right", &["lmove m l left right"]);
         server.check_log("rpoplpush none l", &[]);
+        let node = server.node();
+        let changes = || node.changes.load(std::sync::atomic::Ordering::Relaxed);
+        let before = changes();
+        server.check("rpoplpush m l", "$1\r\nb\r\n");
+        assert_eq!(changes() - before, 1);
     }
 }
