@@ -6,6 +6,10 @@ use resp::request::Arguments;
 
 /// Requests in one window.
 pub(crate) const WINDOW_MAX: usize = 128;
+/// Words for which room is kept; what a larger window took is given back.
+const RANGES_KEPT_MAX: usize = 16 * 1024;
+/// Bytes of typed lines for which room is kept.
+const INLINE_BYTES_KEPT_MAX: usize = 64 * 1024;
 
 /// One request of a window.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +40,9 @@ impl Window {
     pub(crate) fn clear(&mut self) {
         self.pending.clear();
         self.ranges.clear();
+        self.ranges.shrink_to(RANGES_KEPT_MAX);
         self.inline_bytes.clear();
+        self.inline_bytes.shrink_to(INLINE_BYTES_KEPT_MAX);
     }
 
     /// Whether a request of that connection is among them.
