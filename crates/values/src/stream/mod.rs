@@ -263,7 +263,8 @@ impl Stream {
 
     /// Whether an entry of that id or a later one was deleted by name.
     pub fn was_deleted_from(&self, from: StreamId) -> bool {
-        self.len > 0 && self.max_deleted_id != StreamId::MIN && from <= self.max_deleted_id
+        let is_past = self.max_deleted_id < self.first_id || self.max_deleted_id == StreamId::MIN;
+        self.len > 0 && !is_past && from <= self.max_deleted_id
     }
 
     /// How many entries were added up to `id`, if that can be told.
@@ -286,20 +287,16 @@ impl Stream {
         if self.entries_added == 0 {
             return Some(0);
         }
-        let known = group.entries_read.filter(|_| self.counts_from(group));
+        let known = group.entries_read.filter(|_| !self.was_deleted_from(group.last_id));
         let read = known.or_else(|| self.added_up_to(group.last_id))?;
         Some(self.entries_added.saturating_sub(read))
-    }
-
-    /// Whether reading on from where a group is counts each entry.
-    fn counts_from(&self, group: &Group) -> bool {
-        !self.was_deleted_from(group.last_id)
     }
 
     /// Notes that a group was given the entry `id`.
     pub fn advance(&mut self, name: &[u8], id: StreamId) {
         let Some(group) = self.groups.get(name).filter(|group| group.last_id < id) else { return };
-        let counted = group.entries_read.filter(|_| self.counts_from(group)).map(|read| read + 1);
+        let counts = !self.was_deleted_from(id);
+        let counted = group.entries_read.filter(|_| counts).map(|read| read + 1);
         let read = counted.or_else(|| self.added_up_to(id));
         if let Some(group) = self.groups.get_mut(name) {
             group.last_id = id;
