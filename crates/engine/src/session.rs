@@ -163,6 +163,8 @@ pub struct Session {
     pub blocked: Option<Blocked>,
     /// It reads without touching access clocks (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// A pause holds its next command back.
+    pub postponed: bool,
     /// Inside EXEC.
     pub executing: bool,
     /// It stands for a client that waited, whose request is run by whoever made a key ready.
@@ -193,6 +195,7 @@ impl Session {
             replica: None,
             blocked: None,
             no_touch: false,
+            postponed: false,
             executing: false,
             served: false,
             monitors: false,

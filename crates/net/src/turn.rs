@@ -248,7 +248,8 @@ impl Running<'_> {
         let Some(connection) = self.slots[slot].as_mut() else { return };
         connection.hold = hold;
         connection.rewind();
-        connection.session.info.blocked.store(hold == Hold::Blocked, Ordering::Relaxed);
+        let waits = hold == Hold::Blocked || connection.session.postponed;
+        connection.session.info.blocked.store(waits, Ordering::Relaxed);
         if !connection.in_held {
             connection.in_held = true;
             self.held.push(slot);

@@ -16,6 +16,9 @@
 //!
 //! Source: Redis documentation, KEYS; behaviour observed with stock 7.0.15.
 
+/// Stars that a pattern may need; one that needs more matches nothing, as in stock.
+const STARS_MAX: usize = 1000;
+
 /// Where to go on after a mismatch: behind the last `*`, one byte further in the text.
 #[derive(Clone, Copy)]
 struct Retry<'a> {
@@ -32,10 +35,16 @@ pub fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
     }
     let (mut pattern, mut text) = (pattern, text);
     let mut retry: Option<Retry<'_>> = None;
+    let mut stars = 0;
     loop {
         if let [b'*', rest @ ..] = pattern {
             if rest.is_empty() {
                 return true;
+            }
+            // Several in a row are one.
+            stars += usize::from(rest.first() != Some(&b'*'));
+            if stars > STARS_MAX {
+                return false;
             }
             pattern = rest;
             retry = Some(Retry { pattern, text });

@@ -43,6 +43,9 @@ fn wait(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         .ok_or_else(|| CommandError::text("ERR timeout is not an integer or out of range"))?;
     let timeout =
         u64::try_from(timeout).map_err(|_| CommandError::text("ERR timeout is negative"))?;
+    if timeout > i64::MAX.unsigned_abs().saturating_sub(cx.now.0) {
+        return Err(CommandError::text("ERR timeout is out of range"));
+    }
     let offset = cx.session.last_write;
     let have = cx.node.replication.acknowledged(offset);
     if have >= wanted || cx.session.executing {
@@ -67,6 +70,7 @@ mod tests {
         let mut server = Server::new();
         server.check("wait 0 0", ":0\r\n");
         server.check("wait -1 0", ":0\r\n");
+        server.check("wait 1 9223372036854775807", "-ERR timeout is out of range\r\n");
         server.check("append k v", ":1\r\n");
         let end = server.node().log.end();
         let (reply, outcome) = server.run(&[b"wait", b"1", b"0"]);

@@ -195,7 +195,12 @@ impl<'n> Worker<'n> {
         if self.node.shut_gates() & gates::LIMITED != 0 && self.make_room() == Room::None {
             self.own_gates = gates::MEMORY;
         }
-        match gates::ask(self.node, session, command, self.own_gates) {
+        let verdict = gates::ask(self.node, session, command, self.own_gates);
+        if matches!(verdict, Verdict::Wait) != session.postponed {
+            session.postponed = !session.postponed;
+            session.info.blocked.store(session.postponed, Ordering::Relaxed);
+        }
+        match verdict {
             Verdict::Pass => {}
             Verdict::Wait => return Outcome::Parked,
             Verdict::Refuse(error) => return self.refuse(session, Some(command), &error, out),

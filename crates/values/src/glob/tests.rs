@@ -89,6 +89,9 @@ fn hostile_patterns_take_bounded_steps() {
     let pattern = "*a".repeat(1000) + "b";
     let text = "a".repeat(2000);
     check(pattern.as_bytes(), text.as_bytes(), false);
+    let (fits, text) = ("*?".repeat(1000), "a".repeat(1001));
+    check(fits.as_bytes(), text.as_bytes(), true);
+    check(("*?".to_owned() + &fits).as_bytes(), text.as_bytes(), false);
     let classes = "*[aaaaaaaaaa]".repeat(80) + "c";
     check(classes.as_bytes(), &b"a".repeat(1000), false);
 }

@@ -153,7 +153,9 @@ fn pause_parks_and_unpause_lets_go() {
         server.check(line, expected);
     }
     assert!(matches!(server.run(&[b"append", b"k", b"v"]).1, Outcome::Parked));
+    assert!(server.session.info.blocked.load(std::sync::atomic::Ordering::Relaxed));
     server.check("client pause 1", "+OK\r\n");
+    assert!(!server.session.info.blocked.load(std::sync::atomic::Ordering::Relaxed));
     assert!(matches!(server.run(&[b"get", b"k"]).1, Outcome::Parked));
     server.check("client unpause", "+OK\r\n");
     server.check("append k v", ":1\r\n");
