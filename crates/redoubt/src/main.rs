@@ -3,6 +3,7 @@
 //! Called as `redis-server`, `redis-sentinel` or `redis-cli` (or their `valkey-` names) it behaves as
 //! that program; called by its own name the first word says what it is to be.
 
+mod check;
 mod daemon;
 mod identity;
 mod logging;
@@ -27,12 +28,14 @@ Usage: redoubt COMMAND [arguments]
   server       one server: redoubt server [/path/to/redis.conf] [--option value ...] [-]
   sentinel     a stand-alone sentinel: redoubt sentinel /path/to/sentinel.conf [--option value ...]
   cli          the client: redoubt cli [options] [command ...]
+  check-rdb    whether a snapshot is whole: redoubt check-rdb FILE
+  check-aof    whether an append-only file is whole: redoubt check-aof [--fix] FILE
 
   --version    print the version
   --help       print this text
 
-Every command answers --help. Called as redis-server, redis-sentinel or redis-cli, this program
-behaves as that one.
+Every command answers --help. Called as redis-server, redis-sentinel, redis-cli, redis-check-rdb or
+redis-check-aof, this program behaves as that one.
 ";
 
 /// What the program is to be.
@@ -41,6 +44,8 @@ enum Role {
     Server,
     Sentinel,
     Cli,
+    CheckRdb,
+    CheckAof,
     Up,
     Docs,
     Version,
@@ -53,6 +58,8 @@ fn role_of(name: &str, first: Option<&str>) -> (Role, usize) {
         Some("server") => Some(Role::Server),
         Some("sentinel") => Some(Role::Sentinel),
         Some("cli") => Some(Role::Cli),
+        Some("check-rdb") => Some(Role::CheckRdb),
+        Some("check-aof") => Some(Role::CheckAof),
         _ => None,
     };
     if let Some(role) = by_name {
@@ -62,6 +69,8 @@ fn role_of(name: &str, first: Option<&str>) -> (Role, usize) {
         Some("server") => Role::Server,
         Some("sentinel") => Role::Sentinel,
         Some("cli") => Role::Cli,
+        Some("check-rdb") => Role::CheckRdb,
+        Some("check-aof") => Role::CheckAof,
         Some("up") => Role::Up,
         Some("internal-docs") => Role::Docs,
         Some("--version" | "-v") => Role::Version,
@@ -85,6 +94,10 @@ fn main() -> ExitCode {
         Role::Server => server::main(&texts, false),
         Role::Sentinel => server::main(&texts, true),
         Role::Cli => cli::run(&name, &rest),
+        Role::CheckRdb => check::check_rdb(&texts, &mut std::io::stdout()),
+        Role::CheckAof => {
+            check::check_aof(&texts, &mut std::io::stdin().lock(), &mut std::io::stdout())
+        }
         Role::Up => up::main(&rest),
         Role::Docs => print_docs(texts.first().map(String::as_str)),
         Role::Version => say(&format!("redoubt {}\n", env!("CARGO_PKG_VERSION"))),
@@ -122,6 +135,8 @@ mod tests {
             ("redis-server", Some("a.conf"), Role::Server, 1),
             ("valkey-sentinel", None, Role::Sentinel, 1),
             ("redis-cli", Some("ping"), Role::Cli, 1),
+            ("redis-check-aof", Some("x"), Role::CheckAof, 1),
+            ("redoubt", Some("check-rdb"), Role::CheckRdb, 2),
             ("redoubt", Some("server"), Role::Server, 2),
             ("redoubt", None, Role::Usage, 2),
             ("redoubt", Some("x"), Role::Unknown("x".into()), 2),

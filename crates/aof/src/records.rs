@@ -1,0 +1,312 @@
+//! The requests in a file of the log, and how far the file is whole.
+//!
+//! ```text
+//! *2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n      a request
+//! #TS:1795867315\r\n                      the second in which what follows was written
+//! ```
+//!
+//! Between MULTI and EXEC nothing counts as whole: a transaction happens at once or not at all.
+
+use std::io::{self, BufRead, Read};
+
+/// The most words of a request.
+pub const WORDS_MAX: u64 = 1 << 31;
+/// The longest word.
+pub const WORD_BYTES_MAX: u64 = 1 << 40;
+/// The longest line: a count, or a note.
+const LINE_BYTES_MAX: u64 = 1024;
+
+/// One thing the file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A request.
+    Request(Vec<Vec<u8>>),
+    /// Unix seconds at which what follows was written.
+    Time(u64),
+    /// Another note.
+    Note,
+}
+
+/// Why the file is not whole.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason} at offset {offset}")]
+pub struct Damage {
+    /// The byte at which it was noticed.
+    pub offset: u64,
+    /// What was noticed.
+    pub reason: Reason,
+}
+
+/// What was noticed.
+#[derive(Debug, thiserror::Error)]
+pub enum Reason {
+    /// The file ends inside a request: whoever wrote it was stopped. What stands before is whole.
+    #[error("the file ends inside a request")]
+    CutShort,
+    /// The file ends inside a transaction.
+    #[error("Reached EOF before reading EXEC for MULTI")]
+    OpenTransaction,
+    /// A letter that cannot stand there.
+    #[error("Expected prefix '{expected}', got: '{}'", *found as char)]
+    Prefix {
+        /// What should stand there.
+        expected: char,
+        /// What does.
+        found: u8,
+    },
+    /// No line end where one must be.
+    #[error("Expected \\r\\n, got: {:02x}{:02x}", found[0], found[1])]
+    LineEnd {
+        /// What stands there, zeros if nothing.
+        found: [u8; 2],
+    },
+    /// A number that is none, or far too large.
+    #[error("a number is malformed or out of range")]
+    Number,
+    /// MULTI in a transaction, or EXEC outside.
+    #[error("{0}")]
+    Order(&'static str),
+    /// The input failed.
+    #[error("cannot read: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Damage {
+    /// Whether the file merely ends too early, so that what stands before it can be kept.
+    pub fn is_truncation(&self) -> bool {
+        matches!(self.reason, Reason::CutShort | Reason::OpenTransaction)
+    }
+}
+
+/// Reads the records of one file.
+#[derive(Debug)]
+pub struct Records<R> {
+    input: R,
+    offset: u64,
+    lines: u64,
+    whole_until: u64,
+    in_transaction: bool,
+}
+
+impl<R: BufRead> Records<R> {
+    /// Reads `input`, which begins at byte `offset` of its file (behind a snapshot, or at zero).
+    pub fn new(input: R, offset: u64) -> Records<R> {
+        Records { input, offset, lines: 1, whole_until: offset, in_transaction: false }
+    }
+
+    /// Up to where the file is a sequence of whole requests and transactions.
+    pub fn whole_until(&self) -> u64 {
+        self.whole_until
+    }
+
+    /// Bytes read.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The line it has come to, from 1; notes are not counted, as stock does not.
+    pub fn line(&self) -> u64 {
+        self.lines
+    }
+
+    /// The next record; `None` at the end of a whole file.
+    ///
+    /// # Errors
+    /// [`Damage`]; nothing can be read behind it.
+    pub fn next_record(&mut self) -> Result<Option<Record>, Damage> {
+        let Some(line) = self.line_of_record()? else {
+            return if self.in_transaction {
+                Err(self.damage(Reason::OpenTransaction))
+            } else {
+                Ok(None)
+            };
+        };
+        let record = match line.split_first() {
+            Some((b'#', note)) => {
+                self.lines -= 1;
+                note_of(note)
+            }
+            Some((b'*', count)) => {
+                let count = self.number(count, WORDS_MAX)?;
+                Record::Request(self.words(count)?)
+            }
+            first => {
+                let found = first.map_or(0, |(&first, _)| first);
+                return Err(self.damage(Reason::Prefix { expected: '*', found }));
+            }
+        };
+        self.order(&record)?;
+        if !self.in_transaction {
+            self.whole_until = self.offset;
+        }
+        Ok(Some(record))
+    }
+
+    fn words(&mut self, count: u64) -> Result<Vec<Vec<u8>>, Damage> {
+        /// Words that room is made for on a promise.
+        const PROMISED_MAX: u64 = 64;
+        let room = usize::try_from(count.min(PROMISED_MAX)).unwrap_or(0);
+        let mut words = Vec::with_capacity(room);
+        for _ in 0..count {
+            let Some(line) = self.line_of_record()? else {
+                return Err(self.damage(Reason::CutShort));
+            };
+            let Some((b'$', len)) = line.split_first() else {
+                let found = line.first().copied().unwrap_or(0);
+                return Err(self.damage(Reason::Prefix { expected: '$', found }));
+            };
+            let len = self.number(len, WORD_BYTES_MAX)?;
+            words.push(self.word(len)?);
+        }
+        Ok(words)
+    }
+
+    /// A word of `len` bytes and its line end. Reserves no more than has come.
+    fn word(&mut self, len: u64) -> Result<Vec<u8>, Damage> {
+        let mut word = Vec::new();
+        let wanted = len + 2;
+        let taken = (&mut self.input).take(wanted).read_to_end(&mut word);
+        let taken = taken.map_err(|error| self.damage(error.into()))?;
+        self.offset += taken as u64;
+        if (taken as u64) < wanted {
+            return Err(self.damage(Reason::CutShort));
+        }
+        let body = word.len() - 2;
+        if word.get(body..) != Some(b"\r\n") {
+            let found = word.get(body..).and_then(|end| end.try_into().ok()).unwrap_or_default();
+            return Err(self.damage(Reason::LineEnd { found }));
+        }
+        word.truncate(body);
+        self.lines += 1;
+        Ok(word)
+    }
+
+    /// A line without its end; `None` if there is nothing more.
+    fn line_of_record(&mut self) -> Result<Option<Vec<u8>>, Damage> {
+        let mut line = Vec::new();
+        let taken = (&mut self.input).take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
+        let taken = taken.map_err(|error| self.damage(error.into()))?;
+        if taken == 0 {
+            return Ok(None);
+        }
+        self.offset += taken as u64;
+        if line.last() != Some(&b'\n') {
+            let reason =
+                if taken as u64 == LINE_BYTES_MAX { Reason::Number } else { Reason::CutShort };
+            return Err(self.damage(reason));
+        }
+        let Some(body) = line.strip_suffix(b"\r\n") else {
+            let mut found = [0; 2];
+            let end = line.get(line.len().saturating_sub(2)..).unwrap_or_default();
+            found.iter_mut().zip(end).for_each(|(to, from)| *to = *from);
+            return Err(self.damage(Reason::LineEnd { found }));
+        };
+        self.lines += 1;
+        Ok(Some(body.to_vec()))
+    }
+
+    fn number(&self, digits: &[u8], max: u64) -> Result<u64, Damage> {
+        let text = std::str::from_utf8(digits).ok();
+        let number = text.and_then(|text| text.parse().ok()).filter(|&number| number <= max);
+        number.ok_or_else(|| self.damage(Reason::Number))
+    }
+
+    fn order(&mut self, record: &Record) -> Result<(), Damage> {
+        let Record::Request(words) = record else { return Ok(()) };
+        let Some(name) = words.first() else {
+            return Err(self.damage(Reason::Number));
+        };
+        if name.eq_ignore_ascii_case(b"multi") {
+            if self.in_transaction {
+                return Err(self.damage(Reason::Order("Unexpected MULTI")));
+            }
+            self.in_transaction = true;
+        } else if name.eq_ignore_ascii_case(b"exec") {
+            if !self.in_transaction {
+                return Err(self.damage(Reason::Order("Unexpected EXEC")));
+            }
+            self.in_transaction = false;
+        }
+        Ok(())
+    }
+
+    fn damage(&self, reason: Reason) -> Damage {
+        Damage { offset: self.offset, reason }
+    }
+}
+
+fn note_of(note: &[u8]) -> Record {
+    let time = note.strip_prefix(b"TS:").and_then(|text| std::str::from_utf8(text).ok());
+    time.and_then(|text| text.parse().ok()).map_or(Record::Note, Record::Time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Written by stock 7.0.15 with `aof-timestamp-enabled`: MULTI, SET x 1, SET y 2, EXEC, and in
+    /// database 3 SET q 1.
+    const STOCK: &str = "#TS:1795867315\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*1\r\n$5\r\nMULTI\r\n\
+        *3\r\n$3\r\nset\r\n$1\r\nx\r\n$1\r\n1\r\n*3\r\n$3\r\nset\r\n$1\r\ny\r\n$1\r\n2\r\n\
+        *1\r\n$4\r\nEXEC\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$3\r\nset\r\n$1\r\nq\r\n$1\r\n1\r\n";
+
+    fn read(text: &[u8]) -> (Vec<Record>, u64, u64, Option<Damage>) {
+        let (mut records, mut found) = (Records::new(text, 0), Vec::new());
+        let damage = loop {
+            match records.next_record() {
+                Ok(Some(record)) => found.push(record),
+                Ok(None) => break None,
+                Err(damage) => break Some(damage),
+            }
+        };
+        (found, records.whole_until(), records.line(), damage)
+    }
+
+    #[test]
+    fn stocks_file_is_read() {
+        let (records, whole, lines, damage) = read(STOCK.as_bytes());
+        assert_eq!(records[0], Record::Time(1_795_867_315));
+        assert_eq!(records[1], Record::Request(vec![b"SELECT".to_vec(), b"0".to_vec()]));
+        // redis-check-aof: size=172, ok_up_to=172, ok_up_to_line=38, diff=0.
+        assert_eq!((records.len(), whole, lines, damage.is_none()), (8, 172, 38, true));
+    }
+
+    #[test]
+    fn where_a_damaged_file_is_whole_stock_says_too() {
+        // What redis-check-aof of 7.0.15 calls ok_up_to.
+        let (.., whole_cut) = (0, 145);
+        let (_, whole, _, damage) = read(&STOCK.as_bytes()[..167]);
+        assert_eq!(whole, whole_cut);
+        assert!(damage.unwrap().is_truncation());
+        let (_, whole, ..) = read(format!("{STOCK}xx").as_bytes());
+        assert_eq!(whole, 172);
+        let open = "*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n2\r\n";
+        let (_, whole, _, damage) = read(format!("{STOCK}{open}").as_bytes());
+        assert_eq!((whole, damage.unwrap().is_truncation()), (172, true));
+        let mut flipped = STOCK.as_bytes().to_vec();
+        flipped[20] = b'z';
+        let (_, whole, _, damage) = read(&flipped);
+        let damage = damage.unwrap();
+        assert_eq!((whole, damage.is_truncation()), (16, false));
+        assert_eq!(damage.reason.to_string(), "Expected prefix '$', got: 'z'");
+    }
+
+    proptest! {
+        #[test]
+        fn cut_anywhere_it_is_whole_up_to_a_boundary(cut in 0..172_usize) {
+            let (records, whole, _, damage) = read(&STOCK.as_bytes()[..cut]);
+            prop_assert!(whole <= cut as u64);
+            prop_assert!(damage.is_none_or(|damage| damage.is_truncation()));
+            let (again, ..) = read(&STOCK.as_bytes()[..usize::try_from(whole).unwrap()]);
+            prop_assert!(again.len() <= records.len());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(
+            prop::sample::select(b"*$#TS:0123456789\r\n\r\n\r\nMULTIEXEC a".to_vec()), 0..80)) {
+            let (_, whole, ..) = read(&bytes);
+            prop_assert!(whole <= bytes.len() as u64);
+        }
+    }
+}

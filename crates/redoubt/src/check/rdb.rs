@@ -1,0 +1,146 @@
+//! `redoubt check-rdb FILE`: reads a snapshot to its end.
+
+use rdb::{Item, LoadError, Loader};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+
+/// What stands behind a snapshot.
+pub(super) type Rest<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
+
+/// What was found in a snapshot.
+#[derive(Default)]
+struct Found {
+    keys: u64,
+    expires: u64,
+    expired: u64,
+}
+
+/// The program. Gives the exit code.
+pub fn main(words: &[String], out: &mut dyn Write) -> i32 {
+    let code = run(words, out);
+    // Nobody can be told that standard output is closed.
+    code.unwrap_or(1)
+}
+
+fn run(words: &[String], out: &mut dyn Write) -> io::Result<i32> {
+    let [name] = words else {
+        writeln!(out, "Usage: redoubt check-rdb <rdb-file-name>")?;
+        return Ok(1);
+    };
+    match File::open(name) {
+        Ok(file) => Ok(i32::from(check(name, BufReader::new(file), out)?.is_none())),
+        Err(error) => {
+            writeln!(out, "Cannot open RDB file {name}: {error}")?;
+            Ok(1)
+        }
+    }
+}
+
+/// Reads the snapshot at the beginning of `input`, printing what it says. Gives what stands behind it,
+/// and where that begins; `None` if it is damaged.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub(super) fn check<R: Read>(
+    name: &str,
+    input: R,
+    out: &mut dyn Write,
+) -> io::Result<Option<(Rest<R>, u64)>> {
+    writeln!(out, "[offset 0] Checking RDB file {name}")?;
+    let mut loader = Loader::new(input);
+    let (mut found, now) = (Found::default(), base::clock::unix());
+    let damage = loop {
+        match loader.next_item() {
+            Ok(Some(item)) => say(&item, loader.offset(), &mut found, now, out)?,
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    let offset = loader.offset();
+    match &damage {
+        None => {
+            writeln!(out, "[offset {offset}] Checksum OK")?;
+            writeln!(out, "[offset {offset}] \\o/ RDB looks OK! \\o/")?;
+        }
+        Some(error) => {
+            writeln!(out, "--- RDB ERROR DETECTED ---")?;
+            writeln!(out, "[offset {offset}] {}", text_of(error))?;
+        }
+    }
+    let Found { keys, expires, expired } = found;
+    writeln!(out, "[info] {keys} keys read\n[info] {expires} expires")?;
+    writeln!(out, "[info] {expired} already expired")?;
+    if damage.is_some() {
+        return Ok(None);
+    }
+    let (input, unread) = loader.into_rest();
+    let begin = offset;
+    Ok(Some((io::Cursor::new(unread).chain(input), begin)))
+}
+
+fn text_of(error: &LoadError) -> String {
+    match error {
+        LoadError::UnexpectedEnd { .. } => "Unexpected EOF reading RDB file".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn say(
+    item: &Item,
+    offset: u64,
+    found: &mut Found,
+    now: base::Millis,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match item {
+        Item::Aux { key, value } => {
+            let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
+            writeln!(out, "[offset {offset}] AUX FIELD {key} = '{value}'")
+        }
+        Item::SelectDb(db) => writeln!(out, "[offset {offset}] Selecting DB ID {db}"),
+        Item::ModuleSkipped { module, .. } => {
+            writeln!(out, "[offset {offset}] MODULE AUX for: {module}")
+        }
+        Item::Key(key) => {
+            let at = key.attributes.expire_at;
+            found.keys += 1;
+            found.expires += u64::from(at.is_some());
+            found.expired += u64::from(at.is_some_and(|at| at <= now));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(bytes: &[u8]) -> (bool, String) {
+        let mut out = Vec::new();
+        let whole = check("x.rdb", bytes, &mut out).unwrap().is_some();
+        (whole, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_snapshot_is_whole_or_not() {
+        // Version 9, database 0 with a = 1, and its checksum left out.
+        let whole = b"REDIS0009\xfe\x00\x00\x01a\x011\xff\0\0\0\0\0\0\0\0";
+        let (is_whole, text) = checked(whole);
+        assert!(is_whole, "{text}");
+        assert!(
+            text.contains("Selecting DB ID 0") && text.contains("[info] 1 keys read"),
+            "{text}"
+        );
+        assert!(text.contains("\\o/ RDB looks OK! \\o/"), "{text}");
+        let (is_whole, text) = checked(&whole[..16]);
+        assert!(!is_whole && text.contains("Unexpected EOF reading RDB file"), "{text}");
+    }
+
+    #[test]
+    fn without_a_file_it_tells_how_it_is_called() {
+        let mut out = Vec::new();
+        assert_eq!(main(&[], &mut out), 1);
+        assert!(out.starts_with(b"Usage: "));
+    }
+}
