@@ -36,6 +36,15 @@ impl Server {
     /// An empty primary.
     pub(crate) fn new() -> Server {
         let settings = Arc::new(Settings::default());
+        // Expected logs are those of stock's defaults.
+        for setting in [
+            &settings.lazyfree_lazy_expire,
+            &settings.lazyfree_lazy_server_del,
+            &settings.lazyfree_lazy_user_del,
+            &settings.lazyfree_lazy_user_flush,
+        ] {
+            setting.set(false);
+        }
         let node = Node::new(settings, None, &crate::all(), &[], 1, None);
         let node: &'static Arc<Node> = Box::leak(Box::new(Arc::new(node)));
         node.set_mailboxes(vec![Arc::new(Mailbox::new(Box::new(|| ())))]);

@@ -50,7 +50,7 @@ impl<'n> Server<'n> {
     fn unlimited(&mut self) {
         self.node.settings.maxmemory.set(0);
         self.node.refresh();
-        self.run("flushall");
+        self.run("flushall sync");
         self.node.stats.reset();
     }
 

@@ -157,15 +157,7 @@ fn the_modules_sample_loads_and_keeps_the_paths() {
 
 #[test]
 fn the_memory_optimisation_sample_loads() {
-    let warnings = [
-        "hash-max-listpack-entries",
-        "hash-max-listpack-value",
-        "list-max-listpack-size",
-        "zset-max-listpack-entries",
-        "zset-max-listpack-value",
-        "set-max-intset-entries",
-    ];
-    let settings = check("memory-optimisation.conf", &warnings).settings;
+    let settings = check("memory-optimisation.conf", &[]).settings;
     assert!(settings.lazyfree_lazy_user_flush.get());
     assert_eq!(settings.hash_max_listpack_entries.get(), 128);
 }

@@ -4,7 +4,14 @@ use conf::{LoadRequest, Settings};
 use std::collections::BTreeMap;
 
 /// Names with another value than stock's, and why.
-const OTHER_VALUE: &[(&str, &str)] = &[("dir", "the working directory of the process")];
+const OTHER_VALUE: &[(&str, &str)] = &[
+    ("dir", "the working directory of the process"),
+    ("lazyfree-lazy-eviction", "Valkey 8's: nothing large is freed on a loop"),
+    ("lazyfree-lazy-expire", "the same"),
+    ("lazyfree-lazy-server-del", "the same"),
+    ("lazyfree-lazy-user-del", "the same"),
+    ("lazyfree-lazy-user-flush", "the same"),
+];
 
 /// Names that stock 7.0.15 does not know, and where they come from.
 const BEYOND: &[(&str, &str)] = &[
@@ -14,6 +21,10 @@ const BEYOND: &[(&str, &str)] = &[
     ("bio-cpulist", "Valkey 8's spelling of bio_cpulist"),
     ("cluster-announce-human-nodename", "7.2"),
     ("cluster-slot-stats-enabled", "Valkey 8"),
+    ("commandlog-large-reply-max-len", "Valkey 8.1"),
+    ("commandlog-large-request-max-len", "Valkey 8.1"),
+    ("commandlog-reply-larger-than", "Valkey 8.1"),
+    ("commandlog-request-larger-than", "Valkey 8.1"),
     ("dual-channel-replication-enabled", "Valkey 8"),
     ("extended-redis-compatibility", "Valkey 8"),
     ("hide-user-data-from-log", "Valkey 8"),

@@ -23,15 +23,15 @@ macro_rules! memory_settings {
         /// How hard the server looks for expired keys.
         active_expire_effort: Number = Row::number("active-expire-effort", 1, 1, 10);
         /// Frees evicted values in the background.
-        lazyfree_lazy_eviction: Flag = Row::flag("lazyfree-lazy-eviction", false);
+        lazyfree_lazy_eviction: Flag = Row::flag("lazyfree-lazy-eviction", true);
         /// Frees expired values in the background.
-        lazyfree_lazy_expire: Flag = Row::flag("lazyfree-lazy-expire", false);
+        lazyfree_lazy_expire: Flag = Row::flag("lazyfree-lazy-expire", true);
         /// Frees values that a command replaces in the background.
-        lazyfree_lazy_server_del: Flag = Row::flag("lazyfree-lazy-server-del", false);
+        lazyfree_lazy_server_del: Flag = Row::flag("lazyfree-lazy-server-del", true);
         /// Makes DEL free in the background like UNLINK.
-        lazyfree_lazy_user_del: Flag = Row::flag("lazyfree-lazy-user-del", false);
+        lazyfree_lazy_user_del: Flag = Row::flag("lazyfree-lazy-user-del", true);
         /// Makes FLUSHALL and FLUSHDB free in the background.
-        lazyfree_lazy_user_flush: Flag = Row::flag("lazyfree-lazy-user-flush", false);
+        lazyfree_lazy_user_flush: Flag = Row::flag("lazyfree-lazy-user-flush", true);
         /// Moves values together to give memory back.
         activedefrag: Flag = Row::flag("activedefrag", false).not_built(Part::Defragmentation);
         /// Fragmentation below which nothing is moved.
