@@ -10,7 +10,7 @@
 //! ```
 //!
 //! What takes longer is counted as the longest. Recording is a load and a store of two counters; the
-//! buckets are made when a command runs for the first time (24 KiB a command and thread).
+//! buckets of a power of two are made when the first value falls into it (1 KiB each).
 
 use crate::stats::add;
 use std::sync::OnceLock;
@@ -22,8 +22,10 @@ const LONGEST_NS: u64 = 1_000_000_000;
 const SINGLE: u64 = 256;
 /// Buckets of each power of two above.
 const PER_POWER: usize = 128;
-/// All buckets: the single ones, and those of 2^8 up to 2^29.
-const BUCKETS: usize = 256 + 22 * PER_POWER;
+/// Groups of so many buckets: two of the single ones, and those of 2^8 up to 2^29.
+const GROUPS: usize = 2 + 22;
+/// All buckets.
+const BUCKETS: usize = GROUPS * PER_POWER;
 /// The first level of a cumulative distribution, in nanoseconds; each next one is twice that.
 const LEVEL_NS: u64 = 1024;
 
@@ -48,27 +50,43 @@ fn span(bucket: usize) -> (u64, u64) {
     ((within as u64) << shift, 1 << shift)
 }
 
+/// The counts of a group of buckets.
+type Group = OnceLock<Box<[AtomicU64]>>;
+
 /// One thread's histogram of one command.
 #[derive(Debug, Default)]
 pub struct Histogram {
-    counts: OnceLock<Box<[AtomicU64]>>,
+    groups: OnceLock<Box<[Group; GROUPS]>>,
 }
 
 impl Histogram {
     /// Counts a duration. Only by the thread that owns the histogram.
     #[inline]
     pub fn record(&self, micros: u64) {
-        let counts = self.counts.get_or_init(|| (0..BUCKETS).map(|_| AtomicU64::new(0)).collect());
-        if let Some(count) = counts.get(bucket_of(micros.saturating_mul(1000))) {
+        let bucket = bucket_of(micros.saturating_mul(1000));
+        let Some(group) = self.groups.get_or_init(Box::default).get(bucket / PER_POWER) else {
+            return;
+        };
+        let counts = group.get_or_init(|| (0..PER_POWER).map(|_| AtomicU64::new(0)).collect());
+        if let Some(count) = counts.get(bucket % PER_POWER) {
             add(count, 1);
         }
     }
 
     /// Forgets all.
     pub fn clear(&self) {
-        for count in self.counts.get().into_iter().flatten() {
+        for (_, count) in self.counts() {
             count.store(0, Ordering::Relaxed);
         }
+    }
+
+    /// The counts that there are, each with its bucket.
+    fn counts(&self) -> impl Iterator<Item = (usize, &AtomicU64)> {
+        let groups = self.groups.get().into_iter().flat_map(|groups| groups.iter().enumerate());
+        groups.flat_map(|(group, counts)| {
+            let counts = counts.get().into_iter().flatten().enumerate();
+            counts.map(move |(at, count)| (group * PER_POWER + at, count))
+        })
     }
 }
 
@@ -82,12 +100,13 @@ pub struct Distribution {
 impl Distribution {
     /// Adds what a thread has counted.
     pub fn add(&mut self, histogram: &Histogram) {
-        let Some(counts) = histogram.counts.get() else { return };
-        self.counts.resize(BUCKETS, 0);
-        for (sum, count) in self.counts.iter_mut().zip(counts) {
+        for (bucket, count) in histogram.counts() {
+            self.counts.resize(BUCKETS, 0);
             let count = count.load(Ordering::Relaxed);
-            *sum += count;
             self.total += count;
+            if let Some(sum) = self.counts.get_mut(bucket) {
+                *sum += count;
+            }
         }
     }
 

@@ -336,8 +336,9 @@ impl Shard {
         Some(std::mem::take(place))
     }
 
-    /// Exchanges two databases.
-    pub fn swap(&mut self, one: u32, other: u32) {
+    /// Exchanges two databases. A key that was absent or has expired by `now`, and is so afterwards, has
+    /// not changed.
+    pub fn swap(&mut self, one: u32, other: u32, now: Millis) {
         self.settle(one);
         self.settle(other);
         let highest = one.max(other);
@@ -350,7 +351,10 @@ impl Shard {
             let (here, there) = (&self.dbs[one as usize], &self.dbs[other as usize]);
             self.watchers.touched_where(db, |key| {
                 let hash = KeyHash::of(key);
-                here.table.find(hash, key).is_some() || there.table.find(hash, key).is_some()
+                let is_live = |found: Option<&Entry>| {
+                    found.is_some_and(|entry| entry.expire_at().is_none_or(|at| at > now))
+                };
+                is_live(here.table.find(hash, key)) || is_live(there.table.find(hash, key))
             });
         }
     }

@@ -33,7 +33,7 @@ fn swapdb(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (one, other) = (existing(cx, one)?, existing(cx, other)?);
     cx.keys.release();
     if one != other {
-        cx.node.keyspace.each_shard(|_, shard| shard.swap(one, other));
+        cx.node.keyspace.each_shard(|_, shard| shard.swap(one, other, cx.now));
     }
     cx.effects.changed_database(1);
     cx.reply.ok();

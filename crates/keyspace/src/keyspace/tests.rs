@@ -152,7 +152,7 @@ impl World {
                 self.model.retain(|(db, _), _| *db != one);
             }
             1 if one != other => {
-                self.keyspace.each_shard(|_, shard| shard.swap(one, other));
+                self.keyspace.each_shard(|_, shard| shard.swap(one, other, Millis(0)));
                 let swapped = |db| {
                     if db == one {
                         other
@@ -311,10 +311,10 @@ fn a_pass_given_up_forgets_no_expiry() {
     assert_ne!(cursor, 0);
     assert!(shard.db(0).is_some_and(|db| db.may_have_expired(Millis(100))));
     // The database the pass began in is elsewhere when it ends.
-    shard.swap(0, 1);
+    shard.swap(0, 1, Millis(0));
     shard.end_expiry_pass(0, Millis(u64::MAX));
     assert!(shard.db(1).is_some_and(|db| db.may_have_expired(Millis(100))));
-    shard.swap(0, 1);
+    shard.swap(0, 1, Millis(0));
     shard.end_expiry_pass(0, Millis(u64::MAX));
     assert!(shard.db(0).is_some_and(|db| db.may_have_expired(Millis(100))));
 }
@@ -432,7 +432,7 @@ fn watchers_are_told_of_every_kind_of_change() {
             assert!(shard.set_expire_at(0, hash, b"k", Some(Millis(9))));
         }),
         ("clear", true, |shard, _| drop(shard.clear(0))),
-        ("swap", true, |shard, _| shard.swap(0, 1)),
+        ("swap", true, |shard, _| shard.swap(0, 1, Millis(0))),
         ("replace", true, |shard, _| drop(shard.replace(0, crate::Db::default()))),
         ("another key", false, |shard, _| {
             shard.insert(0, Keyspace::hash(b"other"), Entry::new(b"other", NewValue::Int(2), None));

@@ -124,7 +124,9 @@ fn play(list: &mut List, model: &mut Model, step: Step, limits: ListLimits) {
         Step::Set(at, element) => {
             let held = model.get_mut(at);
             assert_eq!(list.set(at, &element, limits), held.is_some());
-            held.map(|held| *held = element);
+            if let Some(held) = held {
+                *held = element;
+            }
         }
         Step::Remove(at, count) => {
             let at = at.min(model.len());

@@ -154,11 +154,13 @@ fn pause_parks_and_unpause_lets_go() {
     }
     assert!(matches!(server.run(&[b"append", b"k", b"v"]).1, Outcome::Parked));
     assert!(server.session.info.blocked.load(std::sync::atomic::Ordering::Relaxed));
-    server.check("client pause 1", "+OK\r\n");
-    assert!(!server.session.info.blocked.load(std::sync::atomic::Ordering::Relaxed));
-    assert!(matches!(server.run(&[b"get", b"k"]).1, Outcome::Parked));
     server.check("client unpause", "+OK\r\n");
+    assert!(!server.session.info.blocked.load(std::sync::atomic::Ordering::Relaxed));
     server.check("append k v", ":1\r\n");
+    server.check("client pause 100000", "+OK\r\n");
+    for words in [&[&b"get"[..], b"k"][..], &[b"client", b"unpause"]] {
+        assert!(matches!(server.run(words).1, Outcome::Parked), "everything waits, as in stock");
+    }
 }
 
 #[test]
