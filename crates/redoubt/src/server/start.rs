@@ -95,12 +95,8 @@ fn start(ready: &Ready) -> Result<Running, String> {
         sentinel,
     };
     node.set_mailboxes(mailboxes);
-    let oom = OomScore::default();
-    if let Err(error) = oom.apply(settings) {
-        tracing::warn!("Unable to write the OOM score: {error}");
-    }
     node.set_services(Box::new(ServerServices {
-        oom,
+        oom: oom_score(settings),
         orders: sender.clone(),
         replication: Arc::clone(&running.replication),
         stop_aborted: Arc::clone(&running.stop_aborted),
@@ -125,6 +121,15 @@ fn start(ready: &Ready) -> Result<Running, String> {
     node.refresh();
     tracing::info!("Ready to accept connections");
     Ok(running)
+}
+
+/// The keeper of the process's OOM score, which is set here for the first time.
+fn oom_score(settings: &Settings) -> OomScore {
+    let oom = OomScore::default();
+    if let Err(error) = oom.apply(settings) {
+        tracing::warn!("Unable to write the OOM score: {error}");
+    }
+    oom
 }
 
 /// Descriptors that are kept for files, links and listeners beside the clients' sockets.

@@ -1,3 +1,5 @@
+//! Streams against a plain model: ids, ranges, deletion, trimming, and groups.
+
 use super::*;
 use proptest::prelude::*;
 

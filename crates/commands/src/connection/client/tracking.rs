@@ -294,11 +294,6 @@ mod tests {
                    and then re-enabling it with a different mode.\r\n";
         let bcast = "-ERR You can't switch BCAST mode on/off before disabling tracking for this client, \
                      and then re-enabling it with a different mode.\r\n";
-        let overlap = ". Prefixes for a single client must not overlap.\r\n";
-        let existing = format!("-ERR Prefix 'foo' overlaps with an existing prefix 'foo'{overlap}");
-        let provided =
-            format!("-ERR Prefix 'foobar' overlaps with another provided prefix 'foo'{overlap}");
-        let everything = format!("-ERR Prefix 'zz' overlaps with an existing prefix ''{overlap}");
         let not_tracking = "-ERR CLIENT CACHING can be called only when the client is in tracking mode \
                             with OPTIN or OPTOUT mode enabled\r\n";
         let rows = [
@@ -342,8 +337,22 @@ mod tests {
                 "*6\r\n$5\r\nflags\r\n*3\r\n$2\r\non\r\n$5\r\noptin\r\n$11\r\ncaching-yes\r\n\
                  $8\r\nredirect\r\n:0\r\n$8\r\nprefixes\r\n*0\r\n",
             ),
-            ("client tracking off", "+OK\r\n"),
-            ("client tracking on bcast prefix foobar prefix foo", &provided),
+        ];
+        for (line, expected) in rows {
+            server.check(line, expected);
+        }
+    }
+
+    #[test]
+    fn prefixes_do_not_overlap() {
+        let mut server = Server::new();
+        let overlap = ". Prefixes for a single client must not overlap.\r\n";
+        let existing = format!("-ERR Prefix 'foo' overlaps with an existing prefix 'foo'{overlap}");
+        let provided =
+            format!("-ERR Prefix 'foobar' overlaps with another provided prefix 'foo'{overlap}");
+        let everything = format!("-ERR Prefix 'zz' overlaps with an existing prefix ''{overlap}");
+        let rows = [
+            ("client tracking on bcast prefix foobar prefix foo", &*provided),
             ("client tracking on bcast prefix foo", "+OK\r\n"),
             ("client tracking on bcast prefix foo", &existing),
             ("client tracking on bcast", "+OK\r\n"),
