@@ -66,9 +66,9 @@ fn getrange(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn setrange(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, offset, piece) = (args.key()?, args.integer()?, args.bytes()?);
     let offset = usize::try_from(offset).map_err(|_| CommandError::OffsetOutOfRange)?;
+    let before = cx.keys.peek_string(key)?.map_or(0, |text| count(text.len()));
     if piece.is_empty() {
-        let text = cx.keys.peek_string(key)?;
-        cx.reply.integer(text.map_or(0, |text| count(text.len())));
+        cx.reply.integer(before);
         return Ok(());
     }
     // Before `write_string`, which would leave an empty key behind.
@@ -84,6 +84,8 @@ fn setrange(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 mod tests {
     use crate::harness::Server;
 
+    const WRONG_TYPE: &str =
+        "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
     const TOO_LONG: &str = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
 
     #[test]
@@ -120,6 +122,8 @@ mod tests {
             ("setrange nope 536870912 x", TOO_LONG),
             ("setrange nope 4294967296 x", TOO_LONG),
             ("setrange nope 9223372036854775807 x", TOO_LONG),
+            ("lpush l a", ":1\r\n"),
+            ("setrange l 4294967296 x", WRONG_TYPE),
             ("setrange s 0 ''", ":11\r\n"),
             ("setrange s 536870913 ''", ":11\r\n"),
             ("setrange nope 0 ''", ":0\r\n"),

@@ -292,6 +292,8 @@ impl Draw {
             "offset" => return self.between(-6, 12),
             "count" if !odd => return self.between(0, 6),
             "bit" if !odd => return self.between(0, 70),
+            // Stock wraps around where it saturates the least of all integers.
+            "addend" => self.pick(&["0", "1", "-3", "100", "5000", "4102444800", "abc", ""]),
             "seq" => return self.between(0, 9),
             "slot" => return self.between(0, 2),
             "bit" => self.pick(&["-1", "abc", "", "4294967296", "1.5", "5000"]),
