@@ -23,6 +23,7 @@ pub mod hyperloglog;
 pub mod list;
 #[cfg(test)]
 mod malformed;
+mod numkeys;
 pub mod pubsub;
 pub mod replication;
 #[cfg(test)]
@@ -37,7 +38,7 @@ mod threads;
 #[cfg(test)]
 mod traces;
 pub mod transactions;
-mod wait_time;
+mod waiting;
 
 use engine::Command;
 

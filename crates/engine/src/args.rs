@@ -118,6 +118,12 @@ impl<'a> Args<'a> {
         })
     }
 
+    /// The words left, none of which is taken.
+    pub fn words(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let request = self.request;
+        (self.next..request.len()).map(move |at| request.word(at))
+    }
+
     /// The next word without taking it.
     pub fn peek(&self) -> Option<&'a [u8]> {
         (self.next < self.request.len()).then(|| self.request.word(self.next))
@@ -154,11 +160,6 @@ impl<'a> Args<'a> {
     /// `Syntax` if there is none, `NotInteger` if it is none.
     pub fn integer(&mut self) -> Result<i64, CommandError> {
         values::string::parse_i64(self.bytes()?).ok_or(CommandError::NotInteger)
-    }
-
-    /// The words that are left.
-    pub fn words(&mut self) -> impl Iterator<Item = &'a [u8]> + '_ {
-        std::iter::from_fn(|| self.next())
     }
 
     /// Ends parsing.

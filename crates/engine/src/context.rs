@@ -3,7 +3,7 @@
 use crate::args::Request;
 use crate::blocking::{Wait, Waiting};
 use crate::command::Registered;
-use crate::effects::Effects;
+use crate::effects::{Effects, Event};
 use crate::keys::Keys;
 use crate::node::Node;
 use crate::session::{Blocked, Session};
@@ -53,6 +53,25 @@ impl Context<'_> {
         let hard = self.session.info.output_limit(&limits).hard_bytes;
         let hard = usize::try_from(hard).ok().filter(|&bytes| bytes > 0);
         hard.map_or(REPLY_BYTES_MAX, |bytes| bytes.min(REPLY_BYTES_MAX))
+    }
+
+    /// Declares `changes` changes of `key` that are told of as `event`, and behind it that the key has
+    /// gone, if it has.
+    pub fn changed(&mut self, key: &[u8], event: Event, changes: usize, has_gone: bool) {
+        self.effects.changed_by(self.keys.db, key, event, changes);
+        if has_gone {
+            self.effects.notify(self.keys.db, key, Event::Delete);
+        }
+    }
+
+    /// Takes `key` out, for instance because what was to be stored there is empty. False if there was
+    /// nothing.
+    pub fn delete(&mut self, key: &[u8]) -> bool {
+        let was_there = self.keys.remove(key).is_some();
+        if was_there {
+            self.effects.changed(self.keys.db, key, Event::Delete);
+        }
+        was_there
     }
 
     /// Lets the connection wait for keys, whose locks the command holds; the handler writes no reply.

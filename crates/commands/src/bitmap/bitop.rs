@@ -63,11 +63,8 @@ fn bitop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         if is_newer {
             cx.effects.log_instead(db, &[b"SET", destination, &result]);
         }
-    } else if cx.keys.remove(destination).is_some() {
-        cx.effects.changed(db, destination, Event::Delete);
-        if is_newer {
-            cx.effects.log_instead(db, &[b"DEL", destination]);
-        }
+    } else if cx.delete(destination) && is_newer {
+        cx.effects.log_instead(db, &[b"DEL", destination]);
     }
     cx.reply.integer(count(result.len()));
     Ok(())

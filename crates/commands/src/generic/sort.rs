@@ -323,8 +323,8 @@ fn store(cx: &mut Context<'_>, to: &[u8], options: &Options<'_>, chosen: &[Vec<u
     if len > 0 {
         cx.keys.put_collection(to, list, None);
         cx.effects.changed_by(db, to, Event::SortStore, len);
-    } else if cx.keys.remove(to).is_some() {
-        cx.effects.changed(db, to, Event::Delete);
+    } else {
+        cx.delete(to);
     }
     cx.reply.integer(i64::try_from(len).unwrap_or(i64::MAX));
 }

@@ -297,9 +297,7 @@ fn hash_of(score: f64) -> i64 {
 fn keep(cx: &mut Context<'_>, form: Form, store: Store<'_>, found: &[Found]) {
     let db = cx.keys.db;
     if found.is_empty() {
-        if cx.keys.remove(store.key).is_some() {
-            cx.effects.changed(db, store.key, Event::Delete);
-        }
+        cx.delete(store.key);
     } else {
         let score = |one: &Found| if store.distances { one.distance } else { one.score };
         store::put(cx, store.key, found.iter().map(|one| (&one.member[..], score(one))));

@@ -196,7 +196,7 @@ pub(super) fn expire_fields(
     instant: i64,
 ) -> Result<Vec<i64>, CommandError> {
     lapse(cx, key, fields.iter().copied())?;
-    let (now, at, db) = (cx.keys.fields_now(), millis(instant), cx.keys.db);
+    let (now, at) = (cx.keys.fields_now(), millis(instant));
     let passed = at <= cx.now && cx.node.originates();
     let code = |hash: HashRef<'_>, field: &[u8]| match hash.expire_at(field, now) {
         None => NO_FIELD,
@@ -230,14 +230,11 @@ pub(super) fn expire_fields(
     };
     if passed {
         let removed = of_code(REMOVED);
-        cx.effects.changed_by(db, key, Event::HashDelete, removed.len());
-        if edited.removed {
-            cx.effects.notify(db, key, Event::Delete);
-        }
+        cx.changed(key, Event::HashDelete, removed.len(), edited.removed);
         log_removal(cx, key, &removed);
     } else {
         let done = of_code(DONE);
-        cx.effects.changed_by(db, key, Event::HashExpire, done.len());
+        cx.changed(key, Event::HashExpire, done.len(), false);
         let mut room = itoa::Buffer::new();
         log_fields(cx, key, (b"HPEXPIREAT", &[room.format(at.0).as_bytes()]), &done);
     }

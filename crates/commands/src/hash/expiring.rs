@@ -5,7 +5,7 @@
 //! as what they do.
 
 use super::expire::{FIELDS, expire_fields, instant, persist_fields};
-use super::lapse::{FEW, lapse, log_removal, named_fields, words};
+use super::lapse::{FEW, lapse, log_removal, named_fields};
 use super::limits;
 use crate::expire_time::{EX, EXAT, Form, PX, PXAT, millis};
 use crate::generic::expire::Condition;
@@ -192,7 +192,6 @@ fn remove(
     fields: &[&[u8]],
     mut tell: impl FnMut(usize, bool),
 ) -> CommandResult {
-    let db = cx.keys.db;
     let edited = cx.keys.edit::<Hash, _>(key, |hash| {
         let mut removed = Vec::with_capacity(fields.len());
         for (index, &field) in fields.iter().enumerate() {
@@ -203,10 +202,7 @@ fn remove(
         Ok(removed)
     })?;
     if let Some(edited) = edited {
-        cx.effects.changed_by(db, key, Event::HashDelete, edited.value.len());
-        if edited.removed {
-            cx.effects.notify(db, key, Event::Delete);
-        }
+        cx.changed(key, Event::HashDelete, edited.value.len(), edited.removed);
         log_removal(cx, key, &edited.value);
     }
     Ok(())
@@ -272,7 +268,7 @@ impl<'a> Setting<'a> {
         if count.checked_mul(2) != Some(args.left()) {
             return Err(CommandError::Arity(cx.command.full_name.clone()));
         }
-        setting.data = words(*args).collect();
+        setting.data = args.words().collect();
         Ok(setting)
     }
 

@@ -1,7 +1,7 @@
 //! Fields of one hash: HSET, HSETNX, HMSET, HGET, HMGET, HGETALL, HKEYS, HVALS, HLEN, HSTRLEN, HEXISTS,
 //! HDEL, HINCRBY.
 
-use super::lapse::{lapse, words};
+use super::lapse::lapse;
 use super::limits;
 use crate::count::count;
 use engine::effects::Event;
@@ -344,14 +344,14 @@ fn hmget(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let hash = cx.keys.read::<Hash>(key)?;
     let may_have_ended = hash.is_some_and(|hash| hash.may_have_ended(now));
     cx.reply.array(args.left());
-    for field in words(*args) {
+    for field in args.words() {
         match hash.and_then(|hash| hash.get(field, now)) {
             Some(value) => cx.reply.bulk(value.bytes(&mut itoa::Buffer::new())),
             None => cx.reply.null(),
         }
     }
     if may_have_ended {
-        lapse(cx, key, words(*args))?;
+        lapse(cx, key, args.words())?;
     }
     Ok(())
 }
@@ -418,31 +418,19 @@ fn hexists(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn hdel(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, now) = (args.key()?, cx.keys.fields_now());
-    lapse(cx, key, words(*args))?;
-    let words = *args;
-    let known = cx.keys.peek_at::<Hash>(key)?;
-    let mut found = false;
-    while let (Some(field), false) = (args.next(), found) {
-        found = known.is_some_and(|hash| hash.get(field, now).is_some());
+    lapse(cx, key, args.words())?;
+    let hash = cx.keys.peek_at::<Hash>(key)?;
+    let is_there = |hash: HashRef<'_>| args.words().any(|field| hash.get(field, now).is_some());
+    if !hash.is_some_and(is_there) {
+        cx.reply.integer(0);
+        return Ok(());
     }
-    let mut removed = 0;
-    if found {
-        let edited = cx.keys.edit::<Hash, _>(key, |hash| {
-            let (mut words, mut removed) = (words, 0);
-            while let Some(field) = words.next() {
-                removed += i64::from(hash.remove(field));
-            }
-            Ok(removed)
-        })?;
-        if let Some(edited) = edited {
-            removed = edited.value;
-            cx.effects.changed(cx.keys.db, key, Event::HashDelete);
-            if edited.removed {
-                cx.effects.notify(cx.keys.db, key, Event::Delete);
-            }
-        }
-    }
-    cx.reply.integer(removed);
+    let edited = cx
+        .keys
+        .edit::<Hash, _>(key, |hash| Ok(args.words().filter(|field| hash.remove(field)).count()))?;
+    let (removed, has_gone) = edited.map_or((0, false), |edited| (edited.value, edited.removed));
+    cx.changed(key, Event::HashDelete, removed, has_gone);
+    cx.reply.integer(count(removed));
     Ok(())
 }
 

@@ -39,11 +39,6 @@ pub(super) fn lapse<'a>(
     Ok(())
 }
 
-/// The words left, one after the other.
-pub(super) fn words(mut args: Args<'_>) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || args.next())
-}
-
 /// `FIELDS numfields field ...`, which ends a command; `few` is what is said to fewer than one.
 ///
 /// # Errors
@@ -64,7 +59,7 @@ pub(super) fn named_fields<'a>(
             "ERR The `numfields` parameter must match the number of arguments",
         ));
     }
-    Ok(words(*args).collect())
+    Ok(args.words().collect())
 }
 
 /// Said to fewer fields than one.

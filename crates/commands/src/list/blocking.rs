@@ -3,12 +3,11 @@
 //! Each is logged as its kin that does not wait. Inside a transaction none waits.
 
 use super::lmove::{LMOVE, SOURCE_AND_DESTINATION, try_move};
-use super::lmpop::{KEY_FLAGS, LMPOP, Wanted, pop_first};
+use super::lmpop::{KEY_FLAGS, LMPOP, pop_first};
 use super::{ENDS, end_of, pop_name, take, write_from};
-use crate::wait_time::wait_time;
-use base::Millis;
-use engine::args::Request;
-use engine::blocking::{Nothing, Wait};
+use crate::numkeys::PopMany;
+use crate::waiting::{wait, wait_time};
+use engine::blocking::Nothing;
 use engine::{Args, Command, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeySpec, ReplyShape};
 use values::List;
@@ -107,12 +106,6 @@ pub const BRPOPLPUSH: Command = Command {
     subcommands: &[],
 };
 
-/// Waits for `keys`, if the command may.
-fn wait(cx: &mut Context<'_>, request: Request<'_>, keys: &[&[u8]], timeout: Option<Millis>) {
-    let nothing = Nothing::NullArray;
-    cx.block(request, Wait { keys, timeout, nothing, request: None, minds_absence: false });
-}
-
 fn blocking_pop(cx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> CommandResult {
     let request = args.request();
     let words = request.words();
@@ -127,26 +120,18 @@ fn blocking_pop(cx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> CommandR
         cx.effects.log_instead(cx.keys.db, &[pop_name(end), key]);
         return Ok(());
     }
-    if cx.may_block() {
-        wait(cx, request, keys, timeout);
-    } else {
-        cx.reply.null_array();
-    }
+    wait(cx, request, keys, timeout, Nothing::NullArray);
     Ok(())
 }
 
 fn blmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let timeout = args.bytes()?;
-    let wanted = Wanted::parse(args)?;
+    let wanted = PopMany::parse(args, end_of)?;
     let timeout = wait_time(timeout, cx.now)?;
     if pop_first(cx, &wanted)? {
         return Ok(());
     }
-    if cx.may_block() {
-        wait(cx, args.request(), &wanted.keys, timeout);
-    } else {
-        cx.reply.null_array();
-    }
+    wait(cx, args.request(), &wanted.keys, timeout, Nothing::NullArray);
     Ok(())
 }
 
@@ -159,7 +144,7 @@ fn blmove(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         cx.effects.log_instead(cx.keys.db, &[b"LMOVE", source, destination, from, to]);
         return Ok(());
     }
-    wait_for_source(cx, args, source, timeout);
+    wait(cx, args.request(), &[source], timeout, Nothing::Null);
     Ok(())
 }
 
@@ -170,16 +155,8 @@ fn brpoplpush(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         cx.effects.log_instead(cx.keys.db, &[b"RPOPLPUSH", source, destination]);
         return Ok(());
     }
-    wait_for_source(cx, args, source, timeout);
+    wait(cx, args.request(), &[source], timeout, Nothing::Null);
     Ok(())
-}
-
-fn wait_for_source(cx: &mut Context<'_>, args: &Args<'_>, source: &[u8], timeout: Option<Millis>) {
-    if cx.may_block() {
-        wait(cx, args.request(), &[source], timeout);
-    } else {
-        cx.reply.null();
-    }
 }
 
 #[cfg(test)]

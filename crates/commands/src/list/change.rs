@@ -1,6 +1,6 @@
 //! LSET and LREM: changing and removing elements in a list.
 
-use super::{changed, limits, place};
+use super::{limits, place};
 use crate::count::count;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
@@ -49,7 +49,7 @@ fn lset(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         .ok_or_else(|| CommandError::text("ERR index out of range"))?;
     let (element, limits) = (args.bytes()?, limits(cx));
     cx.keys.edit::<List, bool>(key, |list| Ok(list.set(index, element, limits)))?;
-    changed(cx, key, Event::ListSet, false);
+    cx.changed(key, Event::ListSet, 1, false);
     cx.reply.ok();
     Ok(())
 }
@@ -77,7 +77,7 @@ fn lrem(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         Ok(list.remove_equal(element, count_max, backwards, limits))
     })?;
     let edited = edited.ok_or(CommandError::NoSuchKey)?;
-    changed(cx, key, Event::ListRemove, edited.removed);
+    cx.changed(key, Event::ListRemove, edited.value, edited.removed);
     cx.reply.integer(count(edited.value));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! LINSERT key BEFORE | AFTER pivot element.
 
-use super::{changed, limits};
+use super::limits;
 use crate::count::count;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
@@ -52,7 +52,7 @@ fn linsert(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         list.insert(index + usize::from(is_after), element, limits);
         Ok(())
     })?;
-    changed(cx, key, Event::ListInsert, false);
+    cx.changed(key, Event::ListInsert, 1, false);
     cx.reply.integer(count(len));
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! LMOVE and RPOPLPUSH: an element moves from one list to another, or around in one.
 
-use super::{ENDS, changed, end_of, limits, popped, pushed};
-use engine::effects::Event;
+use super::{ENDS, end_of, limits, popped, pushed};
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use values::List;
@@ -104,12 +103,9 @@ pub(super) fn try_move(
         })?;
         removed = edited.is_some_and(|edited| edited.removed);
     }
-    changed(cx, destination, pushed(to), false);
+    cx.changed(destination, pushed(to), 1, false);
     // One change, of two keys.
-    cx.effects.notify(cx.keys.db, source, popped(from));
-    if removed {
-        cx.effects.notify(cx.keys.db, source, Event::Delete);
-    }
+    cx.changed(source, popped(from), 0, removed);
     cx.reply.bulk(element);
     Ok(true)
 }

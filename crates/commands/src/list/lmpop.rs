@@ -3,8 +3,8 @@
 //! Logged as LPOP or RPOP of that list.
 
 use super::{ENDS, end_of, pop_name, take, write_from};
+use crate::numkeys::PopMany;
 use engine::{Args, Command, CommandError, CommandResult, Context};
-use smallvec::SmallVec;
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use values::List;
 use values::list::End;
@@ -38,42 +38,8 @@ pub const LMPOP: Command = Command {
     subcommands: &[],
 };
 
-/// The arguments from `numkeys` on.
-#[derive(Debug)]
-pub(super) struct Wanted<'a> {
-    pub(super) keys: SmallVec<[&'a [u8]; 4]>,
-    pub(super) end: End,
-    pub(super) count: usize,
-}
-
-/// A number above zero.
-fn positive(word: &[u8], error: &str) -> Result<usize, CommandError> {
-    values::string::parse_i64(word)
-        .and_then(|number| usize::try_from(number).ok())
-        .filter(|&number| number > 0)
-        .ok_or_else(|| CommandError::text(error))
-}
-
-impl<'a> Wanted<'a> {
-    pub(super) fn parse(args: &mut Args<'a>) -> Result<Wanted<'a>, CommandError> {
-        let keys = positive(args.bytes()?, "ERR numkeys should be greater than 0")?;
-        if keys >= args.left() {
-            return Err(CommandError::Syntax);
-        }
-        let keys = (0..keys).map_while(|_| args.next()).collect();
-        let (end, mut count) = (end_of(args.bytes()?)?, None);
-        while args.left() > 0 {
-            if count.is_some() || !args.take_token("COUNT") {
-                return Err(CommandError::Syntax);
-            }
-            count = Some(positive(args.bytes()?, "ERR count should be greater than 0")?);
-        }
-        Ok(Wanted { keys, end, count: count.unwrap_or(1) })
-    }
-}
-
 fn lmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let wanted = Wanted::parse(args)?;
+    let wanted = PopMany::parse(args, end_of)?;
     if !pop_first(cx, &wanted)? {
         cx.reply.null_array();
     }
@@ -82,7 +48,10 @@ fn lmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 /// Takes elements of the first list there is and answers them; without any nothing happens, and the
 /// answer is false.
-pub(super) fn pop_first(cx: &mut Context<'_>, wanted: &Wanted<'_>) -> Result<bool, CommandError> {
+pub(super) fn pop_first(
+    cx: &mut Context<'_>,
+    wanted: &PopMany<'_, End>,
+) -> Result<bool, CommandError> {
     for &key in &wanted.keys {
         let Some(list) = cx.keys.peek_at::<List>(key)? else { continue };
         let taken = wanted.count.min(list.len());

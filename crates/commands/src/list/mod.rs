@@ -124,14 +124,6 @@ fn write_from(reply: &mut Writer<'_>, list: ListRef<'_>, end: End, wanted: usize
     }
 }
 
-/// Declares a change of the list at `key`; `removed` if it was the end of it.
-fn changed(cx: &mut Context<'_>, key: &[u8], event: Event, removed: bool) {
-    cx.effects.changed(cx.keys.db, key, event);
-    if removed {
-        cx.effects.notify(cx.keys.db, key, Event::Delete);
-    }
-}
-
 /// Takes `wanted` elements, of which there are some, at an end of the list at `key`.
 fn take(cx: &mut Context<'_>, key: &[u8], end: End, wanted: usize) -> CommandResult {
     let limits = limits(cx);
@@ -139,6 +131,6 @@ fn take(cx: &mut Context<'_>, key: &[u8], end: End, wanted: usize) -> CommandRes
         list.remove_at(end, wanted, limits);
         Ok(())
     })?;
-    changed(cx, key, popped(end), edited.is_some_and(|edited| edited.removed));
+    cx.changed(key, popped(end), wanted, edited.is_some_and(|edited| edited.removed));
     Ok(())
 }

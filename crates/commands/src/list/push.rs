@@ -1,6 +1,6 @@
 //! LPUSH, RPUSH, LPUSHX and RPUSHX: adding elements at an end.
 
-use super::{changed, limits, pushed};
+use super::{limits, pushed};
 use crate::count::count;
 use engine::{Args, Command, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -69,7 +69,7 @@ fn push(cx: &mut Context<'_>, args: &mut Args<'_>, end: End, creates: bool) -> C
         return Ok(());
     }
     let limits = limits(cx);
-    let bytes = { *args }.words().map(<[u8]>::len).sum();
+    let bytes = args.words().map(<[u8]>::len).sum();
     let edited = cx.keys.edit_or_create::<List, usize>(key, |list| {
         list.grow(bytes, args.left(), limits);
         for element in args.words() {
@@ -77,7 +77,7 @@ fn push(cx: &mut Context<'_>, args: &mut Args<'_>, end: End, creates: bool) -> C
         }
         Ok(values::Collection::as_ref(list).len())
     })?;
-    changed(cx, key, pushed(end), false);
+    cx.changed(key, pushed(end), args.left(), false);
     cx.reply.integer(count(edited.value));
     Ok(())
 }

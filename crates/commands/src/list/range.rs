@@ -1,6 +1,6 @@
 //! LRANGE and LTRIM: a part of a list, answered or kept.
 
-use super::{changed, limits, span};
+use super::{limits, span};
 use engine::effects::Event;
 use engine::{Args, Command, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -75,7 +75,7 @@ fn ltrim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             }
             Ok(())
         })?;
-        changed(cx, key, Event::ListTrim, edited.is_some_and(|edited| edited.removed));
+        cx.changed(key, Event::ListTrim, 1, edited.is_some_and(|edited| edited.removed));
     }
     cx.reply.ok();
     Ok(())

@@ -2,6 +2,7 @@
 
 use super::limits;
 use crate::count::count;
+use crate::numkeys::{counted_keys, limit};
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -227,9 +228,7 @@ fn store(
     let key = args.key()?;
     let members = operation(cx, words.get(2..).unwrap_or_default())?;
     if members.is_empty() {
-        if cx.keys.remove(key).is_some() {
-            cx.effects.changed(cx.keys.db, key, Event::Delete);
-        }
+        cx.delete(key);
     } else {
         let set = Set::of_members(members.iter().map(Vec::as_slice), limits);
         cx.keys.put_collection(key, set, None);
@@ -264,28 +263,11 @@ fn sdiffstore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn sintercard(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let few = || CommandError::text("ERR numkeys should be greater than 0");
-    let keys = usize::try_from(args.integer().map_err(|_| few())?).map_err(|_| few())?;
-    if keys == 0 {
-        return Err(few());
-    }
-    if keys > args.left() {
-        return Err(CommandError::text("ERR Number of keys can't be greater than number of args"));
-    }
-    let mut names = Vec::with_capacity(keys);
-    for _ in 0..keys {
-        names.push(args.key()?);
-    }
-    let mut limit = 0;
-    while args.left() > 0 {
-        if !args.take_token("LIMIT") || args.left() == 0 {
-            return Err(CommandError::Syntax);
-        }
-        let negative = || CommandError::text("ERR LIMIT can't be negative");
-        limit = usize::try_from(args.integer().map_err(|_| negative())?).map_err(|_| negative())?;
-    }
-    let found = inter(cx, &names)?.len();
-    cx.reply.integer(count(if limit == 0 { found } else { found.min(limit) }));
+    let too_few = CommandError::text("ERR Number of keys can't be greater than number of args");
+    let keys = counted_keys(args, too_few)?;
+    let limit = limit(args)?;
+    let found = inter(cx, &keys)?.len();
+    cx.reply.integer(count(found.min(limit)));
     Ok(())
 }
 

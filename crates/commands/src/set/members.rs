@@ -145,56 +145,33 @@ pub const SMOVE: Command = Command {
 
 fn sadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, limits) = (args.key()?, limits(cx));
-    let words = *args;
-    let known = cx.keys.peek_at::<Set>(key)?;
-    let mut fresh = false;
-    while let (Some(member), false) = (args.next(), fresh) {
-        fresh = known.is_none_or(|set| !set.contains(member));
-    }
+    let set = cx.keys.peek_at::<Set>(key)?;
     let mut added = 0;
-    if fresh {
+    if set.is_none_or(|set| args.words().any(|member| !set.contains(member))) {
         let edited = cx.keys.edit_or_create::<Set, _>(key, |set| {
-            let mut words = words;
-            set.reserve(words.left(), limits);
-            let mut added = 0;
-            while let Some(member) = words.next() {
-                added += i64::from(set.add(member, limits));
-            }
-            Ok(added)
+            set.reserve(args.left(), limits);
+            Ok(args.words().filter(|member| set.add(member, limits)).count())
         })?;
         added = edited.value;
-        cx.effects.changed_by(cx.keys.db, key, Event::SetAdd, usize::try_from(added).unwrap_or(1));
+        cx.changed(key, Event::SetAdd, added, false);
     }
-    cx.reply.integer(added);
+    cx.reply.integer(count(added));
     Ok(())
 }
 
 fn srem(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
-    let words = *args;
-    let known = cx.keys.peek_at::<Set>(key)?;
-    let mut found = false;
-    while let (Some(member), false) = (args.next(), found) {
-        found = known.is_some_and(|set| set.contains(member));
+    let set = cx.keys.peek_at::<Set>(key)?;
+    if !set.is_some_and(|set| args.words().any(|member| set.contains(member))) {
+        cx.reply.integer(0);
+        return Ok(());
     }
-    let mut removed = 0;
-    if found {
-        let edited = cx.keys.edit::<Set, _>(key, |set| {
-            let (mut words, mut removed) = (words, 0);
-            while let Some(member) = words.next() {
-                removed += i64::from(set.remove(member));
-            }
-            Ok(removed)
-        })?;
-        if let Some(edited) = edited {
-            removed = edited.value;
-            cx.effects.changed(cx.keys.db, key, Event::SetRemove);
-            if edited.removed {
-                cx.effects.notify(cx.keys.db, key, Event::Delete);
-            }
-        }
-    }
-    cx.reply.integer(removed);
+    let edited = cx
+        .keys
+        .edit::<Set, _>(key, |set| Ok(args.words().filter(|member| set.remove(member)).count()))?;
+    let (removed, has_gone) = edited.map_or((0, false), |edited| (edited.value, edited.removed));
+    cx.changed(key, Event::SetRemove, removed, has_gone);
+    cx.reply.integer(count(removed));
     Ok(())
 }
 
@@ -240,10 +217,7 @@ fn smove(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let present = cx.keys.peek_at::<Set>(destination)?.is_some_and(|set| set.contains(member));
     if found && source != destination {
         let edited = cx.keys.edit::<Set, _>(source, |set| Ok(set.remove(member)))?;
-        cx.effects.changed(cx.keys.db, source, Event::SetRemove);
-        if edited.is_some_and(|edited| edited.removed) {
-            cx.effects.notify(cx.keys.db, source, Event::Delete);
-        }
+        cx.changed(source, Event::SetRemove, 1, edited.is_some_and(|edited| edited.removed));
         if !present {
             cx.keys.edit_or_create::<Set, _>(destination, |set| Ok(set.add(member, limits)))?;
             cx.effects.changed(cx.keys.db, destination, Event::SetAdd);

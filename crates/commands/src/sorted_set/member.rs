@@ -170,27 +170,16 @@ fn rank(cx: &mut Context<'_>, args: &mut Args<'_>, from_highest: bool) -> Comman
 
 fn zrem(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
-    let mut members = Vec::with_capacity(args.left());
-    while let Some(member) = args.next() {
-        members.push(member);
-    }
     let held = cx.keys.peek_at::<SortedSet>(key)?;
-    let any = held.is_some_and(|set| members.iter().any(|member| set.score(member).is_some()));
-    if !any {
+    if !held.is_some_and(|set| args.words().any(|member| set.score(member).is_some())) {
         cx.reply.integer(0);
         return Ok(());
     }
     let edited = cx.keys.edit::<SortedSet, _>(key, |set| {
-        Ok(members.iter().filter(|member| set.remove(member).is_some()).count())
+        Ok(args.words().filter(|member| set.remove(member).is_some()).count())
     })?;
-    let (removed, emptied) = edited.map_or((0, false), |edited| (edited.value, edited.removed));
-    cx.effects.changed(cx.keys.db, key, Event::SortedSetRemove);
-    if emptied {
-        cx.effects.notify(cx.keys.db, key, Event::Delete);
-    }
-    for _ in 1..removed {
-        cx.effects.changed_silently();
-    }
+    let (removed, has_gone) = edited.map_or((0, false), |edited| (edited.value, edited.removed));
+    cx.changed(key, Event::SortedSetRemove, removed, has_gone);
     cx.reply.integer(count(removed));
     Ok(())
 }

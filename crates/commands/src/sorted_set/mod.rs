@@ -89,30 +89,24 @@ fn write_scored<'a>(
 
 /// Takes members out of the sorted set at `key`; some, or all.
 fn take(cx: &mut Context<'_>, key: &[u8], ranks: Range<usize>, event: Event) -> CommandResult {
-    let (db, removed) = (cx.keys.db, ranks.len());
+    let removed = ranks.len();
     let edited = cx.keys.edit::<SortedSet, _>(key, |set| {
         set.remove_ranks(ranks);
         Ok(())
     })?;
-    cx.effects.changed_by(db, key, event, removed);
-    if edited.is_some_and(|edited| edited.removed) {
-        cx.effects.notify(db, key, Event::Delete);
-    }
+    cx.changed(key, event, removed, edited.is_some_and(|edited| edited.removed));
     Ok(())
 }
 
 /// Stores members at `key` and answers how many; without any the key goes.
 fn store(cx: &mut Context<'_>, key: &[u8], members: &[(Vec<u8>, f64)], event: Event) {
-    let db = cx.keys.db;
     if members.is_empty() {
-        if cx.keys.remove(key).is_some() {
-            cx.effects.changed(db, key, Event::Delete);
-        }
+        cx.delete(key);
     } else {
         let scored = members.iter().map(|(member, score)| (member.as_slice(), *score));
         let set = SortedSet::of_members(scored, limits(cx));
         cx.keys.put_collection(key, set, None);
-        cx.effects.changed(db, key, event);
+        cx.changed(key, event, 1, false);
     }
     cx.reply.integer(count(members.len()));
 }

@@ -2,9 +2,9 @@
 //!
 //! What waits is logged as the ZPOPMIN or ZPOPMAX it became.
 
-use crate::wait_time::wait_time;
-use base::Millis;
-use engine::blocking::{Nothing, Wait};
+use crate::numkeys::PopMany;
+use crate::waiting::{wait, wait_time};
+use engine::blocking::Nothing;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -201,82 +201,43 @@ fn pop(cx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> CommandResult {
     Ok(())
 }
 
-/// The arguments of ZMPOP.
-#[derive(Debug)]
-struct Wanted<'a> {
-    keys: Vec<&'a [u8]>,
-    end: End,
-    count: usize,
-}
-
-fn positive(word: &[u8], error: &str) -> Result<usize, CommandError> {
-    parse_i64(word)
-        .and_then(|number| usize::try_from(number).ok())
-        .filter(|number| *number > 0)
-        .ok_or_else(|| CommandError::text(error))
-}
-
-impl<'a> Wanted<'a> {
-    fn parse(args: &mut Args<'a>) -> Result<Wanted<'a>, CommandError> {
-        let keys = positive(args.bytes()?, "ERR numkeys should be greater than 0")?;
-        if keys >= args.left() {
-            return Err(CommandError::Syntax);
-        }
-        let keys = (0..keys).map_while(|_| args.next()).collect();
-        let end = if args.take_token("MIN") {
-            End::Min
-        } else if args.take_token("MAX") {
-            End::Max
-        } else {
-            return Err(CommandError::Syntax);
-        };
-        let mut count = None;
-        while args.left() > 0 {
-            if count.is_some() || !args.take_token("COUNT") {
-                return Err(CommandError::Syntax);
-            }
-            count = Some(positive(args.bytes()?, "ERR count should be greater than 0")?);
-        }
-        Ok(Wanted { keys, end, count: count.unwrap_or(1) })
+/// The end that a word names.
+fn end_of(word: &[u8]) -> Result<End, CommandError> {
+    if word.eq_ignore_ascii_case(b"min") {
+        Ok(End::Min)
+    } else if word.eq_ignore_ascii_case(b"max") {
+        Ok(End::Max)
+    } else {
+        Err(CommandError::Syntax)
     }
+}
 
-    /// Takes members of the first sorted set there is and answers them; false if there is none.
-    fn pop_first(&self, cx: &mut Context<'_>) -> Result<bool, CommandError> {
-        for &key in &self.keys {
-            let Some(members) = take(cx, key, self.end, self.count)? else { continue };
+/// Takes members of the first sorted set there is and answers them; false if there is none.
+fn pop_first(cx: &mut Context<'_>, wanted: &PopMany<'_, End>) -> Result<bool, CommandError> {
+    for &key in &wanted.keys {
+        let Some(members) = take(cx, key, wanted.end, wanted.count)? else { continue };
+        cx.reply.array(2);
+        cx.reply.bulk(key);
+        cx.reply.array(members.len());
+        for (member, score) in &members {
             cx.reply.array(2);
-            cx.reply.bulk(key);
-            cx.reply.array(members.len());
-            for (member, score) in &members {
-                cx.reply.array(2);
-                cx.reply.bulk(member);
-                cx.reply.double(*score);
-            }
-            let mut room = itoa::Buffer::new();
-            let taken = room.format(members.len()).as_bytes();
-            cx.effects.log_instead(cx.keys.db, &[self.end.verb(), key, taken]);
-            return Ok(true);
+            cx.reply.bulk(member);
+            cx.reply.double(*score);
         }
-        Ok(false)
+        let mut room = itoa::Buffer::new();
+        let taken = room.format(members.len()).as_bytes();
+        cx.effects.log_instead(cx.keys.db, &[wanted.end.verb(), key, taken]);
+        return Ok(true);
     }
+    Ok(false)
 }
 
 fn zmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let wanted = Wanted::parse(args)?;
-    if !wanted.pop_first(cx)? {
+    let wanted = PopMany::parse(args, end_of)?;
+    if !pop_first(cx, &wanted)? {
         cx.reply.null_array();
     }
     Ok(())
-}
-
-/// Waits for one of `keys`, or answers that there is none if the command may not wait.
-fn wait(cx: &mut Context<'_>, args: &Args<'_>, keys: &[&[u8]], timeout: Option<Millis>) {
-    if !cx.may_block() {
-        cx.reply.null_array();
-        return;
-    }
-    let nothing = Nothing::NullArray;
-    cx.block(args.request(), Wait { keys, timeout, nothing, request: None, minds_absence: false });
 }
 
 fn bzpop(cx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> CommandResult {
@@ -296,15 +257,15 @@ fn bzpop(cx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> CommandResult {
         cx.effects.log_instead(cx.keys.db, &[end.verb(), key]);
         return Ok(());
     }
-    wait(cx, args, &keys, timeout);
+    wait(cx, args.request(), &keys, timeout, Nothing::NullArray);
     Ok(())
 }
 
 fn bzmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let timeout = wait_time(args.bytes()?, cx.now)?;
-    let wanted = Wanted::parse(args)?;
-    if !wanted.pop_first(cx)? {
-        wait(cx, args, &wanted.keys, timeout);
+    let wanted = PopMany::parse(args, end_of)?;
+    if !pop_first(cx, &wanted)? {
+        wait(cx, args.request(), &wanted.keys, timeout, Nothing::NullArray);
     }
     Ok(())
 }

@@ -1,7 +1,28 @@
-//! How long a command waits for a key: seconds with fractions, 0 being for ever.
+//! Waiting for keys: how long, in seconds with fractions, 0 being for ever; and what is answered by a
+//! command that may not.
 
 use base::Millis;
-use engine::CommandError;
+use engine::args::Request;
+use engine::blocking::{Nothing, Wait};
+use engine::{CommandError, Context};
+
+/// Waits for one of `keys`; where a command may not, in a transaction, it answers `at_once`.
+pub(crate) fn wait(
+    cx: &mut Context<'_>,
+    request: Request<'_>,
+    keys: &[&[u8]],
+    timeout: Option<Millis>,
+    at_once: Nothing,
+) {
+    if cx.may_block() {
+        let (nothing, minds_absence) = (Nothing::NullArray, false);
+        return cx.block(request, Wait { keys, timeout, nothing, request: None, minds_absence });
+    }
+    match at_once {
+        Nothing::NullArray => cx.reply.null_array(),
+        Nothing::Null => cx.reply.null(),
+    }
+}
 
 /// The time that `word` states; `None` is for ever.
 pub(crate) fn wait_time(word: &[u8], now: Millis) -> Result<Option<Millis>, CommandError> {
