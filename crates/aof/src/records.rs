@@ -5,8 +5,12 @@
 //! #TS:1795867315\r\n                      the second in which what follows was written
 //! ```
 //!
-//! Between MULTI and EXEC nothing counts as whole: a transaction happens at once or not at all.
+//! and the notes of [`crate::note`]. Between MULTI and EXEC nothing counts as whole: a transaction
+//! happens at once or not at all. What stands before a sum that does not fit is not whole either, back
+//! to the sum before.
 
+use crate::note::{self, Note};
+use base::{Offset, RunId};
 use std::io::{self, BufRead, Read};
 
 /// The most words of a request.
@@ -21,10 +25,8 @@ const LINE_BYTES_MAX: u64 = 1024;
 pub enum Record {
     /// A request.
     Request(Vec<Vec<u8>>),
-    /// Unix seconds at which what follows was written.
-    Time(u64),
-    /// Another note.
-    Note,
+    /// A note. A sum fits, or it would be damage.
+    Note(Note),
 }
 
 /// Why the file is not whole.
@@ -63,6 +65,12 @@ pub enum Reason {
     /// A number that is none, or far too large.
     #[error("a number is malformed or out of range")]
     Number,
+    /// A sum that does not fit what it is of.
+    #[error("the checksum does not match the bytes since offset {since}")]
+    Sum {
+        /// Where what it is of begins.
+        since: u64,
+    },
     /// MULTI in a transaction, or EXEC outside.
     #[error("{0}")]
     Order(&'static str),
@@ -76,6 +84,12 @@ impl Damage {
     pub fn is_truncation(&self) -> bool {
         matches!(self.reason, Reason::CutShort | Reason::OpenTransaction)
     }
+
+    /// Whether there are zeros where a request should begin: what a power cut leaves of a piece that
+    /// was on its way while a later one arrived.
+    pub fn is_gap(&self) -> bool {
+        matches!(self.reason, Reason::Prefix { expected: '*', found: 0 })
+    }
 }
 
 /// Reads the records of one file.
@@ -86,17 +100,63 @@ pub struct Records<R> {
     lines: u64,
     whole_until: u64,
     in_transaction: bool,
+    line: Vec<u8>,
+    sum: note::Sum,
+    /// Up to here sums fit; where the file begins if there was none.
+    summed_until: u64,
+    synced: u64,
+    /// It was written here: batches end with sums.
+    has_sums: bool,
+    place: Option<(RunId, Offset)>,
 }
 
 impl<R: BufRead> Records<R> {
     /// Reads `input`, which begins at byte `offset` of its file (behind a snapshot, or at zero).
     pub fn new(input: R, offset: u64) -> Records<R> {
-        Records { input, offset, lines: 1, whole_until: offset, in_transaction: false }
+        Records {
+            input,
+            offset,
+            lines: 1,
+            whole_until: offset,
+            in_transaction: false,
+            line: Vec::new(),
+            sum: note::Sum::default(),
+            summed_until: offset,
+            synced: 0,
+            has_sums: false,
+            place: None,
+        }
+    }
+
+    /// Whether the file has shown to be one whose batches end with sums.
+    pub fn has_sums(&self) -> bool {
+        self.has_sums
+    }
+
+    /// How far the file was known to be durable by whoever wrote it, as its sums say.
+    pub fn synced(&self) -> u64 {
+        self.synced
+    }
+
+    /// The history that the requests belong to and the offset in it behind the last one, if a note
+    /// has said so.
+    pub fn place(&self) -> Option<(RunId, Offset)> {
+        self.place
+    }
+
+    /// What was not read yet.
+    pub fn into_rest(self) -> R {
+        self.input
     }
 
     /// Up to where the file is a sequence of whole requests and transactions.
     pub fn whole_until(&self) -> u64 {
         self.whole_until
+    }
+
+    /// Up to where sums vouch for the file.
+    pub fn summed_until(&self) -> u64 {
+        self.summed_until
     }
 
     /// Bytes read.
@@ -114,24 +174,36 @@ impl<R: BufRead> Records<R> {
     /// # Errors
     /// [`Damage`]; nothing can be read behind it.
     pub fn next_record(&mut self) -> Result<Option<Record>, Damage> {
-        let Some(line) = self.line_of_record()? else {
+        let begin = self.offset;
+        if !self.read_line()? {
             return if self.in_transaction {
                 Err(self.damage(Reason::OpenTransaction))
             } else {
                 Ok(None)
             };
-        };
-        let record = match line.split_first() {
-            Some((b'#', note)) => {
+        }
+        let record = match self.line.first() {
+            Some(b'#') => {
                 self.lines -= 1;
-                note_of(note)
+                if self.body().contains(&0) {
+                    // The end of the note, and what stood behind it, never arrived.
+                    return Err(self.damage(Reason::Prefix { expected: '*', found: 0 }));
+                }
+                let note = note::parse(self.body());
+                self.note(note, begin)?;
+                Record::Note(note)
             }
-            Some((b'*', count)) => {
-                let count = self.number(count, WORDS_MAX)?;
-                Record::Request(self.words(count)?)
+            Some(b'*') => {
+                self.sum_line();
+                let count = self.number(self.body(), WORDS_MAX)?;
+                let words = self.words(count)?;
+                if let Some((_, offset)) = &mut self.place {
+                    offset.0 += self.offset - begin;
+                }
+                Record::Request(words)
             }
             first => {
-                let found = first.map_or(0, |(&first, _)| first);
+                let found = first.copied().unwrap_or(0);
                 return Err(self.damage(Reason::Prefix { expected: '*', found }));
             }
         };
@@ -142,35 +214,65 @@ impl<R: BufRead> Records<R> {
         Ok(Some(record))
     }
 
+    fn note(&mut self, note: Note, begin: u64) -> Result<(), Damage> {
+        match note {
+            Note::Sum { sum, synced } => {
+                self.has_sums = true;
+                self.synced = self.synced.max(synced);
+                if sum != self.sum.with(synced) {
+                    self.whole_until = self.summed_until;
+                    return Err(self.damage(Reason::Sum { since: self.summed_until }));
+                }
+                self.sum = note::Sum::default();
+                self.summed_until = self.offset;
+                return Ok(());
+            }
+            Note::Place(replid, offset) => {
+                self.has_sums = true;
+                self.place = Some((replid, offset));
+                self.sum = note::Sum::default();
+                self.summed_until = begin;
+            }
+            Note::Time(_) | Note::Other => {}
+        }
+        self.sum_line();
+        Ok(())
+    }
+
     fn words(&mut self, count: u64) -> Result<Vec<Vec<u8>>, Damage> {
         /// Words that room is made for on a promise.
         const PROMISED_MAX: u64 = 64;
         let room = usize::try_from(count.min(PROMISED_MAX)).unwrap_or(0);
         let mut words = Vec::with_capacity(room);
         for _ in 0..count {
-            let Some(line) = self.line_of_record()? else {
+            if !self.read_line()? {
                 return Err(self.damage(Reason::CutShort));
-            };
-            let Some((b'$', len)) = line.split_first() else {
-                let found = line.first().copied().unwrap_or(0);
+            }
+            if self.line.first() != Some(&b'$') {
+                let found = self.line.first().copied().unwrap_or(0);
                 return Err(self.damage(Reason::Prefix { expected: '$', found }));
-            };
-            let len = self.number(len, WORD_BYTES_MAX)?;
+            }
+            self.sum_line();
+            let len = self.number(self.body(), WORD_BYTES_MAX)?;
             words.push(self.word(len)?);
         }
         Ok(words)
     }
 
-    /// A word of `len` bytes and its line end. Reserves no more than has come.
+    /// A word of `len` bytes and its line end. Reserves no more than has come, and a little.
     fn word(&mut self, len: u64) -> Result<Vec<u8>, Damage> {
-        let mut word = Vec::new();
+        /// Bytes that room is made for on a promise.
+        const PROMISED_BYTES_MAX: u64 = 4096;
         let wanted = len + 2;
+        let room = usize::try_from(wanted.min(PROMISED_BYTES_MAX)).unwrap_or(0);
+        let mut word = Vec::with_capacity(room);
         let taken = (&mut self.input).take(wanted).read_to_end(&mut word);
         let taken = taken.map_err(|error| self.damage(error.into()))?;
         self.offset += taken as u64;
         if (taken as u64) < wanted {
             return Err(self.damage(Reason::CutShort));
         }
+        self.sum.add(&word);
         let body = word.len() - 2;
         if word.get(body..) != Some(b"\r\n") {
             let found = word.get(body..).and_then(|end| end.try_into().ok()).unwrap_or_default();
@@ -181,28 +283,37 @@ impl<R: BufRead> Records<R> {
         Ok(word)
     }
 
-    /// A line without its end; `None` if there is nothing more.
-    fn line_of_record(&mut self) -> Result<Option<Vec<u8>>, Damage> {
-        let mut line = Vec::new();
-        let taken = (&mut self.input).take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
+    /// Reads a line, its end included; false if there is nothing more.
+    fn read_line(&mut self) -> Result<bool, Damage> {
+        self.line.clear();
+        let taken = (&mut self.input).take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line);
         let taken = taken.map_err(|error| self.damage(error.into()))?;
         if taken == 0 {
-            return Ok(None);
+            return Ok(false);
         }
         self.offset += taken as u64;
-        if line.last() != Some(&b'\n') {
+        if self.line.last() != Some(&b'\n') {
             let reason =
                 if taken as u64 == LINE_BYTES_MAX { Reason::Number } else { Reason::CutShort };
             return Err(self.damage(reason));
         }
-        let Some(body) = line.strip_suffix(b"\r\n") else {
+        if !self.line.ends_with(b"\r\n") {
             let mut found = [0; 2];
-            let end = line.get(line.len().saturating_sub(2)..).unwrap_or_default();
+            let end = self.line.get(self.line.len().saturating_sub(2)..).unwrap_or_default();
             found.iter_mut().zip(end).for_each(|(to, from)| *to = *from);
             return Err(self.damage(Reason::LineEnd { found }));
-        };
+        }
         self.lines += 1;
-        Ok(Some(body.to_vec()))
+        Ok(true)
+    }
+
+    /// The line between its first byte and its end.
+    fn body(&self) -> &[u8] {
+        self.line.get(1..self.line.len().saturating_sub(2)).unwrap_or_default()
+    }
+
+    fn sum_line(&mut self) {
+        self.sum.add(&self.line);
     }
 
     fn number(&self, digits: &[u8], max: u64) -> Result<u64, Damage> {
@@ -235,11 +346,6 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-fn note_of(note: &[u8]) -> Record {
-    let time = note.strip_prefix(b"TS:").and_then(|text| std::str::from_utf8(text).ok());
-    time.and_then(|text| text.parse().ok()).map_or(Record::Note, Record::Time)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,7 +372,7 @@ mod tests {
     #[test]
     fn stocks_file_is_read() {
         let (records, whole, lines, damage) = read(STOCK.as_bytes());
-        assert_eq!(records[0], Record::Time(1_795_867_315));
+        assert_eq!(records[0], Record::Note(Note::Time(1_795_867_315)));
         assert_eq!(records[1], Record::Request(vec![b"SELECT".to_vec(), b"0".to_vec()]));
         // redis-check-aof: size=172, ok_up_to=172, ok_up_to_line=38, diff=0.
         assert_eq!((records.len(), whole, lines, damage.is_none()), (8, 172, 38, true));

@@ -4,6 +4,7 @@
 //! [`clock`] and [`random`] only, so that state machines and the simulator never do it by accident.
 
 pub mod clock;
+pub mod disk;
 pub mod double;
 pub mod id;
 pub mod lock;

@@ -20,6 +20,7 @@ use crate::session::ReplicaFacts;
 use crate::snapshot::Saves;
 use crate::stats::Stats;
 use crate::tracking::Tracking;
+use base::disk::{Disk, SystemDisk};
 use base::random::Random;
 use base::{Millis, Offset, RunId};
 use conf::{Endpoint, RewriteContext, Settings};
@@ -73,6 +74,8 @@ pub trait Services: Send + Sync {
 
 /// One Redoubt server.
 pub struct Node {
+    /// Where data is kept.
+    pub disk: Arc<dyn Disk>,
     /// Settings.
     pub settings: Arc<Settings>,
     /// Where they were read from.
@@ -160,6 +163,7 @@ impl Node {
         let mut random = Random::from_system();
         let table = CommandTable::new(commands, renamed);
         let node = Node {
+            disk: Arc::new(SystemDisk),
             config_path,
             table,
             keyspace: Keyspace::new(loops + THREADS_BESIDE_LOOPS),

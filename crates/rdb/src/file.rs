@@ -6,7 +6,7 @@
 //! would write the same temporary file.
 
 use crate::save::{Options, Writer};
-use std::fs::{self, File};
+use base::disk::{Disk, DiskFile};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The writer that [`save_to_file`] hands to its caller.
-pub type FileWriter = Writer<BufWriter<File>>;
+pub type FileWriter = Writer<BufWriter<Box<dyn DiskFile>>>;
 
 /// Why a snapshot was not saved. Its file is the one of the save before, unless it is the directory that
 /// cannot be synced: then it is the new one, but may be lost if the machine stops now.
@@ -36,6 +36,7 @@ pub struct SaveError {
 /// # Errors
 /// [`SaveError`], also if `write` itself fails, for instance to give up a save.
 pub fn save_to_file<T>(
+    disk: &dyn Disk,
     dir: &Path,
     name: &str,
     options: Options,
@@ -43,15 +44,15 @@ pub fn save_to_file<T>(
 ) -> Result<T, SaveError> {
     let temporary = dir.join(temporary_name(std::process::id()));
     let target = dir.join(name);
-    let result = write_and_sync(&temporary, options, write).and_then(|given| {
-        fs::rename(&temporary, &target).map_err(failed("Cannot rename to", &target))?;
+    let result = write_and_sync(disk, &temporary, options, write).and_then(|given| {
+        disk.rename(&temporary, &target).map_err(failed("Cannot rename to", &target))?;
         Ok(given)
     });
     if result.is_err() {
         // It may not exist; that it cannot be removed adds nothing to the first error.
-        let _ = fs::remove_file(&temporary);
+        let _ = disk.remove(&temporary);
     } else {
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("Cannot sync", dir))?;
+        disk.sync_directory(dir).map_err(failed("Cannot sync", dir))?;
     }
     result
 }
@@ -61,20 +62,26 @@ pub fn temporary_name(process_id: u32) -> String {
     format!("temp-{process_id}.rdb")
 }
 
-fn write_and_sync<T>(
+/// Writes a snapshot to `path` and makes its bytes durable. What a failure leaves there is the caller's
+/// to remove.
+///
+/// # Errors
+/// As [`save_to_file`].
+pub fn write_and_sync<T>(
+    disk: &dyn Disk,
     path: &Path,
     options: Options,
     write: impl FnOnce(&mut FileWriter) -> io::Result<T>,
 ) -> Result<T, SaveError> {
-    let file = File::create(path).map_err(failed("Cannot create", path))?;
+    let file = disk.create(path).map_err(failed("Cannot create", path))?;
     let written = Writer::begin(BufWriter::with_capacity(BUFFER_BYTES, file), options)
         .and_then(|mut writer| {
             let given = write(&mut writer)?;
             Ok((writer.finish()?, given))
         })
         .and_then(|(buffer, given)| Ok((buffer.into_inner()?, given)));
-    let (file, given) = written.map_err(failed("Cannot write", path))?;
-    file.sync_all().map_err(failed("Cannot sync", path))?;
+    let (mut file, given) = written.map_err(failed("Cannot write", path))?;
+    file.sync().map_err(failed("Cannot sync", path))?;
     Ok(given)
 }
 
@@ -88,6 +95,10 @@ mod tests {
     use super::*;
     use crate::format::Attributes;
     use crate::{Item, LoadedValue, Loader, StringRef};
+    use base::disk::SystemDisk;
+    use base::disk::memory::{Fault, MemoryDisk};
+    use base::random::Random;
+    use std::fs::{self, File};
 
     fn names(dir: &Path) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(dir)
@@ -99,7 +110,11 @@ mod tests {
     }
 
     fn save(dir: &Path, value: &[u8], fail: bool) -> Result<u64, SaveError> {
-        save_to_file(dir, "dump.rdb", Options::default(), |writer| {
+        save_on(&SystemDisk, dir, value, fail)
+    }
+
+    fn save_on(disk: &dyn Disk, dir: &Path, value: &[u8], fail: bool) -> Result<u64, SaveError> {
+        save_to_file(disk, dir, "dump.rdb", Options::default(), |writer| {
             writer.select(0, 1, 0)?;
             writer.string(b"key", StringRef::Bytes(value), &Attributes::default())?;
             if fail {
@@ -132,6 +147,31 @@ mod tests {
         save(dir.path(), b"new", false).unwrap();
         assert_eq!(saved_value(dir.path()), LoadedValue::String(b"new".to_vec()));
         assert_eq!(names(dir.path()), ["dump.rdb"]);
+    }
+
+    #[test]
+    fn whichever_call_fails_a_whole_snapshot_is_there() {
+        let dir = Path::new("/d");
+        let saved = || {
+            let disk = MemoryDisk::default();
+            save_on(&disk, dir, b"old", false).unwrap();
+            disk
+        };
+        let (disk, before) = (saved(), saved().calls());
+        save_on(&disk, dir, b"new", false).unwrap();
+        let calls = disk.calls() - before;
+        assert!(calls >= 5, "{calls}");
+        for call in 1..=calls {
+            for seed in 0..8 {
+                let disk = saved();
+                disk.set_fault(Some(Fault::From(call, io::ErrorKind::Other)));
+                save_on(&disk, dir, b"new", false).unwrap_err();
+                let after = disk.cut_power(&mut Random::from_seed(seed));
+                let bytes = after.bytes(&dir.join("dump.rdb")).unwrap();
+                let mut loader = Loader::new(&bytes[..]);
+                while loader.next_item().unwrap().is_some() {}
+            }
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub mod payload;
 pub mod save;
 pub mod stream;
 
-pub use file::{SaveError, save_to_file};
+pub use file::{SaveError, save_to_file, write_and_sync};
 pub use format::Attributes;
 pub use load::{Fields, HashField, Item, LoadError, LoadedKey, LoadedValue, Loader};
 pub use payload::{RestoreError, restore};

@@ -16,6 +16,7 @@ use crate::session::Session;
 use crate::snapshot::{LoadOptions, load_file, save_at_exit};
 use crate::transaction;
 use base::Millis;
+use base::disk::SystemDisk;
 use conf::Settings;
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec};
 use std::fs;
@@ -346,16 +347,16 @@ fn a_damaged_file_is_refused_whole() {
         checksum: true,
         limits: Limits::default(),
     };
-    let whole = load_file(&path, options, |_| {}).expect("sound").expect("there");
+    let whole = load_file(&SystemDisk, &path, options, |_| {}).expect("sound").expect("there");
     assert_eq!(whole.keys, 200);
     let sound = fs::read(&path).expect("a file");
     for at in (9..sound.len()).step_by(7) {
         let mut damaged = sound.clone();
         damaged[at] ^= 0x10;
         fs::write(&path, &damaged).expect("written");
-        assert!(load_file(&path, options, |_| {}).is_err(), "byte {at}");
+        assert!(load_file(&SystemDisk, &path, options, |_| {}).is_err(), "byte {at}");
         fs::write(&path, &sound[..at]).expect("written");
-        assert!(load_file(&path, options, |_| {}).is_err(), "cut at {at}");
+        assert!(load_file(&SystemDisk, &path, options, |_| {}).is_err(), "cut at {at}");
     }
     fs::remove_dir_all(&folder).expect("removed");
 }

@@ -2,10 +2,10 @@
 
 use crate::image::{self, BadValue, Limits};
 use crate::keys::Place;
+use base::disk::Disk;
 use base::{Millis, Offset, RunId};
 use keyspace::{Exclusive, Keyspace, SHARD_COUNT, Shard};
 use rdb::{Item, LoadError, LoadedKey, Loader};
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -148,13 +148,14 @@ fn add(set: &mut Dataset, db: u32, loaded: LoadedKey, limits: &Limits) -> Result
 /// # Errors
 /// [`LoadError`]; nothing is kept then.
 pub fn load_file(
+    disk: &dyn Disk,
     path: &Path,
     options: LoadOptions,
     progress: impl FnMut(u64),
 ) -> Result<Option<Dataset>, LoadError> {
     /// Read-ahead.
     const BUFFER_BYTES: usize = 1 << 20;
-    let file = match File::open(path) {
+    let file = match disk.read(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(LoadError::Io { offset: 0, source }),

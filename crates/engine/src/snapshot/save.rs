@@ -135,7 +135,7 @@ fn carry_out(node: &Node, cut: Cut) -> Result<(), rdb::SaveError> {
         ..rdb::Options::default()
     };
     let mut cut = Some(cut);
-    let result = rdb::save_to_file(&dir, &name, options, |writer| match cut.take() {
+    let result = rdb::save_to_file(&*node.disk, &dir, &name, options, |writer| match cut.take() {
         Some(cut) => cut.write(node, writer, |keys| {
             node.saves.state().keys_saved = keys;
             true

@@ -1,7 +1,7 @@
 //! `redoubt check-aof [--fix | --truncate-to-timestamp SECONDS] FILE`: reads an append-only file, all
 //! of its parts if the file is a manifest, to its end; cuts off what is damaged, or what is younger.
 
-use aof::{Damage, Manifest, Part, Record, Records};
+use aof::{Damage, Manifest, Note, Part, Record, Records};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -181,7 +181,7 @@ impl Session<'_> {
             let before = records.whole_until();
             match records.next_record() {
                 Ok(None) => break,
-                Ok(Some(Record::Time(time))) => {
+                Ok(Some(Record::Note(Note::Time(time)))) => {
                     if self.order.until.is_some_and(|until| time > until) {
                         if before == 0 {
                             let until = self.order.until.unwrap_or_default();

@@ -236,8 +236,8 @@ fn load_data(node: &Arc<Node>, will_follow: bool) -> Result<(), String> {
         checksum: settings.rdbchecksum.get(),
         limits: Limits::of(settings),
     };
-    let loaded =
-        engine::snapshot::load_file(Path::new(&name), options, |_| {}).map_err(|error| {
+    let loaded = engine::snapshot::load_file(&*node.disk, Path::new(&name), options, |_| {})
+        .map_err(|error| {
             format!("Fatal error loading the DB, check server logs. {name}: {error}")
         })?;
     let Some(dataset) = loaded else { return Ok(()) };

@@ -135,7 +135,7 @@ pub(super) fn reload(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
         checksum: settings.rdbchecksum.get() && !cx.node.skip_checksums.load(Ordering::Relaxed),
         limits: Limits::of(settings),
     };
-    match load_file(&path, options, |_| {}) {
+    match load_file(&*cx.node.disk, &path, options, |_| {}) {
         Ok(Some(dataset)) => drop(dataset.install(&cx.node.keyspace, alone)),
         Ok(None) | Err(_) => {
             return Err(CommandError::text(

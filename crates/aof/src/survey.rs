@@ -1,0 +1,90 @@
+//! What one reading of a file tells before anything of it is applied: how far it is whole, and why not
+//! further.
+
+use crate::note::{self, Note};
+use crate::records::{Damage, Record, Records};
+use base::{Offset, RunId};
+use memchr::memmem;
+use std::io::{BufRead, Read};
+
+/// What a file is.
+#[derive(Debug)]
+pub struct Survey {
+    /// Up to here it is a sequence of whole requests and transactions.
+    pub whole_until: u64,
+    /// What is wrong behind that.
+    pub damage: Option<Damage>,
+    /// What is wrong was never promised to be durable: the file merely ends too early, or the power
+    /// went while its end was on its way.
+    pub is_torn: bool,
+    /// Where what is younger than asked for begins.
+    pub young_at: Option<u64>,
+    /// The history of its requests and the offset behind the last one, if it is whole and says so.
+    pub place: Option<(RunId, Offset)>,
+    /// Requests, those that choose a database left out.
+    pub requests: u64,
+}
+
+/// Reads `input`, which begins at byte `from` of its file, to its end, or to what was written after the
+/// Unix second `until`. O(bytes).
+pub fn survey(input: impl BufRead, from: u64, until: Option<u64>) -> Survey {
+    let mut records = Records::new(input, from);
+    let (mut requests, mut young_at) = (0, None);
+    let damage = loop {
+        let before = records.whole_until();
+        match records.next_record() {
+            Ok(None) => break None,
+            Ok(Some(Record::Request(words))) => {
+                let selects =
+                    words.first().is_some_and(|name| name.eq_ignore_ascii_case(b"select"));
+                requests += u64::from(!selects);
+            }
+            Ok(Some(Record::Note(Note::Time(time)))) if until.is_some_and(|until| time > until) => {
+                young_at = Some(before);
+                break None;
+            }
+            Ok(Some(Record::Note(_))) => {}
+            Err(damage) => break Some(damage),
+        }
+    };
+    let place = records.place().filter(|_| damage.is_none());
+    let (mut whole_until, mut is_torn) = (records.whole_until(), false);
+    if let Some(damage) = &damage {
+        let (has_sums, synced) = (records.has_sums(), records.synced());
+        let summed_until = records.summed_until();
+        let later = synced_in(records.into_rest());
+        if has_sums || later.is_some() {
+            is_torn = summed_until >= synced.max(later.unwrap_or(0));
+            if !damage.is_truncation() {
+                whole_until = summed_until;
+            }
+        } else {
+            is_torn = damage.is_truncation() || damage.is_gap();
+        }
+    }
+    Survey { whole_until, damage, is_torn, young_at, place, requests }
+}
+
+/// The farthest durable end that a sum in the rest of a damaged file tells of.
+fn synced_in(mut rest: impl Read) -> Option<u64> {
+    /// Bytes looked through at once.
+    const PIECE_BYTES: usize = 1 << 20;
+    /// More than a sum's line has.
+    const LINE_BYTES: usize = 64;
+    const MARK: &[u8] = b"#SUM:";
+    let (mut piece, mut farthest) = (Vec::new(), None);
+    loop {
+        let taken = (&mut rest).take(PIECE_BYTES as u64).read_to_end(&mut piece);
+        for at in memmem::find_iter(&piece, MARK) {
+            let line = piece.get(at + 1..).unwrap_or_default();
+            let Some(end) = memchr::memchr(b'\r', line) else { continue };
+            if let Note::Sum { synced, .. } = note::parse(line.get(..end).unwrap_or_default()) {
+                farthest = farthest.max(Some(synced));
+            }
+        }
+        if !matches!(taken, Ok(count) if count > 0) {
+            return farthest;
+        }
+        piece.drain(..piece.len().saturating_sub(LINE_BYTES));
+    }
+}
