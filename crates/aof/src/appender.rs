@@ -4,7 +4,7 @@
 //! fails makes the file *suspect*, for the system may have dropped what it could not write and say so
 //! only once: such a file is never written again.
 
-use crate::note::Sum;
+use crate::note::{BEGIN, Sum};
 use base::disk::{Disk, DiskFile};
 use std::io;
 use std::path::Path;
@@ -31,10 +31,12 @@ pub struct Appender {
     synced: u64,
     sum: Sum,
     is_suspect: bool,
+    /// Nothing was written since it was opened.
+    is_fresh: bool,
 }
 
 impl Appender {
-    /// Makes the file, empty. What is written first must be a [`crate::Note::Place`].
+    /// Makes the file, empty.
     ///
     /// # Errors
     /// Those of the disk.
@@ -43,7 +45,7 @@ impl Appender {
     }
 
     /// Goes on in a file behind its first `length` bytes, which are made durable; what stands behind
-    /// them is cut off. What is written first must be a [`crate::Note::Place`].
+    /// them is cut off.
     ///
     /// # Errors
     /// Those of the disk.
@@ -56,7 +58,15 @@ impl Appender {
 
     fn of(file: Box<dyn DiskFile>, length: u64) -> Appender {
         let sum = Sum::default();
-        Appender { file, length, ended: length, synced: length, sum, is_suspect: false }
+        Appender {
+            file,
+            length,
+            ended: length,
+            synced: length,
+            sum,
+            is_suspect: false,
+            is_fresh: true,
+        }
     }
 
     /// Bytes in the file.
@@ -78,6 +88,8 @@ impl Appender {
             return Err(AppendError::Suspect(io::Error::other("the file is suspect")));
         }
         let given = piece.len();
+        let begin = if self.is_fresh { BEGIN } else { "" };
+        piece.splice(..0, begin.bytes());
         let mut sum = self.sum.clone();
         sum.add(piece);
         if ends {
@@ -85,17 +97,18 @@ impl Appender {
         }
         let written = self.file.write_all(piece);
         let total = piece.len() as u64;
+        piece.drain(..begin.len());
         piece.truncate(given);
         if let Err(error) = written {
-            return Err(match self.file.truncate(self.length) {
-                Ok(()) => AppendError::Refused(error),
-                Err(_) => {
-                    self.is_suspect = true;
-                    AppendError::Suspect(error)
-                }
+            self.is_suspect = self.file.truncate(self.length).is_err();
+            return Err(if self.is_suspect {
+                AppendError::Suspect(error)
+            } else {
+                AppendError::Refused(error)
             });
         }
         self.length += total;
+        self.is_fresh = false;
         if ends {
             self.ended = self.length;
             self.sum = Sum::default();
@@ -192,13 +205,9 @@ mod tests {
             let mut appender = Appender::create(&disk, path).unwrap();
             disk.sync_directory(Path::new("/d")).unwrap();
             let (written, mut synced) = (random.below(40), 0);
-            let mut piece = Vec::new();
-            Note::Place(RunId::zero(), Offset(0)).write(&mut piece);
             for number in 0..written {
-                piece.extend(request(number));
                 let ends = random.one_in(2);
-                appender.write(&mut piece, ends).unwrap();
-                piece.clear();
+                appender.write(&mut request(number), ends).unwrap();
                 if random.one_in(6) {
                     appender.sync().unwrap();
                     synced = if ends { number + 1 } else { synced };

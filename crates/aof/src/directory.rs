@@ -132,8 +132,9 @@ impl Directory {
         }
         let names = self.disk.names(&self.path).map_err(failed("Cannot read", &self.path))?;
         let is_ours = |name: &&String| {
+            // A base alone is what a crash leaves of a file that was just beginning.
             let rest = name.strip_prefix(self.name.as_str());
-            rest.is_some_and(|rest| rest.ends_with(".aof") || rest.ends_with(".rdb"))
+            rest.is_some_and(|rest| rest.ends_with(".incr.aof"))
         };
         match names.iter().find(is_ours) {
             Some(first) => Err(DirectoryError::NoManifest {

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! #TS:1795867315\r\n                                         Unix seconds at which what follows was written
+//! #BEGIN\r\n                                                 sums begin anew: a server has opened the file
 //! #PLACE:8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb 9137\r\n  history, and its offset where the next request begins
 //! #SUM:1a2b3c4d 9100\r\n                                     checksum of what stands since the last sum; how far
 //!                                                          the file was durable when this was written
 //! ```
 //!
-//! Each batch that is written ends with a sum, which is of the number beside it too; a `#PLACE` begins
-//! anew with it. What is wrong before the durable end is damage to what
+//! Each batch that is written ends with a sum, which is of the number beside it too. What is wrong before the durable end is damage to what
 //! was promised; what is wrong behind it was on its way when the power went. CRC-32C, as iSCSI has it.
 //!
 //! Source: `#TS:` is stock 7's; the others are ours, and stock passes over them.
@@ -22,6 +22,8 @@ use std::io::Write;
 pub enum Note {
     /// Unix seconds at which what follows was written.
     Time(u64),
+    /// Sums begin anew, with this line: a server has opened the file.
+    Begin,
     /// The history that what follows belongs to, and the offset in it of the next request.
     Place(RunId, Offset),
     /// The checksum of what stands since the last sum.
@@ -35,12 +37,16 @@ pub enum Note {
     Other,
 }
 
+/// [`Note::Begin`] as it is written.
+pub(crate) const BEGIN: &str = "#BEGIN\r\n";
+
 impl Note {
     /// Adds the note as a line to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         // Writing to memory cannot fail.
         let _ = match self {
             Note::Time(seconds) => write!(out, "#TS:{seconds}\r\n"),
+            Note::Begin => write!(out, "{BEGIN}"),
             Note::Place(replid, offset) => write!(out, "#PLACE:{} {offset}\r\n", replid.as_str()),
             Note::Sum { sum, synced } => write!(out, "#SUM:{sum:08x} {synced}\r\n"),
             Note::Other => Ok(()),
@@ -54,6 +60,9 @@ pub(crate) fn parse(text: &[u8]) -> Note {
 }
 
 fn known(text: &[u8]) -> Option<Note> {
+    if text == b"BEGIN" {
+        return Some(Note::Begin);
+    }
     let (name, rest) = std::str::from_utf8(text).ok()?.split_once(':')?;
     Some(match name {
         "TS" => Note::Time(rest.parse().ok()?),
@@ -118,6 +127,7 @@ mod tests {
                 Note::Place(replid, Offset(9137)),
                 "#PLACE:8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb 9137\r\n",
             ),
+            (Note::Begin, "#BEGIN\r\n"),
             (Note::Sum { sum: 0x00c0_ffee, synced: 7 }, "#SUM:00c0ffee 7\r\n"),
         ] {
             let mut line = Vec::new();

@@ -227,12 +227,12 @@ impl<R: BufRead> Records<R> {
                 self.summed_until = self.offset;
                 return Ok(());
             }
-            Note::Place(replid, offset) => {
+            Note::Begin => {
                 self.has_sums = true;
-                self.place = Some((replid, offset));
                 self.sum = note::Sum::default();
                 self.summed_until = begin;
             }
+            Note::Place(replid, offset) => self.place = Some((replid, offset)),
             Note::Time(_) | Note::Other => {}
         }
         self.sum_line();

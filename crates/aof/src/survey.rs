@@ -21,6 +21,8 @@ pub struct Survey {
     pub young_at: Option<u64>,
     /// The history of its requests and the offset behind the last one, if it is whole and says so.
     pub place: Option<(RunId, Offset)>,
+    /// The histories that its requests belong to, oldest first.
+    pub histories: Vec<RunId>,
     /// Requests, those that choose a database left out.
     pub requests: u64,
 }
@@ -29,7 +31,7 @@ pub struct Survey {
 /// Unix second `until`. O(bytes).
 pub fn survey(input: impl BufRead, from: u64, until: Option<u64>) -> Survey {
     let mut records = Records::new(input, from);
-    let (mut requests, mut young_at) = (0, None);
+    let (mut requests, mut young_at, mut histories) = (0, None, Vec::new());
     let damage = loop {
         let before = records.whole_until();
         match records.next_record() {
@@ -43,6 +45,7 @@ pub fn survey(input: impl BufRead, from: u64, until: Option<u64>) -> Survey {
                 young_at = Some(before);
                 break None;
             }
+            Ok(Some(Record::Note(Note::Place(replid, _)))) => histories.push(replid),
             Ok(Some(Record::Note(_))) => {}
             Err(damage) => break Some(damage),
         }
@@ -62,7 +65,7 @@ pub fn survey(input: impl BufRead, from: u64, until: Option<u64>) -> Survey {
             is_torn = damage.is_truncation() || damage.is_gap();
         }
     }
-    Survey { whole_until, damage, is_torn, young_at, place, requests }
+    Survey { whole_until, damage, is_torn, young_at, place, histories, requests }
 }
 
 /// The farthest durable end that a sum in the rest of a damaged file tells of.

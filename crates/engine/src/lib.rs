@@ -7,7 +7,9 @@
 //! around it goes through [`Services`].
 
 pub mod access;
+pub mod append_only;
 pub mod args;
+pub mod barrier;
 pub mod blocking;
 pub mod client;
 pub mod command;

@@ -1,6 +1,8 @@
 //! The node: everything that its threads share, as one value that is passed to whoever needs it.
 
 use crate::access::{AccessClock, Lfu};
+use crate::append_only::AppendOnly;
+use crate::barrier::Barrier;
 use crate::blocking::{Waiters, Waiting};
 use crate::client::Clients;
 use crate::command::{Command, CommandTable};
@@ -88,6 +90,8 @@ pub struct Node {
     pub log: Arc<Log>,
     /// Replication.
     pub replication: Replication,
+    /// Which replies must wait.
+    pub barrier: Barrier,
     /// Connections.
     pub clients: Clients,
     /// Connections that wait for keys.
@@ -114,6 +118,8 @@ pub struct Node {
     pub pause: Pause,
     /// Saving.
     pub saves: Saves,
+    /// The append-only file.
+    pub append_only: AppendOnly,
     /// Changes since the start; `saves` knows how many are on disk.
     pub changes: AtomicU64,
     /// The identity of this run.
@@ -160,8 +166,34 @@ impl Node {
         loops: usize,
         node_id: Option<RunId>,
     ) -> Node {
-        let mut random = Random::from_system();
         let table = CommandTable::new(commands, renamed);
+        Node::with_table(settings, config_path, table, loops, node_id)
+    }
+
+    /// A node without data, of the same commands.
+    pub fn another(&self, settings: Arc<Settings>, disk: Arc<dyn Disk>, loops: usize) -> Node {
+        let mut node = Node::with_table(settings, None, self.table.clone(), loops, None);
+        node.disk = disk;
+        node
+    }
+
+    /// A node in which data can be built aside: it follows somebody, so that nothing in it happens by
+    /// itself.
+    pub(crate) fn aside(&self) -> Node {
+        let node = self.another(Arc::clone(&self.settings), Arc::clone(&self.disk), 1);
+        node.log.set_mode(Mode::Proxy);
+        node.replication.set_primary(Some(Address { host: String::new(), port: 0 }));
+        node
+    }
+
+    fn with_table(
+        settings: Arc<Settings>,
+        config_path: Option<PathBuf>,
+        table: CommandTable,
+        loops: usize,
+        node_id: Option<RunId>,
+    ) -> Node {
+        let mut random = Random::from_system();
         let node = Node {
             disk: Arc::new(SystemDisk),
             config_path,
@@ -169,6 +201,7 @@ impl Node {
             keyspace: Keyspace::new(loops + THREADS_BESIDE_LOOPS),
             log: Log::new(Offset(0)),
             replication: Replication::new(RunId::generate(&mut random)),
+            barrier: Barrier::default(),
             clients: Clients::default(),
             waiters: Waiters::default(),
             pubsub: PubSub::default(),
@@ -182,6 +215,7 @@ impl Node {
             commandlogs: CommandLogs::default(),
             pause: Pause::default(),
             saves: Saves::new(),
+            append_only: AppendOnly::default(),
             changes: AtomicU64::new(0),
             run_id: RunId::generate(&mut random),
             node_id: node_id.unwrap_or_else(|| RunId::generate(&mut random)),
@@ -248,6 +282,12 @@ impl Node {
     #[inline]
     pub fn expires(&self) -> bool {
         self.originates() && self.shut_gates() & (gates::PAUSED | gates::PAUSED_WRITES) == 0
+    }
+
+    /// Whether a reply of `tag` must wait at the monotonic time `now`. A replica promises nothing.
+    #[inline]
+    pub fn must_hold(&self, tag: Offset, now: Millis) -> bool {
+        self.barrier.must_hold(tag, now) && !self.replication.is_replica()
     }
 
     /// Whether keyspace events are wanted.
@@ -337,6 +377,7 @@ impl Node {
         let wanted = settings.min_replicas_to_write.get();
         let counts = wanted > 0 && settings.min_replicas_max_lag.get() > 0 && !replica;
         let good = if counts { self.replication.state().good_replicas } else { 0 };
+        set(gates::FILE, self.append_only.refuses() && !replica);
         set(gates::FEW_REPLICAS, counts && (good as u64) < wanted.unsigned_abs());
         set(gates::READ_ONLY, replica && settings.replica_read_only.get());
         let stale = replica && !self.replication.is_link_up();

@@ -195,6 +195,9 @@ impl<'n> Worker<'n> {
         if self.node.shut_gates() & gates::LIMITED != 0 && self.make_room() == Room::None {
             self.own_gates = gates::MEMORY;
         }
+        if self.node.log.is_full() {
+            self.own_gates |= gates::FULL;
+        }
         let verdict = gates::ask(self.node, session, command, self.own_gates);
         if matches!(verdict, Verdict::Wait) != session.postponed {
             session.postponed = !session.postponed;

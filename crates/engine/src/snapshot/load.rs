@@ -2,9 +2,11 @@
 
 use crate::image::{self, BadValue, Limits};
 use crate::keys::Place;
+use crate::node::Node;
 use base::disk::Disk;
 use base::{Millis, Offset, RunId};
 use keyspace::{Exclusive, Keyspace, SHARD_COUNT, Shard};
+use psync::history::History;
 use rdb::{Item, LoadError, LoadedKey, Loader};
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -27,6 +29,9 @@ pub struct Dataset {
     pub stream_db: u32,
 }
 
+/// What stands behind a snapshot.
+pub type Rest<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
+
 /// How a load treats what it finds.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadOptions {
@@ -41,6 +46,34 @@ pub struct LoadOptions {
 }
 
 impl Dataset {
+    /// Everything that `keyspace` holds; nobody else uses it. `keys` are those loaded, expired, empty.
+    pub(crate) fn taken_from(
+        keyspace: &Keyspace,
+        databases: u32,
+        history: Option<(RunId, Offset)>,
+        stream_db: u32,
+        (_, expired, empty): (u64, u64, u64),
+    ) -> Dataset {
+        let shards: Vec<Shard> =
+            (0..SHARD_COUNT).map(|index| std::mem::take(&mut *keyspace.lock(index))).collect();
+        let keys = shards.iter().flat_map(|shard| shard.dbs().map(|(_, db)| db.len() as u64)).sum();
+        Dataset { shards, databases, keys, expired, empty, history, stream_db }
+    }
+
+    /// Makes the data set that of `node`, whose log goes on in its history: the start of a server.
+    pub fn adopt(self, node: &Node) {
+        let (history, stream_db) = (self.history, self.stream_db);
+        let alone = node.keyspace.gate.exclusive();
+        drop(self.install(&node.keyspace, &alone));
+        if let Some((replid, offset)) = history {
+            node.log.reset(offset);
+            node.replication.set_stream_db(stream_db);
+            let mut state = node.replication.state();
+            state.history = History::new(replid);
+            state.link.ever_synced = true;
+        }
+    }
+
     /// Puts the data set in place of everything `keyspace` holds, giving that back to be freed.
     pub fn install(self, keyspace: &Keyspace, _alone: &Exclusive<'_>) -> Vec<Shard> {
         let mut old = Vec::new();
@@ -58,7 +91,8 @@ impl Dataset {
     }
 }
 
-/// Reads a whole snapshot from `input`; `progress` is called now and then with the bytes read.
+/// Reads a whole snapshot from `input`; `progress` is called now and then with the bytes read. Gives
+/// also what stands behind it, and how long it is.
 ///
 /// # Errors
 /// [`LoadError`]; nothing is kept then.
@@ -66,7 +100,7 @@ pub fn read_dataset<R: Read>(
     input: R,
     options: LoadOptions,
     mut progress: impl FnMut(u64),
-) -> Result<(Dataset, R), LoadError> {
+) -> Result<(Dataset, Rest<R>, u64), LoadError> {
     /// Keys between two calls of `progress`.
     const PROGRESS_KEYS: u64 = 1024;
     let mut loader = Loader::new(input).verify_checksum(options.checksum);
@@ -122,8 +156,9 @@ pub fn read_dataset<R: Read>(
             _ => {}
         }
     }
-    let (rest, _unread) = loader.into_rest();
-    Ok((set, rest))
+    let offset = loader.offset();
+    let (rest, unread) = loader.into_rest();
+    Ok((set, io::Cursor::new(unread).chain(rest), offset))
 }
 
 fn add(set: &mut Dataset, db: u32, loaded: LoadedKey, limits: &Limits) -> Result<(), BadValue> {
@@ -161,5 +196,5 @@ pub fn load_file(
         Err(source) => return Err(LoadError::Io { offset: 0, source }),
     };
     let input = BufReader::with_capacity(BUFFER_BYTES, file);
-    read_dataset(input, options, progress).map(|(set, _)| Some(set))
+    read_dataset(input, options, progress).map(|(set, ..)| Some(set))
 }

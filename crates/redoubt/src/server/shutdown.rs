@@ -20,6 +20,19 @@ pub(crate) fn prepare(node: &Arc<Node>, request: &ShutdownRequest, aborted: &Ato
     if !request.now && !wait_for_replicas(node, deadline, aborted) {
         return false;
     }
+    if node.append_only.facts().is_open {
+        // Nothing may be acknowledged that the file lacks.
+        node.pause.begin(Millis(u64::MAX), true);
+        node.refresh();
+        tracing::info!("Calling fsync() on the AOF file.");
+        if let Err(text) = node.append_only.flush() {
+            tracing::error!("Error writing the AOF file, can't exit: {text}");
+            if !request.force {
+                end_pause(node);
+                return false;
+            }
+        }
+    }
     let wanted = request.save.unwrap_or_else(|| !node.settings.save.get().is_empty());
     if wanted {
         tracing::info!("Saving the final RDB snapshot before exiting.");

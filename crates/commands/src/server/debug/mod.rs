@@ -104,6 +104,14 @@ const TOOLS: &[Tool] = &[
         run: mallctl,
     },
     Tool {
+        name: "loadaof",
+        words: "",
+        least: 0,
+        most: 0,
+        summary: "Makes the append-only file durable and loads it again.",
+        run: data::load_append_only,
+    },
+    Tool {
         name: "object",
         words: "<key>",
         least: 1,
