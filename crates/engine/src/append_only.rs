@@ -34,7 +34,7 @@ use keyspace::Exclusive;
 use oplog::Reader;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
@@ -44,10 +44,14 @@ use std::thread::Thread;
 pub struct Facts {
     /// A thread writes it.
     pub is_open: bool,
+    /// It has its base, so that a start would load it.
+    pub is_listed: bool,
     /// A rewrite is under way.
     pub rewriting: bool,
     /// A rewrite is to begin as soon as it can, and not before this monotonic time.
     pub scheduled: Option<Millis>,
+    /// No rewrite begins by itself before this monotonic time, since several have failed.
+    pub not_before: Option<Millis>,
     /// Monotonic time at which the rewrite under way began.
     pub rewrite_began: Option<Millis>,
     /// Seconds the last rewrite took, -1 before the first.
@@ -77,8 +81,10 @@ pub struct Facts {
 pub(crate) enum Request {
     /// Settings have changed.
     Settings,
-    /// Rewrite at this cut; the reader stands there.
-    Rewrite(Box<Cut>, Reader),
+    /// `appendonly no`.
+    Close,
+    /// Rewrite at this cut. The reader stands there; without one there is to be a base only.
+    Rewrite(Box<Cut>, Option<Reader>),
     /// The new base of the rewrite of that number is durable under this name, or why not.
     Rewritten(u64, Result<PathBuf, String>),
     /// Make durable what is in the log, and say so.
@@ -104,14 +110,18 @@ pub struct AppendOnly {
     requests: Mutex<Option<VecDeque<Request>>>,
     thread: OnceLock<Thread>,
     refuses: AtomicBool,
+    /// DEBUG AOF-FLUSH-SLEEP: microseconds that each sync takes longer.
+    pub flush_sleep_us: AtomicU64,
 }
 
 impl Default for AppendOnly {
     fn default() -> AppendOnly {
         let facts = Facts {
             is_open: false,
+            is_listed: false,
             rewriting: false,
             scheduled: None,
+            not_before: None,
             rewrite_began: None,
             last_rewrite_s: -1,
             last_rewrite_ok: true,
@@ -129,6 +139,7 @@ impl Default for AppendOnly {
             requests: Mutex::new(Rank::Mailbox, Some(VecDeque::new())),
             thread: OnceLock::new(),
             refuses: AtomicBool::new(false),
+            flush_sleep_us: AtomicU64::new(0),
         }
     }
 }
@@ -173,18 +184,34 @@ impl AppendOnly {
         alone: &Exclusive<'_>,
     ) -> Result<(), RewriteRefusal> {
         let is_open = self.facts.lock().is_open;
-        if node.settings.appendonly.get() && !is_open && self.thread.get().is_some() {
-            self.rewrite(node, alone)?;
+        let wanted = node.settings.appendonly.get() && self.thread.get().is_some();
+        if wanted && !is_open {
+            self.begin(node, alone, true)?;
+        } else if !wanted && is_open {
+            let mut facts = self.facts.lock();
+            let was_rewriting = facts.rewriting;
+            (facts.is_open, facts.rewriting, facts.scheduled) = (false, false, None);
+            drop(facts);
+            if was_rewriting {
+                tracing::info!("Killing AOF child: the rewrite under way is given up");
+            }
+            self.send(Request::Close);
         }
         self.send(Request::Settings);
         Ok(())
     }
 
-    /// Begins a rewrite, and with it the file if it is off. The caller has the whole keyspace alone.
+    /// Begins a rewrite. The caller has the whole keyspace alone.
     ///
     /// # Errors
     /// [`RewriteRefusal`].
     pub fn rewrite(&self, node: &Node, alone: &Exclusive<'_>) -> Result<(), RewriteRefusal> {
+        let opens = node.settings.appendonly.get();
+        self.begin(node, alone, opens)
+    }
+
+    /// Begins a rewrite, and with it the file if it is off and `opens`.
+    fn begin(&self, node: &Node, alone: &Exclusive<'_>, opens: bool) -> Result<(), RewriteRefusal> {
         if self.thread.get().is_none() {
             return Err(RewriteRefusal::NotNow);
         }
@@ -198,10 +225,11 @@ impl AppendOnly {
         };
         let mut facts = self.facts.lock();
         facts.rewriting = true;
+        facts.is_open |= opens;
         facts.scheduled = None;
         facts.rewrite_began = Some(base::clock::monotonic());
         drop(facts);
-        self.send(Request::Rewrite(Box::new(cut), reader));
+        self.send(Request::Rewrite(Box::new(cut), opens.then_some(reader)));
         Ok(())
     }
 
@@ -212,12 +240,18 @@ impl AppendOnly {
 
     /// Whether a rewrite is due at `now`: one was asked for, or the file has grown by so much.
     pub fn is_due(&self, node: &Node, now: Millis) -> bool {
+        if self.thread.get().is_none() || node.saves.state().running.is_some() {
+            return false;
+        }
         let facts = self.facts.lock();
-        if facts.rewriting || self.thread.get().is_none() {
+        if facts.rewriting {
             return false;
         }
         if facts.scheduled.is_some_and(|at| at <= now) {
             return true;
+        }
+        if facts.not_before.is_some_and(|at| at > now) {
+            return false;
         }
         let settings = &node.settings;
         let percent = settings.auto_aof_rewrite_percentage.get().unsigned_abs();

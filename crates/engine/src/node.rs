@@ -130,6 +130,9 @@ pub struct Node {
     pub started: Millis,
     /// The data set is being loaded.
     pub loading: AtomicBool,
+    /// Monotonic milliseconds at which a stop that waits for replicas goes on without them, 0 if none
+    /// waits.
+    pub stops_at_ms: AtomicU64,
     /// A bug was caught; the node no longer vouches for its data.
     pub incomplete: AtomicBool,
     /// DEBUG SET-ACTIVE-EXPIRE.
@@ -221,6 +224,7 @@ impl Node {
             node_id: node_id.unwrap_or_else(|| RunId::generate(&mut random)),
             started: base::clock::monotonic(),
             loading: AtomicBool::new(false),
+            stops_at_ms: AtomicU64::new(0),
             incomplete: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),

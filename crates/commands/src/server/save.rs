@@ -132,8 +132,9 @@ fn bgrewriteaof(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     args.end()?;
     let alone = cx.alone.ok_or(CommandError::Internal)?;
     cx.keys.release();
-    let refused = if cx.session.executing {
-        // A transaction is not cut in two.
+    let saves = cx.node.saves.state().running.is_some();
+    let refused = if cx.session.executing || saves {
+        // A transaction is not cut in two, and one walk to the disk at a time is enough.
         Err(RewriteRefusal::NotNow)
     } else {
         cx.node.append_only.rewrite(cx.node, alone)

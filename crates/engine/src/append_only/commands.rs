@@ -4,7 +4,7 @@
 //! groups no command makes as they are, becomes a RESTORE of its payload.
 
 use crate::image::{self, Limits};
-use aof::Appender;
+use aof::{Appender, Note};
 use base::disk::Disk;
 use base::{Millis, double};
 use rdb::{Encoder, Item, LoadedKey, LoadedValue, Loader, payload};
@@ -16,16 +16,25 @@ const ELEMENTS_MAX: usize = 64;
 /// Bytes that are written at once.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Writes what the snapshot at `from` holds to `to`, as requests, and makes it durable.
+/// Writes what the snapshot at `from` holds to `to`, as requests, and makes it durable. `noted_s` is the
+/// Unix second that is noted in front, if it is to be.
 ///
 /// # Errors
 /// The text of what went wrong.
-pub(super) fn transcribe(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), String> {
+pub(super) fn transcribe(
+    disk: &dyn Disk,
+    from: &Path,
+    to: &Path,
+    noted_s: Option<u64>,
+) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", to.display());
     let input = BufReader::with_capacity(PIECE_BYTES, disk.read(from).map_err(|e| failed(&e))?);
     let mut loader = Loader::new(input);
     let mut out = Appender::create(disk, to).map_err(|error| failed(&error))?;
     let mut piece = Vec::new();
+    if let Some(noted_s) = noted_s {
+        Note::Time(noted_s).write(&mut piece);
+    }
     while let Some(item) = loader.next_item().map_err(|error| failed(&error))? {
         match item {
             Item::SelectDb(db) => oplog::encode_select(db, &mut piece),
@@ -33,11 +42,11 @@ pub(super) fn transcribe(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), 
             _ => {}
         }
         if piece.len() >= PIECE_BYTES {
-            out.write(&mut piece, true).map_err(|error| failed(&error))?;
+            out.write(&piece).map_err(|error| failed(&error))?;
             piece.clear();
         }
     }
-    out.write(&mut piece, true).map_err(|error| failed(&error))?;
+    out.write(&piece).map_err(|error| failed(&error))?;
     out.sync().map_err(|error| failed(&error))
 }
 

@@ -12,9 +12,7 @@ use crate::pipeline::{Applied, Worker};
 use crate::session::Session;
 use crate::snapshot::{Dataset, LoadOptions, Rest, read_dataset};
 use aof::records::Reason;
-use aof::{
-    Damage, Directory, DirectoryError, Manifest, Note, Part, Piece, Record, Records, Survey,
-};
+use aof::{Damage, Directory, DirectoryError, Manifest, Part, Piece, Record, Records, Survey};
 use base::{Offset, RunId};
 use rdb::LoadError;
 use std::io::{self, BufRead, BufReader, Read};
@@ -106,7 +104,7 @@ pub fn find(directory: &Directory, until: Option<u64>) -> Result<Option<Found>, 
     let (mut surveys, mut written_s, mut place) = (Vec::new(), 0, None);
     let (mut has_data, mut histories) = (false, Vec::new());
     for piece in manifest.pieces() {
-        let (size, at) = directory.look(piece)?;
+        let (_, at) = directory.look(piece)?;
         written_s = written_s.max(at);
         let mut input = open(directory, piece)?;
         if starts_with_snapshot(&mut input, piece)? {
@@ -117,18 +115,16 @@ pub fn find(directory: &Directory, until: Option<u64>) -> Result<Option<Found>, 
             surveys.push(None);
             continue;
         }
-        let mut survey = aof::survey(input, 0, until);
+        let mut survey = aof::survey(input, 0, until, place);
         if survey.damage.is_some() || survey.young_at.is_some() {
             // Where it stands at the end of what is whole is found by reading no further.
             let whole = survey.young_at.unwrap_or(survey.whole_until);
-            let again = aof::survey(open(directory, piece)?.take(whole), 0, None);
+            let again = aof::survey(open(directory, piece)?.take(whole), 0, None, place);
             survey.place = again.place;
         }
         has_data |= survey.requests > 0;
         histories.append(&mut survey.histories);
-        if size > 0 {
-            place = survey.place;
-        }
+        place = survey.place;
         surveys.push(Some(survey));
     }
     Ok(Some(Found { manifest, surveys, place, histories, written_s, has_data }))
@@ -305,8 +301,7 @@ impl<'n> Loading<'n> {
         self.databases = set.databases;
         self.keys = (set.keys, set.expired, set.empty);
         self.read += offset;
-        let alone = self.scratch.keyspace.gate.exclusive();
-        drop(set.install(&self.scratch.keyspace, &alone));
+        drop(set.put_into(&self.scratch.keyspace));
         Ok((rest, offset))
     }
 
@@ -322,19 +317,12 @@ impl<'n> Loading<'n> {
         let (mut count, begin) = (0, records.offset());
         self.worker.enter();
         let result = loop {
-            let before = records.offset();
             match records.next_record() {
                 Ok(Some(Record::Request(words))) => {
                     if let Err(reason) = self.apply(&words) {
                         let (file, offset) = (piece.name.clone(), records.offset());
                         break Err(AofError::Refused { file, offset, reason });
                     }
-                    if let Some((_, offset)) = &mut self.place {
-                        offset.0 += records.offset() - before;
-                    }
-                }
-                Ok(Some(Record::Note(Note::Place(replid, offset)))) => {
-                    self.place = Some((replid, offset));
                 }
                 Ok(Some(Record::Note(_))) => {}
                 Ok(None) => break Ok(None),
@@ -347,6 +335,7 @@ impl<'n> Loading<'n> {
         };
         self.worker.leave();
         self.read += records.offset() - begin;
+        self.place = records.place(self.place);
         // A transaction that is not complete never happened.
         self.session.queue = None;
         result

@@ -12,11 +12,18 @@ use std::{io, thread};
 
 /// Begins to write the base of `cut` into `directory`; the writer's thread is told when it is durable.
 /// `number` names this rewrite, of which a given-up one may still be ending.
-pub(super) fn begin(node: &Arc<Node>, directory: &Directory, cut: Cut, number: u64) {
+pub(super) fn begin(
+    node: &Arc<Node>,
+    directory: &Directory,
+    cut: Cut,
+    number: u64,
+    is_snapshot: bool,
+) {
     let (writer, place) = (Arc::clone(node), directory.clone());
     let walk = Arc::clone(cut.walk());
     let body = move || {
-        let ran = catch_unwind(AssertUnwindSafe(|| write(&writer, &place, cut, number)));
+        let ran =
+            catch_unwind(AssertUnwindSafe(|| write(&writer, &place, cut, number, is_snapshot)));
         let written = ran.unwrap_or_else(|_| {
             writer.incomplete.store(true, Ordering::Release);
             Err("the rewrite panicked; this node no longer vouches for its data".to_owned())
@@ -30,7 +37,13 @@ pub(super) fn begin(node: &Arc<Node>, directory: &Directory, cut: Cut, number: u
     }
 }
 
-fn write(node: &Node, directory: &Directory, cut: Cut, number: u64) -> Result<PathBuf, String> {
+fn write(
+    node: &Node,
+    directory: &Directory,
+    cut: Cut,
+    number: u64,
+    is_snapshot: bool,
+) -> Result<PathBuf, String> {
     let snapshot = directory.file(&format!("temp-rewriteaof-bg-{number}.aof"));
     let options = super::super::snapshot::options(node);
     let mut cut = Some(cut);
@@ -44,11 +57,13 @@ fn write(node: &Node, directory: &Directory, cut: Cut, number: u64) -> Result<Pa
         cut.discard(node);
     }
     let written = written.map(drop).map_err(|error| error.to_string()).and_then(|()| {
-        if node.settings.aof_use_rdb_preamble.get() {
+        if is_snapshot {
             return Ok(snapshot.clone());
         }
+        let notes = node.settings.aof_timestamp_enabled.get();
+        let noted_s = notes.then(|| base::clock::unix().0 / 1000);
         let requests = directory.file(&format!("temp-rewriteaof-{number}.aof"));
-        let result = commands::transcribe(directory.disk(), &snapshot, &requests);
+        let result = commands::transcribe(directory.disk(), &snapshot, &requests, noted_s);
         // It is of no more use, whatever came of it.
         let _ = directory.disk().remove(&snapshot);
         result.map(|()| requests)

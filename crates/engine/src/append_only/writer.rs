@@ -5,7 +5,7 @@
 
 mod rewriting;
 
-use super::increment::Open;
+use super::increment::{Open, Start, Unfilled};
 use super::{AppendOnly, Facts, Request, directory, rewrite};
 use crate::barrier::Watermark;
 use crate::node::Node;
@@ -41,7 +41,10 @@ struct Rewrite {
     walk: Arc<Walk>,
     /// Where the next increment begins.
     at: Offset,
-    db: u32,
+    start: Start,
+    /// The base is to be a snapshot, not requests.
+    is_snapshot: bool,
+    /// The log goes on in the next increment, if there is to be one.
     rolled: bool,
     /// The new base, once it is durable.
     base: Option<PathBuf>,
@@ -145,18 +148,19 @@ impl Writer {
         let Ok(reader) = self.node.log.pinned_reader(end) else { return Ok(()) };
         self.node.log.force_select();
         let last = self.manifest.increments.last().map(|piece| piece.name.clone());
-        let (appender, db) = if let (Some(length), Some(name)) = (tail.length, last) {
+        let (appender, start) = if let (Some(length), Some(name)) = (tail.length, last) {
             let path = self.directory.file(&name);
             let opened = Appender::reopen(self.directory.disk(), &path, length);
             let failed = |source| DirectoryError::Disk { action: "Cannot open", path, source };
-            (opened.map_err(failed)?, None)
+            (opened.map_err(failed)?, Start::default())
         } else {
             let (appender, manifest) = self.next_increment()?;
             self.directory.write_manifest(&manifest)?;
             self.manifest = manifest;
-            (appender, Some(self.node.replication.stream_db()))
+            let select = Some(self.node.replication.stream_db());
+            (appender, Start { noted: None, select })
         };
-        self.open = Some(Open::new(appender, reader, db, None));
+        self.open = Some(Open::new(appender, reader, start, None));
         if !self.node.settings.aof_disable_auto_gc.get() {
             self.directory.sweep(&mut self.manifest)?;
         }
@@ -198,19 +202,25 @@ impl Writer {
     fn take(&mut self, request: Request) {
         match request {
             Request::Settings => {
-                if self.open.is_some() && !self.node.settings.appendonly.get() {
-                    self.close();
+                if !self.node.settings.aof_disable_auto_gc.get() {
+                    self.sweep();
                 }
                 self.publish();
             }
+            Request::Close => self.close(),
             Request::Rewrite(cut, reader) => {
                 let walk = Arc::clone(cut.walk());
-                let (at, db) = (cut.offset, cut.stream_db());
+                let (at, start) = (cut.offset, Start::at(&self.node, &cut));
                 self.rewrites += 1;
                 let number = self.rewrites;
-                let mut rewrite = Rewrite { number, walk, at, db, rolled: false, base: None };
-                if self.open.is_none() {
-                    match self.begin(reader, db) {
+                let is_snapshot = self.node.settings.aof_use_rdb_preamble.get();
+                let rolled = reader.is_none();
+                let mut rewrite =
+                    Rewrite { number, walk, at, start, is_snapshot, rolled, base: None };
+                if self.open.is_none()
+                    && let Some(reader) = reader
+                {
+                    match self.begin(reader, start) {
                         Ok(()) => rewrite.rolled = true,
                         Err(error) => {
                             cut.discard(&self.node);
@@ -220,7 +230,7 @@ impl Writer {
                 }
                 tracing::info!("Background append only file rewriting started");
                 self.rewrite = Some(rewrite);
-                rewrite::begin(&self.node, &self.directory, *cut, number);
+                rewrite::begin(&self.node, &self.directory, *cut, number, is_snapshot);
             }
             Request::Rewritten(number, result) => {
                 match (self.rewrite.as_mut().filter(|rewrite| rewrite.number == number), result) {
@@ -237,7 +247,9 @@ impl Writer {
                     rewrite.walk.abort();
                 }
                 self.flush(&sender);
-                self.open = None;
+                if let Some(mut open) = self.open.take() {
+                    open.end();
+                }
             }
         }
     }
@@ -246,19 +258,35 @@ impl Writer {
     fn close(&mut self) {
         if let Some(rewrite) = self.rewrite.take() {
             rewrite.walk.abort();
-            self.facts().rewriting = false;
         }
         self.write(base::clock::monotonic());
         if let Err(error) = self.sync() {
             tracing::warn!("Fail to fsync the AOF file: {error}");
         }
-        self.open = None;
+        if let Some(mut open) = self.open.take() {
+            open.end();
+            self.drop_temporary(&open);
+        }
         self.retry_at = None;
-        let mut facts = self.facts();
-        facts.is_open = false;
-        facts.scheduled = None;
-        drop(facts);
         self.node.append_only.set_error(&self.node, None);
+        self.publish();
+    }
+
+    /// Removes an increment that no manifest has named.
+    fn drop_temporary(&self, open: &Open) {
+        if let Some(path) = &open.temporary {
+            let name = path.file_name().unwrap_or_default().display();
+            tracing::info!("Removing the temp incr aof file {name} in the background");
+            // The next one of that name begins with nothing all the same.
+            let _ = self.directory.disk().remove(path);
+        }
+    }
+
+    /// Removes files that are history.
+    fn sweep(&mut self) {
+        if let Err(error) = self.directory.sweep(&mut self.manifest) {
+            tracing::warn!("Old files of the AOF stay: {error}");
+        }
     }
 
     fn flush(&mut self, sender: &Sender<Result<(), String>>) {
@@ -284,33 +312,14 @@ impl Writer {
         }
         let mut wrote = false;
         loop {
-            match self.fill() {
-                Ok(true) => {}
+            let written = match self.fill() {
+                Ok(true) => self.write_piece(now, &mut wrote),
                 Ok(false) => break,
-                Err(why) => return self.lose(&why, None),
-            }
-            let Some(open) = &mut self.open else { return };
-            let (before, ends) = (open.appender.length(), open.piece_ends);
-            match open.appender.write(&mut open.piece, ends) {
-                Ok(()) => {
-                    open.piece.clear();
-                    open.piece.shrink_to(PIECE_BYTES_KEPT);
-                    open.unsynced_since.get_or_insert(now);
-                    let grown = open.appender.length() - before;
-                    if open.reader.makes_room() {
-                        self.node.wake_loops();
-                    }
-                    if ends {
-                        open.written = open.target;
-                        wrote = true;
-                    }
-                    self.node.append_only.facts().size += grown;
-                    self.retry_at = None;
-                    if open.is_listed() && self.node.append_only.refuses() {
-                        tracing::warn!("AOF write error looks solved. The server can write again.");
-                        self.node.append_only.set_error(&self.node, None);
-                    }
-                }
+                Err(Unfilled::Disk(error)) => Err(error),
+                Err(Unfilled::Lost) => return self.lose("the history was replaced", None),
+            };
+            match written {
+                Ok(()) => {}
                 Err(AppendError::Refused(error)) => {
                     if self.retry_at.is_none() {
                         tracing::error!("Error writing to the AOF file: {error}");
@@ -329,8 +338,30 @@ impl Writer {
         }
     }
 
+    fn write_piece(&mut self, now: Millis, wrote: &mut bool) -> Result<(), AppendError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.appender.write(&open.piece)?;
+        self.node.append_only.facts().size += open.piece.len() as u64;
+        open.piece.clear();
+        open.piece.shrink_to(PIECE_BYTES_KEPT);
+        open.unsynced_since.get_or_insert(now);
+        if open.reader.makes_room() {
+            self.node.wake_loops();
+        }
+        if open.piece_ends {
+            open.written = open.target;
+            *wrote = true;
+        }
+        self.retry_at = None;
+        if open.is_listed() && self.node.append_only.refuses() {
+            tracing::warn!("AOF write error looks solved. The server can write again.");
+            self.node.append_only.set_error(&self.node, None);
+        }
+        Ok(())
+    }
+
     /// Sees to it that there is a piece to be written; false if the log has nothing more.
-    fn fill(&mut self) -> Result<bool, String> {
+    fn fill(&mut self) -> Result<bool, Unfilled> {
         loop {
             let Some(open) = &self.open else { return Ok(false) };
             if !open.piece.is_empty() {
@@ -401,9 +432,11 @@ impl Writer {
     fn sync(&mut self) -> std::io::Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let began = base::clock::monotonic();
-        open.appender.sync()?;
-        open.synced = open.written;
-        open.unsynced_since = None;
+        let slowed_us = self.node.append_only.flush_sleep_us.load(Ordering::Relaxed);
+        if slowed_us > 0 {
+            thread::sleep(Duration::from_micros(slowed_us));
+        }
+        open.sync()?;
         if base::clock::monotonic().since(began) > OVERDUE_AGE {
             self.node.append_only.facts().delayed_syncs += 1;
         }
@@ -418,10 +451,12 @@ impl Writer {
     fn publish(&self) {
         let always = self.policy() == AppendFsync::Always;
         let open = self.open.as_ref();
+        let mut facts = self.node.append_only.facts();
+        facts.is_listed = open.is_some_and(Open::is_listed);
         if let Some(open) = open {
-            let mut facts = self.node.append_only.facts();
             (facts.written, facts.synced) = (open.written, open.synced);
         }
+        drop(facts);
         // A file that was lost to an error lets nothing pass until it is there again.
         if open.is_none() && self.node.append_only.refuses() {
             return;

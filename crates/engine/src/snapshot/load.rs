@@ -76,6 +76,11 @@ impl Dataset {
 
     /// Puts the data set in place of everything `keyspace` holds, giving that back to be freed.
     pub fn install(self, keyspace: &Keyspace, _alone: &Exclusive<'_>) -> Vec<Shard> {
+        self.put_into(keyspace)
+    }
+
+    /// As [`Dataset::install`], into a keyspace that nobody else knows.
+    pub(crate) fn put_into(self, keyspace: &Keyspace) -> Vec<Shard> {
         let mut old = Vec::new();
         for (index, mut new) in (0..SHARD_COUNT).zip(self.shards) {
             let mut shard = keyspace.lock(index);
@@ -165,6 +170,7 @@ fn add(set: &mut Dataset, db: u32, loaded: LoadedKey, limits: &Limits) -> Result
     let LoadedKey { key, value, attributes } = loaded;
     let entry = match image::entry(&key, value, attributes.expire_at, limits) {
         Err(BadValue::Empty) => {
+            tracing::info!("rdbLoadObject read: skipping empty key: {}", key.escape_ascii());
             set.empty += 1;
             return Ok(());
         }

@@ -159,7 +159,7 @@ pub enum LoadError {
         offset: u64,
     },
     /// The bytes are not those that were written.
-    #[error("wrong checksum: expected {expected:016x}, got {computed:016x}")]
+    #[error("RDB CRC error: wrong checksum, expected {expected:016x}, got {computed:016x}")]
     Checksum {
         /// The one in the file.
         expected: u64,

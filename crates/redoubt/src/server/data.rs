@@ -195,6 +195,7 @@ fn load_snapshot(node: &Arc<Node>, options: LoadOptions) -> Result<(), String> {
     let name = node.settings.dbfilename.string();
     let loaded = engine::snapshot::load_file(&*node.disk, Path::new(&name), options, |_| {});
     let loaded = loaded.map_err(|error| {
+        tracing::error!("Terminating server after rdb file reading failure.");
         format!("Fatal error loading the DB, check server logs. {name}: {error}")
     })?;
     let Some(dataset) = loaded else { return Ok(()) };

@@ -60,11 +60,15 @@ fn start(ready: &Ready) -> Result<Running, String> {
     let identity = Identity::load_or_create(dir)
         .map_err(|error| format!("cannot keep the node's id: {error}"))?;
     let sentinel = sentinel_mode::start_beside(ready)?;
-    let found = Found::look(settings, &ready.start)?;
-    let head = found.head();
-    let verdict = match &ready.beside {
-        Some(beside) => guard::ask(settings, beside, &head),
-        None => Verdict::AsConfigured,
+    tracing::info!("Server initialized");
+    // Whoever asks must know what there is; whoever does not looks while clients are told to wait.
+    let (looked, verdict) = match &ready.beside {
+        Some(beside) => {
+            let found = Found::look(settings, &ready.start)?;
+            let verdict = guard::ask(settings, beside, &found.head());
+            (Some(found), verdict)
+        }
+        None => (None, Verdict::AsConfigured),
     };
     let bound = bind(settings)?;
     raise_file_limit(settings);
@@ -105,21 +109,33 @@ fn start(ready: &Ready) -> Result<Running, String> {
     let mut running = running;
     watch_signals(settings, sender.clone())?;
     running.threads = run_loops(&node, loops, &sender)?;
-    tracing::info!("Server initialized");
     let primary = primary_to_follow(settings, &verdict);
-    let tail = found.load(&node, primary.is_some())?;
-    let handle = replication::start(Arc::clone(&node), identity);
+    let found = looked.map_or_else(|| Found::look(settings, &ready.start), Ok)?;
+    take_up(&running, found, identity, primary)?;
+    tracing::info!("Ready to accept connections");
+    Ok(running)
+}
+
+/// Loads the data, begins to replicate it and to keep it, and lets clients in.
+fn take_up(
+    running: &Running,
+    found: Found,
+    identity: Identity,
+    primary: Option<Address>,
+) -> Result<(), String> {
+    let node = &running.node;
+    let tail = found.load(node, primary.is_some())?;
+    let handle = replication::start(Arc::clone(node), identity);
     let handle = handle.map_err(|error| format!("cannot start replication: {error}"))?;
     let _only_here = running.replication.set(handle);
     if primary.is_some() {
         let alone = node.keyspace.gate.exclusive();
         node.change_role(&alone, primary);
     }
-    engine::append_only::start(&node, tail)?;
+    engine::append_only::start(node, tail)?;
     node.loading.store(false, Ordering::Release);
     node.refresh();
-    tracing::info!("Ready to accept connections");
-    Ok(running)
+    Ok(())
 }
 
 /// The keeper of the process's OOM score, which is set here for the first time.

@@ -64,7 +64,7 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         settings.undo(change);
         return Err(refusal(&SetError::Apply("activedefrag".into(), NO_DEFRAGMENTATION.into())));
     }
-    if names.iter().any(|name| name.starts_with("append"))
+    if names.iter().any(|name| name.starts_with("append") || name.starts_with("aof-"))
         && let Some(alone) = cx.alone
         && cx.node.append_only.settings_changed(cx.node, alone).is_err()
     {

@@ -12,6 +12,7 @@ use rdb::{Encoder, payload};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::thread;
 use values::digest::{DatasetDigest, Digest, KeysDigest, ValueDigest};
 use values::{Kind, List, ListRef};
 
@@ -141,8 +142,10 @@ pub(super) fn load_append_only(cx: &mut Context<'_>, args: &mut Args<'_>) -> Com
         let found = load::find(&directory, None).map_err(|error| error.to_string())?;
         let found = found.ok_or("there is no append-only file")?;
         let options = load_options(cx, None);
-        let loaded = load::load(node, &directory, found, options, &mut |_| {});
-        loaded.map_err(|error| error.to_string())
+        // The node in which it is built has a gate of its own, and this thread holds one already.
+        let load = || load::load(node, &directory, found, options, &mut |_| {});
+        let loaded = thread::scope(|scope| scope.spawn(load).join());
+        loaded.map_err(|_| "the load panicked")?.map_err(|error| error.to_string())
     });
     match loaded {
         Ok(loaded) => drop(loaded.dataset.install(&node.keyspace, alone)),

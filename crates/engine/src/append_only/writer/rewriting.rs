@@ -2,11 +2,17 @@
 //! base in place once that is durable.
 
 use super::{RESTART, Writer};
-use crate::append_only::increment::Open;
+use crate::append_only::increment::{Open, Start};
 use aof::{Appender, DirectoryError, Manifest};
+use base::Millis;
 use oplog::Reader;
 use std::io;
 use std::path::Path;
+
+/// Rewrites that may fail one after the other before the next is put off.
+const FAILURES_MAX: u64 = 3;
+/// The longest that one is put off, in minutes.
+const RETRY_MINUTES_MAX: u64 = 60;
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
     let path = path.to_owned();
@@ -25,17 +31,13 @@ impl Writer {
     }
 
     /// A file that the manifest does not name until its base is there.
-    pub(super) fn begin(&mut self, reader: Reader, db: u32) -> Result<(), DirectoryError> {
-        if self.manifest == Manifest::default()
-            && let Some(manifest) = self.directory.open()?
-        {
-            self.manifest = manifest;
-        }
+    pub(super) fn begin(&mut self, reader: Reader, start: Start) -> Result<(), DirectoryError> {
+        self.manifest = self.directory.open()?.unwrap_or_default();
         self.directory.make()?;
         let path = self.directory.file(&format!("temp-{}.incr", self.directory.name()));
         let appender = Appender::create(self.directory.disk(), &path)
             .map_err(failed("Cannot create", &path))?;
-        self.open = Some(Open::new(appender, reader, Some(db), Some(path)));
+        self.open = Some(Open::new(appender, reader, start, Some(path)));
         self.facts().is_open = true;
         Ok(())
     }
@@ -44,7 +46,7 @@ impl Writer {
     pub(super) fn roll(&mut self) {
         let Some(rewrite) = &mut self.rewrite else { return };
         rewrite.rolled = true;
-        let db = rewrite.db;
+        let start = rewrite.start;
         if let Err(error) = self.sync() {
             return self.lose("it cannot be synced", Some(&error));
         }
@@ -57,8 +59,7 @@ impl Writer {
                 self.manifest = manifest;
                 if let Some(open) = &mut self.open {
                     open.appender = appender;
-                    open.noted = None;
-                    open.db = Some(db);
+                    (open.noted, open.select) = (start.noted, start.select);
                 }
             }
             Err(error) => {
@@ -88,6 +89,7 @@ impl Writer {
         facts.last_rewrite_ok = true;
         facts.rewrites += 1;
         facts.failures = 0;
+        facts.not_before = None;
         (facts.size, facts.base_size) = (size, size);
         drop(facts);
         if self.retry_at.is_none() {
@@ -101,13 +103,17 @@ impl Writer {
     /// increment only when a manifest names the base, so that an increment beside no manifest is never
     /// what a crash has left.
     fn install(&mut self, base: &Path) -> Result<(), DirectoryError> {
-        let is_snapshot = self.node.settings.aof_use_rdb_preamble.get();
+        let is_snapshot = self.rewrite.as_ref().is_some_and(|rewrite| rewrite.is_snapshot);
+        if self.open.is_none() {
+            self.manifest = self.directory.open()?.unwrap_or_default();
+        }
         let mut manifest = self.manifest.clone();
         let name = manifest.next_base(self.directory.name(), is_snapshot).name.clone();
         let path = self.directory.file(&name);
         self.directory.disk().rename(base, &path).map_err(failed("Cannot rename to", &path))?;
         let temporary = self.open.as_ref().and_then(|open| open.temporary.clone());
-        manifest.retire_increments(usize::from(temporary.is_none()));
+        let goes_on = self.open.is_some() && temporary.is_none();
+        manifest.retire_increments(usize::from(goes_on));
         self.directory.write_manifest(&manifest)?;
         self.manifest = manifest;
         if let Some(temporary) = temporary {
@@ -121,10 +127,8 @@ impl Writer {
                 open.temporary = None;
             }
         }
-        if !self.node.settings.aof_disable_auto_gc.get()
-            && let Err(error) = self.directory.sweep(&mut self.manifest)
-        {
-            tracing::warn!("Old files of the AOF stay: {error}");
+        if !self.node.settings.aof_disable_auto_gc.get() {
+            self.sweep();
         }
         Ok(())
     }
@@ -139,9 +143,10 @@ impl Writer {
             }
         }
         let begins = self.open.as_ref().is_none_or(|open| !open.is_listed());
-        if begins {
-            self.open = None;
+        if begins && let Some(open) = self.open.take() {
+            self.drop_temporary(&open);
         }
+        let now = base::clock::monotonic();
         let mut facts = self.facts();
         facts.rewriting = false;
         facts.rewrite_began = None;
@@ -149,7 +154,16 @@ impl Writer {
         facts.failures += 1;
         facts.is_open = !begins;
         if begins && self.node.settings.appendonly.get() {
-            facts.scheduled = Some(base::clock::monotonic() + RESTART);
+            facts.scheduled = Some(now + RESTART);
+        }
+        if let Some(doublings) = facts.failures.checked_sub(FAILURES_MAX) {
+            let minutes = (1 << doublings.min(10)).min(RETRY_MINUTES_MAX);
+            facts.not_before = Some(now + Millis(minutes * 60_000));
+            drop(facts);
+            tracing::warn!(
+                "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in \
+                 {minutes} minutes"
+            );
         }
     }
 }
