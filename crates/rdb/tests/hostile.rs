@@ -5,7 +5,9 @@
 
 use base::Millis;
 use base::random::Random;
-use rdb::{Attributes, Encoder, LoadError, Loader, Options, StringRef, Writer};
+use rdb::{
+    Attributes, Encoder, Item, LoadError, Loader, Options, Piece, RawKeys, StringRef, Writer,
+};
 use tikv_jemalloc_ctl::thread;
 use tikv_jemallocator::Jemalloc;
 
@@ -18,6 +20,38 @@ const MUTATIONS: u64 = 50_000;
 /// What may be allocated for each byte of input, and for any input at all.
 const PER_BYTE: u64 = 16;
 const AT_ALL: u64 = 1024 * 1024;
+
+/// A key of each type of collection, with an expiry in front of some.
+const COLLECTIONS: [&[u8]; 20] = [
+    b"\x01\x04list\x02\x01a\xc0\x01",
+    b"\x02\x03set\x02\x01a\xc1\x00\x01",
+    b"\x03\x04zset\x03\x01a\x031.5\x01b\xfe\x01c\xff",
+    b"\xfc\x00\x00\x00\x00\x00\x01\x00\x00\x04\x04hash\x01\x01f\x01v",
+    b"\x05\x05zset2\x01\x01m\x00\x00\x00\x00\x00\x00\xf8\x3f",
+    b"\x09\x06zipmap\x0b\x01\x03foo\x03\x00bar\xff",
+    b"\x0a\x07ziplist\x0d\x0d\x00\x00\x00\x0a\x00\x00\x00\x01\x00\x00\xf2\xff",
+    b"\x0b\x06intset\x0c\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00\x02\x00",
+    b"\x0d\x05zhash\x0f\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf2\x02\xf3\xff",
+    b"\x0e\x05quick\x02\x0d\x0d\x00\x00\x00\x0a\x00\x00\x00\x01\x00\x00\xf2\xff\
+      \x0d\x0d\x00\x00\x00\x0a\x00\x00\x00\x01\x00\x00\xf3\xff",
+    b"\x10\x02hl\x0d\x0d\x00\x00\x00\x02\x00\x81f\x02\x81v\x02\xff",
+    b"\x11\x02zl\x0c\x0c\x00\x00\x00\x02\x00\x81m\x02\x07\x01\xff",
+    b"\x12\x02ql\x02\x01\x04long\x02\x0a\x0a\x00\x00\x00\x01\x00\x81a\x02\xff",
+    b"\x14\x02sl\x0a\x0a\x00\x00\x00\x01\x00\x81a\x02\xff",
+    b"\x16\x03old\x02\x00\x01f\x01v\x81\x00\x00\x01\x00\x00\x00\x00\x00\x01g\x01w",
+    b"\x17\x04oldp\x0f\x0f\x00\x00\x00\x03\x00\x81f\x02\x81v\x02\x00\x01\xff",
+    b"\x18\x02hm\x00\x00\x00\x00\x00\x01\x00\x00\x02\x01\x01f\x01v\x00\x01g\x01w",
+    b"\x19\x02hx\x00\x00\x00\x00\x00\x01\x00\x00\
+      \x0f\x0f\x00\x00\x00\x03\x00\x81f\x02\x81v\x02\x00\x01\xff",
+    // An entry and a group with a consumer that holds it.
+    b"\x13\x01s\x01\x10\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\
+      \x1c\x1c\x00\x00\x00\x0a\x00\x01\x01\x00\x01\x01\x01\x81a\x02\x00\x01\x02\x01\x00\
+      \x01\x00\x01\x01\x01\x04\x01\xff\x01\x01\x01\x01\x01\x00\x00\x01\
+      \x01\x01g\x01\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\
+      \x01\x00\x00\x00\x00\x00\x00\x00\x01\x01\x01c\x01\x00\x00\x00\x00\x00\x00\x00\x01\
+      \x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01",
+    b"\xf8\x0a\x0c\x05zzset\x0f\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf2\x02\xf3\xff",
+];
 
 /// Loads all of `bytes`: how many items there were, whether it ended well, and the bytes that were
 /// allocated meanwhile, freed ones included.
@@ -34,6 +68,49 @@ fn load(bytes: &[u8]) -> (u64, Result<(), LoadError>, u64) {
         }
     };
     (items, result, allocated.get() - before)
+}
+
+/// The items of `bytes` and the error that ends them, read one by one.
+fn one_by_one(bytes: &[u8]) -> (Vec<Item>, Option<String>) {
+    let mut loader = Loader::new(bytes).verify_checksum(false);
+    let mut items = Vec::new();
+    loop {
+        match loader.next_item() {
+            Ok(Some(item)) => items.push(item),
+            Ok(None) => return (items, None),
+            Err(error) => return (items, Some(error.to_string())),
+        }
+    }
+}
+
+/// The same, read in pieces of about `len` bytes.
+fn in_pieces(bytes: &[u8], len: usize) -> (Vec<Item>, Option<String>) {
+    let mut loader = Loader::new(bytes).verify_checksum(false);
+    let mut items = Vec::new();
+    loop {
+        let (keys, error) = match loader.next_piece(len) {
+            Ok(Some(Piece::Item(item))) => {
+                items.push(item);
+                continue;
+            }
+            Ok(Some(Piece::Keys(keys))) => (Some(keys), None),
+            Ok(None) => return (items, None),
+            Err((keys, error)) => (keys, Some(error)),
+        };
+        let mut keys = keys.map(RawKeys::into_loader);
+        while let Some(loader) = &mut keys {
+            match loader.next_item() {
+                Ok(Some(item)) => items.push(item),
+                Ok(None) => break,
+                // What was cut off ends early where the cut failed: that error is the truth.
+                Err(LoadError::UnexpectedEnd { .. }) if error.is_some() => break,
+                Err(error) => return (items, Some(error.to_string())),
+            }
+        }
+        if let Some(error) = error {
+            return (items, Some(error.to_string()));
+        }
+    }
 }
 
 /// A snapshot with every kind of record and of string that the loader reads.
@@ -57,6 +134,9 @@ fn sample() -> Vec<u8> {
     writer.records(module).unwrap();
     writer.records(b"\xf7\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03\x02\x02\x04dddddddd\x00").unwrap();
     writer.records(b"\xf4\x41\x00\x02\x01").unwrap();
+    for record in COLLECTIONS {
+        writer.records(record).unwrap();
+    }
     writer.select(9, 1, 0).unwrap();
     writer.string(b"last", StringRef::Int(i64::MAX), &Attributes::default()).unwrap();
     writer.finish().unwrap()
@@ -93,7 +173,7 @@ fn damaged_snapshots_neither_panic_nor_swell() {
     let sample = sample();
     let (whole, result, _) = load(&sample);
     result.unwrap();
-    assert_eq!(whole, 15);
+    assert_eq!(whole, 35);
     let mut random = Random::from_seed(2);
     let (mut refused, mut partly) = (0, 0);
     for _ in 0..MUTATIONS {
@@ -107,6 +187,23 @@ fn damaged_snapshots_neither_panic_nor_swell() {
     }
     // The mutations reach deep: many inputs fail only after several items, and some are still valid.
     assert!(partly > MUTATIONS / 4 && refused < MUTATIONS, "{partly} partly, {refused} refused");
+}
+
+#[test]
+fn pieces_hold_what_is_there_one_by_one() {
+    let sample = sample();
+    let mut random = Random::from_seed(3);
+    for round in 0..MUTATIONS / 25 {
+        let mut bytes = sample.clone();
+        if round > 0 {
+            mutate(&mut bytes, &mut random);
+        }
+        let expected = one_by_one(&bytes);
+        for len in [1, 100, 1 << 20] {
+            let found = in_pieces(&bytes, len);
+            assert_eq!(found, expected, "{bytes:02x?}");
+        }
+    }
 }
 
 #[test]

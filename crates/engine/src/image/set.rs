@@ -3,8 +3,13 @@
 use super::{BadValue, Image};
 use conf::Settings;
 use rdb::SavedValue;
+use structures::intset::Intset;
+use structures::listpack::{Item, Listpack, ListpackBuf};
 use values::digest::ValueDigest;
 use values::{Set, SetLimits, SetRef};
+
+/// Bytes of members up to which a pack of them is tried.
+const PACKED_BYTES_MAX: usize = 8 << 10;
 
 /// The limits of packed sets.
 pub(super) fn limits(settings: &Settings) -> SetLimits {
@@ -20,6 +25,17 @@ pub(super) fn build(members: &[Vec<u8>], limits: SetLimits) -> Result<Set, BadVa
     if members.is_empty() {
         return Err(BadValue::Empty);
     }
+    let bytes: usize = members.iter().map(Vec::len).sum();
+    if members.len() <= limits.listpack_entries && bytes <= PACKED_BYTES_MAX {
+        // Most sets are small: a pack made at once, and only looked through if something is odd.
+        let mut pack = ListpackBuf::with_capacity(bytes + 4 * members.len());
+        for member in members {
+            pack.push_back(member);
+        }
+        if let Ok(set) = Set::of_pack(pack.into_bytes(), limits) {
+            return Ok(set);
+        }
+    }
     let mut set = Set::default();
     set.reserve(members.len(), limits);
     if members.iter().all(|member| set.add(member, limits)) {
@@ -27,6 +43,29 @@ pub(super) fn build(members: &[Vec<u8>], limits: SetLimits) -> Result<Set, BadVa
     } else {
         Err(BadValue::Duplicate)
     }
+}
+
+/// The set of a sound pack.
+pub(super) fn build_packed(bytes: Vec<u8>, limits: SetLimits) -> Result<Set, BadValue> {
+    if Listpack::of(&bytes).is_empty() {
+        return Err(BadValue::Empty);
+    }
+    Set::of_pack(bytes, limits).or_else(|bytes| {
+        let members: Vec<_> = Listpack::of(&bytes).iter().map(Item::to_vec).collect();
+        build(&members, limits)
+    })
+}
+
+/// The set of a sound intset.
+pub(super) fn build_intset(bytes: Vec<u8>, limits: SetLimits) -> Result<Set, BadValue> {
+    if Intset::of(&bytes).is_empty() {
+        return Err(BadValue::Empty);
+    }
+    Set::of_intset(bytes, limits).or_else(|bytes| {
+        let members: Vec<_> =
+            Intset::of(&bytes).iter().map(|value| Item::Int(value).to_vec()).collect();
+        build(&members, limits)
+    })
 }
 
 impl Image for Set {

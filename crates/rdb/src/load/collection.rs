@@ -4,7 +4,7 @@ use super::{LoadError, LoadedValue, Loader};
 use crate::format::value_type;
 use std::io;
 use structures::intset::Intset;
-use structures::listpack::{self, Listpack};
+use structures::listpack::Listpack;
 
 /// Elements that room is made for on a promise.
 const PROMISED_ELEMENTS_MAX: u64 = 1024;
@@ -26,25 +26,37 @@ impl<R: io::Read> Loader<R> {
         Ok(strings)
     }
 
-    /// The elements of a listpack in a string.
-    pub(super) fn listpack(&mut self) -> Result<Vec<Vec<u8>>, LoadError> {
+    /// A sound listpack in a string.
+    pub(super) fn pack(&mut self) -> Result<Vec<u8>, LoadError> {
         let bytes = self.bytes()?;
-        let pack = Listpack::validate(&bytes);
-        let pack = pack.ok_or_else(|| self.source.malformed("a damaged listpack"))?;
-        Ok(pack.iter().map(listpack::Item::to_vec).collect())
+        match Listpack::validate(&bytes) {
+            Some(_) => Ok(bytes),
+            None => Err(self.source.malformed("a damaged listpack")),
+        }
+    }
+
+    /// A sound listpack of an even number of elements in a string.
+    pub(super) fn pack_of_pairs(&mut self, odd: &'static str) -> Result<Vec<u8>, LoadError> {
+        let bytes = self.pack()?;
+        if Listpack::of(&bytes).len().is_multiple_of(2) {
+            Ok(bytes)
+        } else {
+            Err(self.source.malformed(odd))
+        }
     }
 
     pub(super) fn set(&mut self, kind: u8) -> Result<LoadedValue, LoadError> {
-        Ok(LoadedValue::Set(match kind {
-            value_type::SET => self.strings()?,
-            value_type::SET_LISTPACK => self.listpack()?,
+        Ok(match kind {
+            value_type::SET => LoadedValue::Set(self.strings()?),
+            value_type::SET_LISTPACK => LoadedValue::SetPack(self.pack()?),
             _ => {
                 let bytes = self.bytes()?;
-                let set = Intset::validate(&bytes);
-                let set = set.ok_or_else(|| self.source.malformed("a damaged intset"))?;
-                set.iter().map(|value| listpack::Item::Int(value).to_vec()).collect()
+                if Intset::validate(&bytes).is_none() {
+                    return Err(self.source.malformed("a damaged intset"));
+                }
+                LoadedValue::Intset(bytes)
             }
-        }))
+        })
     }
 }
 

@@ -10,15 +10,17 @@ const NAN: u8 = 253;
 const INFINITY: u8 = 254;
 const NEGATIVE_INFINITY: u8 = 255;
 
+/// What is wrong with an odd number of elements.
+const ODD: &str = "a member without a score";
+
 impl<R: io::Read> Loader<R> {
     pub(super) fn sorted_set(&mut self, kind: u8) -> Result<LoadedValue, LoadError> {
         let members = match kind {
+            value_type::ZSET_LISTPACK => {
+                return self.pack_of_pairs(ODD).map(LoadedValue::SortedSetPack);
+            }
             value_type::ZSET_ZIPLIST => {
                 let elements = self.ziplist()?;
-                self.scored(elements)?
-            }
-            value_type::ZSET_LISTPACK => {
-                let elements = self.listpack()?;
                 self.scored(elements)?
             }
             _ => {
@@ -40,7 +42,7 @@ impl<R: io::Read> Loader<R> {
 
     fn scored(&mut self, elements: Vec<Vec<u8>>) -> Result<Vec<(Vec<u8>, f64)>, LoadError> {
         let pairs = pairs(elements);
-        let pairs = pairs.ok_or_else(|| self.source.malformed("a member without a score"))?;
+        let pairs = pairs.ok_or_else(|| self.source.malformed(ODD))?;
         pairs
             .into_iter()
             .map(|(member, score)| Ok((member, self.checked_score(parsed(&score))?)))
