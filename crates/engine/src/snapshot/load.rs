@@ -32,6 +32,8 @@ pub struct Dataset {
     pub expired: u64,
     /// Keys left out because their collections were empty.
     pub empty: u64,
+    /// Keys left out because their values are those of modules.
+    pub left_out: u64,
     /// The history the snapshot belongs to and its offset in it, if it says so.
     pub history: Option<(RunId, Offset)>,
     /// The database in which that history's stream stands there.
@@ -110,12 +112,21 @@ fn read_divided<R: Read>(
         (about, crew.finish())
     });
     let shards = site.finish()?;
+    if !counts.passed_over.modules.is_empty() {
+        let names: Vec<_> = counts.passed_over.modules.iter().map(String::as_str).collect();
+        tracing::warn!(
+            "The snapshot has data of modules that this server does not have ({}): it was left out, {} keys",
+            names.join(", "),
+            counts.passed_over.keys
+        );
+    }
     let set = Dataset {
         shards,
         databases: about.databases,
         keys: counts.keys,
         expired: counts.expired,
         empty: counts.empty,
+        left_out: counts.passed_over.keys,
         history: about.history,
         stream_db: about.stream_db,
     };
@@ -154,6 +165,9 @@ impl About {
                 Ok(Some(Piece::Item(Item::Key(key)))) => {
                     crew.add(self.db, key, loader.offset());
                     progress(loader.offset());
+                }
+                Ok(Some(Piece::Item(Item::ModuleSkipped { module, key }))) => {
+                    crew.pass_over(module, key.is_some());
                 }
                 Ok(Some(Piece::Item(item))) => {
                     if let Err(source) = self.note(item, site.options().databases) {

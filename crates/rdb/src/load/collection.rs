@@ -59,13 +59,3 @@ impl<R: io::Read> Loader<R> {
         })
     }
 }
-
-/// `elements` in pairs; `None` if one is left over.
-pub(super) fn pairs(elements: Vec<Vec<u8>>) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut pairs = Vec::with_capacity(elements.len() / 2);
-    let mut elements = elements.into_iter();
-    while let Some(first) = elements.next() {
-        pairs.push((first, elements.next()?));
-    }
-    Some(pairs)
-}

@@ -8,7 +8,7 @@ impl<R: io::Read> Loader<R> {
     pub(super) fn list(&mut self, kind: u8) -> Result<LoadedValue, LoadError> {
         Ok(LoadedValue::List(match kind {
             value_type::LIST => vec![LoadedNode::Elements(self.strings()?)],
-            value_type::LIST_ZIPLIST => vec![LoadedNode::Elements(self.ziplist()?)],
+            value_type::LIST_ZIPLIST => vec![LoadedNode::Packed(self.ziplist()?)],
             _ => {
                 let (count, mut nodes) = self.count()?;
                 for _ in 0..count {
@@ -21,7 +21,7 @@ impl<R: io::Read> Loader<R> {
 
     fn node(&mut self, kind: u8) -> Result<LoadedNode, LoadError> {
         if kind == value_type::LIST_QUICKLIST {
-            return self.ziplist().map(LoadedNode::Elements);
+            return self.ziplist().map(LoadedNode::Packed);
         }
         match self.source.length()? {
             node::PLAIN => Ok(LoadedNode::Elements(vec![self.bytes()?])),

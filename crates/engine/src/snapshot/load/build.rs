@@ -14,6 +14,7 @@ use crate::keys::Place;
 use base::lock::{Mutex, Rank};
 use keyspace::{Entry, SHARD_COUNT, Shard};
 use rdb::{Item, LoadError, LoadedKey, RawKeys};
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -25,6 +26,9 @@ const QUEUE_LEN: usize = 4;
 /// Entries of one shard that a builder collects before it puts them in.
 const GATHERED_MAX: usize = 32;
 
+/// Modules that a warning names.
+const MODULES_NAMED_MAX: usize = 8;
+
 /// Keys of one database, as they are in the snapshot.
 pub(super) struct Batch {
     pub(super) db: u32,
@@ -34,11 +38,45 @@ pub(super) struct Batch {
 }
 
 /// What was made of the keys.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
     pub(super) keys: u64,
     pub(super) expired: u64,
     pub(super) empty: u64,
+    pub(super) passed_over: PassedOver,
+}
+
+/// Values and data of modules that are not there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PassedOver {
+    pub(super) keys: u64,
+    /// The names of some of the modules' types.
+    pub(super) modules: BTreeSet<String>,
+}
+
+impl PassedOver {
+    pub(super) fn note(&mut self, module: String, is_key: bool) {
+        self.keys += u64::from(is_key);
+        if self.modules.len() < MODULES_NAMED_MAX {
+            self.modules.insert(module);
+        }
+    }
+
+    fn add(&mut self, other: PassedOver) {
+        self.keys += other.keys;
+        for module in other.modules {
+            self.note(module, false);
+        }
+    }
+}
+
+impl Counts {
+    fn add(&mut self, other: Counts) {
+        self.keys += other.keys;
+        self.expired += other.expired;
+        self.empty += other.empty;
+        self.passed_over.add(other.passed_over);
+    }
 }
 
 /// What all builders share.
@@ -118,6 +156,9 @@ impl<'a> Builder<'a> {
                     if !self.add(batch.db, key, loader.offset()) {
                         return;
                     }
+                }
+                Ok(Some(Item::ModuleSkipped { module, .. })) => {
+                    self.counts.passed_over.note(module, true);
                 }
                 Ok(Some(_)) => {}
                 Err(LoadError::UnexpectedEnd { .. }) if batch.is_cut_off => return,
@@ -238,6 +279,11 @@ impl Crew<'_, '_> {
         self.own.build(batch);
     }
 
+    /// Notes data of a module, the value of a key or not.
+    pub(super) fn pass_over(&mut self, module: String, is_key: bool) {
+        self.own.counts.passed_over.note(module, is_key);
+    }
+
     /// Makes an entry of one key.
     pub(super) fn add(&mut self, db: u32, key: LoadedKey, offset: u64) {
         self.own.add(db, key, offset);
@@ -251,13 +297,10 @@ impl Crew<'_, '_> {
         let mut all = self.own.finish();
         for (sender, thread) in self.workers {
             drop(sender);
-            let Counts { keys, expired, empty } = match thread.join() {
-                Ok(counts) => counts,
+            match thread.join() {
+                Ok(counts) => all.add(counts),
                 Err(panic) => std::panic::resume_unwind(panic),
-            };
-            all.keys += keys;
-            all.expired += expired;
-            all.empty += empty;
+            }
         }
         all
     }
