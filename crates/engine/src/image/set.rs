@@ -4,12 +4,9 @@ use super::{BadValue, Image};
 use conf::Settings;
 use rdb::SavedValue;
 use structures::intset::Intset;
-use structures::listpack::{Item, Listpack, ListpackBuf};
+use structures::listpack::{Item, Listpack};
 use values::digest::ValueDigest;
 use values::{Set, SetLimits, SetRef};
-
-/// Bytes of members up to which a pack of them is tried.
-const PACKED_BYTES_MAX: usize = 8 << 10;
 
 /// The limits of packed sets.
 pub(super) fn limits(settings: &Settings) -> SetLimits {
@@ -24,17 +21,6 @@ pub(super) fn limits(settings: &Settings) -> SetLimits {
 pub(super) fn build(members: &[Vec<u8>], limits: SetLimits) -> Result<Set, BadValue> {
     if members.is_empty() {
         return Err(BadValue::Empty);
-    }
-    let bytes: usize = members.iter().map(Vec::len).sum();
-    if members.len() <= limits.listpack_entries && bytes <= PACKED_BYTES_MAX {
-        // Most sets are small: a pack made at once, and only looked through if something is odd.
-        let mut pack = ListpackBuf::with_capacity(bytes + 4 * members.len());
-        for member in members {
-            pack.push_back(member);
-        }
-        if let Ok(set) = Set::of_pack(pack.into_bytes(), limits) {
-            return Ok(set);
-        }
     }
     let mut set = Set::default();
     set.reserve(members.len(), limits);

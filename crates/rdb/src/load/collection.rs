@@ -4,7 +4,15 @@ use super::{LoadError, LoadedValue, Loader};
 use crate::format::value_type;
 use std::io;
 use structures::intset::Intset;
-use structures::listpack::Listpack;
+use structures::listpack::{Item, Listpack, ListpackBuf};
+
+/// A set of more members than this, or of more bytes than the other, is not put into a listpack here.
+const PACKED_ELEMENTS_MAX: u64 = 128;
+/// See above.
+const PACKED_BYTES_MAX: usize = 16 << 10;
+
+/// Bytes of a usual element of a listpack.
+const ELEMENT_BYTES: usize = 12;
 
 /// Elements that room is made for on a promise.
 const PROMISED_ELEMENTS_MAX: u64 = 1024;
@@ -45,9 +53,31 @@ impl<R: io::Read> Loader<R> {
         }
     }
 
+    /// A set element by element: as a listpack while it is small.
+    fn members(&mut self) -> Result<LoadedValue, LoadError> {
+        let count = self.source.length()?;
+        let about = usize::try_from(count.min(PACKED_ELEMENTS_MAX)).unwrap_or(0) * ELEMENT_BYTES;
+        let (mut pack, mut packed) = (ListpackBuf::with_capacity(about), 0);
+        while packed < count && count <= PACKED_ELEMENTS_MAX {
+            if pack.as_bytes().len() > PACKED_BYTES_MAX {
+                break;
+            }
+            self.string_into(&mut pack)?;
+            packed += 1;
+        }
+        if packed == count {
+            return Ok(LoadedValue::SetPack(pack.into_bytes()));
+        }
+        let mut members: Vec<_> = pack.view().iter().map(Item::to_vec).collect();
+        for _ in packed..count {
+            members.push(self.bytes()?);
+        }
+        Ok(LoadedValue::Set(members))
+    }
+
     pub(super) fn set(&mut self, kind: u8) -> Result<LoadedValue, LoadError> {
         Ok(match kind {
-            value_type::SET => LoadedValue::Set(self.strings()?),
+            value_type::SET => self.members()?,
             value_type::SET_LISTPACK => LoadedValue::SetPack(self.pack()?),
             _ => {
                 let bytes = self.bytes()?;

@@ -150,7 +150,19 @@ impl<R: io::Read> Source<R> {
         LoadError::Malformed { what, offset: self.offset() }
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, LoadError> {
+        if self.start < self.end
+            && let Some(&byte) = self.buffer.get(self.start)
+        {
+            self.start += 1;
+            return Ok(byte);
+        }
+        self.byte_after_filling()
+    }
+
+    #[cold]
+    fn byte_after_filling(&mut self) -> Result<u8, LoadError> {
         let byte = self.available()?.first().copied();
         self.start += 1;
         byte.ok_or(LoadError::UnexpectedEnd { offset: self.offset() })
@@ -183,8 +195,29 @@ impl<R: io::Read> Source<R> {
         Ok(bytes)
     }
 
+    /// Gives the next `len` bytes to `take`, in place if they lie in the buffer.
+    pub(super) fn with_bytes<T>(
+        &mut self,
+        len: usize,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, LoadError> {
+        if len <= self.unread_len() {
+            let begin = self.start;
+            self.start += len;
+            return Ok(take(self.buffer.get(begin..self.start).unwrap_or_default()));
+        }
+        self.bytes(len).map(|bytes| take(&bytes))
+    }
+
     /// Passes over `len` bytes.
+    #[inline]
     pub(super) fn skip(&mut self, len: u64) -> Result<(), LoadError> {
+        if let Ok(len) = usize::try_from(len)
+            && len <= self.unread_len()
+        {
+            self.start += len;
+            return Ok(());
+        }
         let mut left = len;
         while left > 0 {
             left -= self.piece(usize::try_from(left).unwrap_or(usize::MAX))?.len() as u64;
@@ -200,6 +233,7 @@ impl<R: io::Read> Source<R> {
         }
     }
 
+    #[inline]
     pub(super) fn length_or_special(&mut self) -> Result<Length, LoadError> {
         let first = self.byte()?;
         Ok(match first {
