@@ -8,6 +8,8 @@
 
 pub mod bitmap;
 pub mod connection;
+#[cfg(test)]
+mod corpus;
 mod count;
 pub mod database;
 mod docs;
@@ -19,6 +21,8 @@ pub mod geo;
 mod harness;
 pub mod hash;
 mod help;
+#[cfg(test)]
+mod hostile;
 pub mod hyperloglog;
 pub mod list;
 #[cfg(test)]

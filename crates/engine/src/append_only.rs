@@ -40,6 +40,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 
 /// What INFO and cron know of the file.
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, each named")]
 #[derive(Debug)]
 pub struct Facts {
     /// A thread writes it.

@@ -9,6 +9,7 @@ pub mod bitmap;
 pub mod collection;
 pub mod digest;
 pub mod fields;
+mod foreign;
 pub mod geo;
 pub mod glob;
 pub mod hash;

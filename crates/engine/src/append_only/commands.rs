@@ -4,12 +4,15 @@
 //! groups no command makes as they are, becomes a RESTORE of its payload.
 
 use crate::image::{self, Limits};
+use crate::keys::{Text, kind_of, view};
 use aof::{Appender, Note};
 use base::disk::Disk;
 use base::{Millis, double};
-use rdb::{Encoder, Item, LoadedKey, LoadedValue, Loader, payload};
+use keyspace::Entry;
+use rdb::{Encoder, Item, LoadedKey, Loader, payload};
 use std::io::BufReader;
 use std::path::Path;
+use values::{Hash, Kind, List, Set, SortedSet};
 
 /// Elements of one request, as in stock.
 const ELEMENTS_MAX: usize = 64;
@@ -69,63 +72,106 @@ fn words(words: &[&[u8]], out: &mut Vec<u8>) {
     request(words.iter().copied(), out);
 }
 
-/// Adds requests `name key element...`; an element may be several words.
-fn elements<const N: usize>(name: &[u8], key: &[u8], all: &[[&[u8]; N]], out: &mut Vec<u8>) {
-    for some in all.chunks(ELEMENTS_MAX) {
-        let mut line: Vec<&[u8]> = vec![name, key];
-        line.extend(some.iter().flatten());
-        words(&line, out);
+/// Requests `name key element...`, under way; an element may be several words.
+struct Elements<'a> {
+    name: &'a [u8],
+    key: &'a [u8],
+    words: Vec<Vec<u8>>,
+    count: usize,
+    out: &'a mut Vec<u8>,
+}
+
+impl<'a> Elements<'a> {
+    fn new(name: &'a [u8], key: &'a [u8], out: &'a mut Vec<u8>) -> Elements<'a> {
+        Elements { name, key, words: Vec::new(), count: 0, out }
+    }
+
+    fn add(&mut self, element: &[&[u8]]) {
+        self.words.extend(element.iter().map(|word| word.to_vec()));
+        self.count += 1;
+        if self.count == ELEMENTS_MAX {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        if self.count > 0 {
+            let mut line: Vec<&[u8]> = vec![self.name, self.key];
+            line.extend(self.words.iter().map(Vec::as_slice));
+            words(&line, self.out);
+            self.words.clear();
+            self.count = 0;
+        }
     }
 }
 
 /// Adds the requests that make `key`.
 fn requests(key: LoadedKey, out: &mut Vec<u8>) -> Result<(), image::BadValue> {
     let LoadedKey { key, value, attributes } = key;
-    let number = |at: Millis| at.0.to_string().into_bytes();
-    match value {
-        LoadedValue::String(bytes) => words(&[b"SET", &key, &bytes], out),
-        LoadedValue::Int(int) => words(&[b"SET", &key, int.to_string().as_bytes()], out),
-        LoadedValue::List(list) => {
-            let all: Vec<_> = list.iter().map(|element| [&element[..]]).collect();
-            elements(b"RPUSH", &key, &all, out);
+    let entry = image::entry(&key, value, attributes.expire_at, &Limits::default())?;
+    match kind_of(&entry) {
+        Kind::String => {
+            let text = Text::of(&entry).map(|text| text.to_vec()).unwrap_or_default();
+            words(&[b"SET", &key, &text], out);
         }
-        LoadedValue::Set(set) => {
-            let all: Vec<_> = set.iter().map(|member| [&member[..]]).collect();
-            elements(b"SADD", &key, &all, out);
-        }
-        LoadedValue::SortedSet(set) => {
-            let scores: Vec<Vec<u8>> = set
-                .iter()
-                .map(|&(_, score)| {
-                    let mut text = Vec::new();
-                    double::write(&mut text, score);
-                    text
-                })
-                .collect();
-            let all: Vec<_> =
-                set.iter().zip(&scores).map(|((member, _), score)| [&score[..], member]).collect();
-            elements(b"ZADD", &key, &all, out);
-        }
-        LoadedValue::Hash(fields) => {
-            let all: Vec<_> =
-                fields.iter().map(|field| [&field.field[..], &field.value[..]]).collect();
-            elements(b"HMSET", &key, &all, out);
-            for field in &fields {
-                if let Some(at) = field.expire_at {
-                    let line: [&[u8]; 6] =
-                        [b"HPEXPIREAT", &key, &number(at), b"FIELDS", b"1", &field.field];
-                    words(&line, out);
-                }
-            }
-        }
-        stream @ LoadedValue::Stream(_) => {
-            let entry = image::entry(&key, stream, None, &Limits::default())?;
+        Kind::List => list(&key, &entry, out),
+        Kind::Set => set(&key, &entry, out),
+        Kind::SortedSet => sorted_set(&key, &entry, out),
+        Kind::Hash => hash(&key, &entry, out),
+        Kind::Stream => {
             let bytes = payload::dump(&mut Encoder::new(false), image::saved(&entry));
             words(&[b"RESTORE", &key, b"0", &bytes], out);
         }
     }
     if let Some(at) = attributes.expire_at {
-        words(&[b"PEXPIREAT", &key, &number(at)], out);
+        words(&[b"PEXPIREAT", &key, at.0.to_string().as_bytes()], out);
     }
     Ok(())
+}
+
+fn list(key: &[u8], entry: &Entry, out: &mut Vec<u8>) {
+    let (mut room, mut elements) = (itoa::Buffer::new(), Elements::new(b"RPUSH", key, out));
+    if let Ok(list) = view::<List>(entry) {
+        list.walk(0, |item| {
+            elements.add(&[item.bytes(&mut room)]);
+            true
+        });
+    }
+    elements.end();
+}
+
+fn set(key: &[u8], entry: &Entry, out: &mut Vec<u8>) {
+    let (mut room, mut elements) = (itoa::Buffer::new(), Elements::new(b"SADD", key, out));
+    for member in view::<Set>(entry).iter().flat_map(|set| set.iter()) {
+        elements.add(&[member.bytes(&mut room)]);
+    }
+    elements.end();
+}
+
+fn sorted_set(key: &[u8], entry: &Entry, out: &mut Vec<u8>) {
+    let (mut room, mut elements) = (itoa::Buffer::new(), Elements::new(b"ZADD", key, out));
+    for (member, score) in view::<SortedSet>(entry).iter().flat_map(|set| set.iter(0..set.len())) {
+        let mut text = Vec::new();
+        double::write(&mut text, score);
+        elements.add(&[&text, member.bytes(&mut room)]);
+    }
+    elements.end();
+}
+
+fn hash(key: &[u8], entry: &Entry, out: &mut Vec<u8>) {
+    let (mut name, mut text) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let mut expiring = Vec::new();
+    let mut elements = Elements::new(b"HMSET", key, out);
+    if let Ok(hash) = view::<Hash>(entry) {
+        hash.each(|field, value, expire_at| {
+            let field = field.bytes(&mut name);
+            elements.add(&[field, value.bytes(&mut text)]);
+            expiring.extend(expire_at.map(|at| (field.to_vec(), at)));
+        });
+    }
+    elements.end();
+    for (field, Millis(at)) in expiring {
+        let at = at.to_string();
+        words(&[b"HPEXPIREAT", key, at.as_bytes(), b"FIELDS", b"1", &field], out);
+    }
 }

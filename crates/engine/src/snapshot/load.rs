@@ -1,15 +1,26 @@
 //! Loading a snapshot aside: the data set is replaced only when the new one is complete.
 
-use crate::image::{self, BadValue, Limits};
-use crate::keys::Place;
+mod build;
+
+use crate::image::Limits;
 use crate::node::Node;
 use base::disk::Disk;
 use base::{Millis, Offset, RunId};
+use build::{Batch, Crew, Site};
 use keyspace::{Exclusive, Keyspace, SHARD_COUNT, Shard};
 use psync::history::History;
-use rdb::{Item, LoadError, LoadedKey, Loader};
-use std::io::{self, BufReader, Read};
+use rdb::{Item, LoadError, Loader, Piece};
+use std::io::{self, Read};
+use std::num::NonZero;
 use std::path::Path;
+use std::thread;
+
+/// Threads that one load is spread over.
+const THREADS_MAX: usize = 8;
+
+/// About the bytes of records that are handed to a thread at once: enough to be worth the hand-over, and
+/// little enough for a second-level cache.
+const BATCH_BYTES: usize = 128 << 10;
 
 /// A data set that was loaded but is not served yet.
 #[derive(Debug)]
@@ -23,6 +34,8 @@ pub struct Dataset {
     pub expired: u64,
     /// Keys left out because their collections were empty.
     pub empty: u64,
+    /// Keys left out because their values are those of modules.
+    pub left_out: u64,
     /// The history the snapshot belongs to and its offset in it, if it says so.
     pub history: Option<(RunId, Offset)>,
     /// The database in which that history's stream stands there.
@@ -57,7 +70,7 @@ impl Dataset {
         let shards: Vec<Shard> =
             (0..SHARD_COUNT).map(|index| std::mem::take(&mut *keyspace.lock(index))).collect();
         let keys = shards.iter().flat_map(|shard| shard.dbs().map(|(_, db)| db.len() as u64)).sum();
-        Dataset { shards, databases, keys, expired, empty, history, stream_db }
+        Dataset { shards, databases, keys, expired, empty, left_out: 0, history, stream_db }
     }
 
     /// Makes the data set that of `node`, whose log goes on in its history: the start of a server.
@@ -99,89 +112,145 @@ impl Dataset {
 /// Reads a whole snapshot from `input`; `progress` is called now and then with the bytes read. Gives
 /// also what stands behind it, and how long it is.
 ///
+/// Keys are built on as many threads as there are processors, the calling one included, which alone
+/// touches `input`.
+///
 /// # Errors
 /// [`LoadError`]; nothing is kept then.
 pub fn read_dataset<R: Read>(
     input: R,
     options: LoadOptions,
+    progress: impl FnMut(u64),
+) -> Result<(Dataset, Rest<R>, u64), LoadError> {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let division = Division { workers: processors.min(THREADS_MAX) - 1, batch_bytes: BATCH_BYTES };
+    read_divided(input, options, division, progress)
+}
+
+/// How the work is divided.
+#[derive(Clone, Copy, Debug)]
+struct Division {
+    /// Threads beside the calling one.
+    workers: usize,
+    /// About the bytes of records that are handed to a thread at once.
+    batch_bytes: usize,
+}
+
+fn read_divided<R: Read>(
+    input: R,
+    options: LoadOptions,
+    division: Division,
     mut progress: impl FnMut(u64),
 ) -> Result<(Dataset, Rest<R>, u64), LoadError> {
-    /// Keys between two calls of `progress`.
-    const PROGRESS_KEYS: u64 = 1024;
     let mut loader = Loader::new(input).verify_checksum(options.checksum);
-    let mut set = Dataset {
-        shards: (0..SHARD_COUNT).map(|_| Shard::default()).collect(),
-        databases: 0,
-        keys: 0,
-        expired: 0,
-        empty: 0,
-        history: None,
-        stream_db: 0,
-    };
-    let (mut db, mut replid, mut seen) = (0, None, 0);
-    while let Some(item) = loader.next_item()? {
-        match item {
-            Item::SelectDb(number) if number < options.databases => {
-                db = number;
-                set.databases = set.databases.max(number + 1);
-            }
-            Item::SelectDb(number) => {
-                return Err(LoadError::Io {
-                    offset: loader.offset(),
-                    source: io::Error::other(format!(
-                        "the snapshot has a database {number} but only {} are configured",
-                        options.databases
-                    )),
-                });
-            }
-            Item::Aux { key, value } if key == b"repl-id" => replid = RunId::parse(&value),
-            Item::Aux { key, value } if key == b"repl-stream-db" => {
-                let db = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
-                set.stream_db = db.filter(|&db| db < options.databases).unwrap_or(0);
-            }
-            Item::Aux { key, value } if key == b"repl-offset" => {
-                let offset = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
-                set.history = replid.zip(offset.map(Offset));
-            }
-            Item::Key(loaded) => {
-                seen += 1;
-                let at = loaded.attributes.expire_at;
-                if at.zip(options.expired_before).is_some_and(|(at, now)| at <= now) {
-                    set.expired += 1;
-                } else {
-                    add(&mut set, db, loaded, &options.limits).map_err(|error| LoadError::Io {
-                        offset: loader.offset(),
-                        source: io::Error::new(io::ErrorKind::InvalidData, error),
-                    })?;
-                }
-                if seen % PROGRESS_KEYS == 0 {
-                    progress(loader.offset());
-                }
-            }
-            _ => {}
-        }
+    let site = Site::new(options);
+    let (about, counts) = thread::scope(|scope| {
+        let mut crew = Crew::start(scope, &site, division.workers);
+        let about = About::default();
+        let about = about.read(&mut loader, &site, division, &mut crew, &mut progress);
+        (about, crew.finish())
+    });
+    let shards = site.finish()?;
+    if !counts.passed_over.modules.is_empty() {
+        let names: Vec<_> = counts.passed_over.modules.iter().map(String::as_str).collect();
+        tracing::warn!(
+            "The snapshot has data of modules that this server does not have ({}): it was left out, {} keys",
+            names.join(", "),
+            counts.passed_over.keys
+        );
     }
+    let set = Dataset {
+        shards,
+        databases: about.databases,
+        keys: counts.keys,
+        expired: counts.expired,
+        empty: counts.empty,
+        left_out: counts.passed_over.keys,
+        history: about.history,
+        stream_db: about.stream_db,
+    };
     let offset = loader.offset();
     let (rest, unread) = loader.into_rest();
     Ok((set, io::Cursor::new(unread).chain(rest), offset))
 }
 
-fn add(set: &mut Dataset, db: u32, loaded: LoadedKey, limits: &Limits) -> Result<(), BadValue> {
-    let LoadedKey { key, value, attributes } = loaded;
-    let entry = match image::entry(&key, value, attributes.expire_at, limits) {
-        Err(BadValue::Empty) => {
-            tracing::info!("rdbLoadObject read: skipping empty key: {}", key.escape_ascii());
-            set.empty += 1;
-            return Ok(());
+/// What a snapshot says beside its keys.
+#[derive(Debug, Default)]
+struct About {
+    databases: u32,
+    history: Option<(RunId, Offset)>,
+    stream_db: u32,
+    /// The database of the keys that come next.
+    db: u32,
+    replid: Option<RunId>,
+}
+
+impl About {
+    /// Reads to the end or to the first fault, which the site is told.
+    fn read<R: Read>(
+        mut self,
+        loader: &mut Loader<R>,
+        site: &Site,
+        division: Division,
+        crew: &mut Crew<'_, '_>,
+        progress: &mut impl FnMut(u64),
+    ) -> About {
+        while !site.has_fault() {
+            match loader.next_piece(division.batch_bytes) {
+                Ok(None) => break,
+                Ok(Some(Piece::Keys(keys))) => {
+                    crew.build(Batch { db: self.db, keys, is_cut_off: false });
+                    progress(loader.offset());
+                }
+                Ok(Some(Piece::Item(Item::Key(key)))) => {
+                    crew.add(self.db, key, loader.offset());
+                    progress(loader.offset());
+                }
+                Ok(Some(Piece::Item(Item::ModuleSkipped { module, key }))) => {
+                    crew.pass_over(module, key.is_some());
+                }
+                Ok(Some(Piece::Item(item))) => {
+                    if let Err(source) = self.note(item, site.options().databases) {
+                        let offset = loader.offset();
+                        site.blame(offset, LoadError::Io { offset, source });
+                    }
+                }
+                Err((keys, error)) => {
+                    // What the keys before it show comes first.
+                    if let Some(keys) = keys {
+                        crew.build(Batch { db: self.db, keys, is_cut_off: true });
+                    }
+                    site.blame(loader.offset(), error);
+                }
+            }
         }
-        entry => entry?,
-    };
-    let place = Place::of(&key);
-    if let Some(shard) = set.shards.get_mut(usize::from(place.shard)) {
-        shard.insert(db, place.hash, entry);
-        set.keys += 1;
+        self
     }
-    Ok(())
+
+    fn note(&mut self, item: Item, databases: u32) -> io::Result<()> {
+        match item {
+            Item::SelectDb(number) if number < databases => {
+                self.db = number;
+                self.databases = self.databases.max(number + 1);
+            }
+            Item::SelectDb(number) => {
+                return Err(io::Error::other(format!(
+                    "the snapshot has a database {number} but only {databases} are configured"
+                )));
+            }
+            Item::Aux { key, value } if key == b"repl-id" => self.replid = RunId::parse(&value),
+            Item::Aux { key, value } if key == b"repl-stream-db" => {
+                let db = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
+                self.stream_db = db.filter(|&db| db < databases).unwrap_or(0);
+            }
+            Item::Aux { key, value } if key == b"repl-offset" => {
+                let offset = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
+                self.history = self.replid.zip(offset.map(Offset));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 /// Reads the snapshot file at `path`; `Ok(None)` if there is none.
@@ -194,13 +263,13 @@ pub fn load_file(
     options: LoadOptions,
     progress: impl FnMut(u64),
 ) -> Result<Option<Dataset>, LoadError> {
-    /// Read-ahead.
-    const BUFFER_BYTES: usize = 1 << 20;
     let file = match disk.read(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(LoadError::Io { offset: 0, source }),
     };
-    let input = BufReader::with_capacity(BUFFER_BYTES, file);
-    read_dataset(input, options, progress).map(|(set, ..)| Some(set))
+    read_dataset(file, options, progress).map(|(set, ..)| Some(set))
 }
+
+#[cfg(test)]
+mod tests;
