@@ -85,7 +85,7 @@ fn damaged_snapshots_neither_panic_nor_swell() {
         checksum: false,
         limits: Limits::default(),
     };
-    let (whole, _) = read_dataset(&sound[..], options, |_| {}).unwrap();
+    let (whole, ..) = read_dataset(&sound[..], options, |_| {}).unwrap();
     let (mut random, mut loaded) = (Random::from_seed(6), 0);
     for _ in 0..times(MUTATIONS / 50) {
         let mut bytes = sound.clone();
@@ -93,7 +93,7 @@ fn damaged_snapshots_neither_panic_nor_swell() {
         let (result, allocated) = allocated(|| read_dataset(&bytes[..], options, |_| {}));
         let limit = PER_BYTE * bytes.len() as u64 + AT_ALL + DATA_SET;
         assert!(allocated <= limit, "{allocated} bytes allocated for {bytes:02x?}");
-        if let Ok((set, _)) = result {
+        if let Ok((set, ..)) = result {
             assert!(set.keys <= whole.keys + 4);
             loaded += 1;
         }
