@@ -2,11 +2,11 @@
 //! chance.
 
 use crate::generic::scan::cursor_of;
+use base::glob;
 use base::random::Random;
 use engine::{Args, CommandError, Context};
 use resp::reply::Writer;
 use std::collections::HashSet;
-use values::glob;
 
 /// Elements that a call of SCAN's kin looks at if it does not say how many.
 const COUNT_DEFAULT: u64 = 10;

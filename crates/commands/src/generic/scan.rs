@@ -8,13 +8,14 @@
 //! buckets to a lock. That is right because a holder of a shard never waits for another, and because
 //! a page of keys promises nothing about one instant. Empty shards cost a look and nothing more.
 
+use base::glob;
 use engine::expiry;
 use engine::keys::kind_of;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use keyspace::{Db, Entry, SHARD_COUNT};
 use resp::reply::Writer;
 use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
-use values::{Kind, glob};
+use values::Kind;
 
 /// Keys that a call looks at if it does not say how many.
 const COUNT_DEFAULT: u64 = 10;
