@@ -427,6 +427,60 @@ fn deletion_minds_who_holds_an_entry() {
     server.check("xpending s g", "*4\r\n:0\r\n$-1\r\n$-1\r\n*-1\r\n");
 }
 
+/// As the documentation of Redis 8.2 states it for XADD and XTRIM.
+#[test]
+fn trims_mind_who_holds_an_entry() {
+    let mut server = Server::new();
+    for id in 1..=5 {
+        server.line(&format!("xadd s {id}-0 f v"));
+    }
+    server.line("xgroup create s g 0");
+    check_all(
+        &mut server,
+        &[
+            // Nobody has read anything.
+            ("xadd s maxlen = 1 acked 6-0 f v", "$3\r\n6-0\r\n"),
+            ("xlen s", ":6\r\n"),
+            ("xtrim s maxlen 1 acked", ":0\r\n"),
+        ],
+    );
+    server.line("xreadgroup group g c count 3 streams s >");
+    server.line("xack s g 1-0 3-0");
+    server.check_log("xadd s maxlen 1 acked 7-* f v", &["xadd s 7-0 f v", "XDEL s 1-0 3-0"]);
+    check_all(
+        &mut server,
+        &[
+            ("xlen s", ":5\r\n"),
+            ("xack s g 2-0", ":1\r\n"),
+            ("xtrim s minid = 2-0 acked", ":0\r\n"),
+            ("xtrim s maxlen ~ 1 acked", ":0\r\n"),
+        ],
+    );
+    server.check_log("xtrim s minid 3-0 acked", &["XDEL s 2-0"]);
+    // Held entries go, and so does that they are held.
+    server.line("xreadgroup group g c count 2 streams s >");
+    server.check_log("xtrim s delref maxlen 3", &["xtrim s maxlen 3", "XACK s g 4-0"]);
+    server.check(
+        "xpending s g",
+        "*4\r\n:1\r\n$3\r\n5-0\r\n$3\r\n5-0\r\n*1\r\n*2\r\n$1\r\nc\r\n$1\r\n1\r\n",
+    );
+    server.check_log("xadd s delref maxlen ~ 1 8-1 f v", &["xadd s maxlen = 4 8-1 f v"]);
+    server
+        .check_log("xadd s maxlen 1 delref 8-* f v", &["xadd s maxlen 1 8-2 f v", "XACK s g 5-0"]);
+    server.line("xreadgroup group g c streams s >");
+    server.check_log("xtrim s maxlen 0 keepref", &["xtrim s maxlen 0"]);
+    server.check(
+        "xpending s g",
+        "*4\r\n:1\r\n$3\r\n8-2\r\n$3\r\n8-2\r\n*1\r\n*2\r\n$1\r\nc\r\n$1\r\n1\r\n",
+    );
+    server.check("xtrim s maxlen 0 keepref acked", SYNTAX);
+    server.check("xadd s keepref", "-ERR wrong number of arguments for 'xadd' command\r\n");
+    // Without groups everything has been read.
+    server.line("xgroup destroy s g");
+    server.check("xadd s maxlen 0 acked 9-0 f v", "$3\r\n9-0\r\n");
+    server.check("xlen s", ":0\r\n");
+}
+
 #[test]
 fn idle_entries_are_claimed_while_reading() {
     let mut server = with_stream();
