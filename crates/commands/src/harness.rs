@@ -3,6 +3,7 @@
 use base::Millis;
 use conf::Settings;
 use engine::args::OwnedRequest;
+use engine::blocking::Waiting;
 use engine::client::Origin;
 use engine::context::Outcome;
 use engine::image;
@@ -52,6 +53,11 @@ impl Server {
         node.log.retain(LOG_BYTES);
         let log = node.log.reader(node.log.end()).expect("the log's own end");
         Server { node, worker, log, session: Server::session_of(node) }
+    }
+
+    /// Runs what `waiting` waits with, as its loop does when its time has come.
+    pub(crate) fn serve_again(&mut self, waiting: &Arc<Waiting>) {
+        self.worker.serve_again(waiting);
     }
 
     fn session_of(node: &Node) -> Session {

@@ -255,7 +255,7 @@ impl Effects {
 
     /// Notes that those who wait for `key` are to be looked after.
     #[inline]
-    fn waited_for(&mut self, db: u32, key: &[u8]) {
+    pub fn waited_for(&mut self, db: u32, key: &[u8]) {
         if self.somebody_waits {
             self.ready.push_back((db, key.into()));
         }

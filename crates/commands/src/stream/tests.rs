@@ -4,6 +4,7 @@ use crate::harness::Server;
 use engine::Session;
 use engine::context::Outcome;
 use engine::mailbox::{Answer, Message};
+use engine::session::Blocked;
 
 const BAD_ID: &str = "-ERR Invalid stream ID specified as stream command argument\r\n";
 const SYNTAX: &str = "-ERR syntax error\r\n";
@@ -558,4 +559,45 @@ fn who_waits_in_a_group_is_told_of_its_end() {
     let _third = wait(&mut server, "xreadgroup group g c block 0 streams s >");
     server.line("del s");
     assert_eq!(answers(&server), [gone]);
+}
+
+#[test]
+fn who_waits_to_claim_is_served_when_the_time_has_come() {
+    let mut server = with_stream();
+    server.line("xgroup create s g 0");
+    server.line("xreadgroup group g c streams s >");
+    server.line("xclaim s g c 0 1-2 idle 40000");
+    let session = wait(&mut server, "xreadgroup group g d block 0 claim 60000 streams s >");
+    let Some(Blocked::Keys(waiting)) = &session.blocked else { panic!("it waits") };
+    // The first may be claimed when it has been held for 20 seconds more.
+    let left = waiting.again_at().unwrap().since(base::clock::monotonic()).0;
+    assert!((15_000..=20_000).contains(&left), "{left}");
+    server.serve_again(waiting);
+    assert!(answers(&server).is_empty());
+    // An entry that is made to have been held for longer is taken at once.
+    server.line("xclaim s g c 0 1-1 idle 70000 retrycount 3");
+    let served = answers(&server);
+    assert!(served[0].starts_with("*1 *2 $1 s *1 *4 $3 1-1 *2 $1 a $1 1 :7"), "{served:?}");
+    assert!(served[0].ends_with(" :3 "), "{served:?}");
+    // With nothing held, what somebody is given right now would be the first.
+    server.line("xack s g 1-1 1-2 2-0");
+    let session = wait(&mut server, "xreadgroup group g d block 0 claim 60000 streams s >");
+    let Some(Blocked::Keys(waiting)) = &session.blocked else { panic!("it waits") };
+    let left = waiting.again_at().unwrap().since(base::clock::monotonic()).0;
+    assert!((55_000..=60_000).contains(&left), "{left}");
+}
+
+#[test]
+fn time_alone_serves_who_waits_to_claim() {
+    let mut server = with_stream();
+    server.line("xgroup create s g 0");
+    server.line("xreadgroup group g c streams s >");
+    let session = wait(&mut server, "xreadgroup group g d block 0 claim 2 streams s >");
+    let Some(Blocked::Keys(waiting)) = &session.blocked else { panic!("it waits") };
+    let mut served = Vec::new();
+    while served.is_empty() {
+        server.serve_again(waiting);
+        served = answers(&server);
+    }
+    assert!(served[0].starts_with("*1 *2 $1 s *3 *4 $3 1-1 "), "{served:?}");
 }
