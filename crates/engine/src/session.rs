@@ -52,8 +52,8 @@ pub fn name_bytes(len: usize) -> usize {
 pub struct Watched {
     /// The flag.
     pub flag: WatchFlag,
-    /// Database, key, and whether the key had already expired when it was watched.
-    pub keys: Vec<(u32, Box<[u8]>, bool)>,
+    /// Database and key.
+    pub keys: Vec<(u32, Box<[u8]>)>,
     /// Bytes held.
     pub len_bytes: usize,
 }

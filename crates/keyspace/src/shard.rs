@@ -87,6 +87,14 @@ impl Db {
         self.soonest <= now
     }
 
+    fn presence(&self, key: &[u8], now: Millis) -> Presence {
+        match self.table.find(KeyHash::of(key), key).map(Entry::expire_at) {
+            None => Presence::Absent,
+            Some(Some(at)) if at <= now => Presence::Expired,
+            Some(_) => Presence::Live,
+        }
+    }
+
     fn note_expiry(&mut self, before: Option<Millis>, after: Option<Millis>) {
         self.volatile =
             self.volatile + usize::from(after.is_some()) - usize::from(before.is_some());
@@ -100,6 +108,15 @@ impl Db {
             self.gathered = self.gathered.map(|least| least.min(at));
         }
     }
+}
+
+/// Whether a key is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Absent,
+    /// It is, and waits to be taken out.
+    Expired,
+    Live,
 }
 
 /// An entry that may be changed: it has been saved for every walk that needs it.
@@ -185,15 +202,13 @@ impl Shard {
         let table = &mut self.dbs.get_mut(db as usize)?.table;
         let entry = table.find_mut(hash, key)?;
         raise(&self.walks, db, entry);
-        self.watchers.touched_if_any(db, key);
+        self.watchers.changed(db, key);
         Some(Change { entry })
     }
 
     /// Puts `entry` in, giving back what had its key.
     pub fn insert(&mut self, db: u32, hash: u64, entry: Entry) -> Option<Entry> {
-        if !self.watchers.is_empty() {
-            self.watchers.touched(db, entry.key());
-        }
+        self.watchers.changed(db, entry.key());
         if let Some(newest) = self.walks.last() {
             entry.set_epoch(newest.cut);
             if let Some(old) =
@@ -220,7 +235,7 @@ impl Shard {
         }
         let entry = place.table.remove(hash, key)?;
         place.note_expiry(entry.expire_at(), None);
-        self.watchers.touched_if_any(db, key);
+        self.watchers.gone(db, key);
         Some(entry)
     }
 
@@ -232,7 +247,7 @@ impl Shard {
         let before = entry.expire_at();
         entry.set_expire_at(at);
         place.note_expiry(before, at);
-        self.watchers.touched_if_any(db, key);
+        self.watchers.changed(db, key);
         true
     }
 
@@ -279,7 +294,7 @@ impl Shard {
                 let mut fields = Vec::new();
                 let all = sweep(entry, now, &mut fields);
                 if !fields.is_empty() {
-                    watchers.touched_if_any(db, entry.key());
+                    watchers.changed(db, entry.key());
                     lost.push((entry.key().to_vec(), fields, all));
                 }
                 if all {
@@ -294,11 +309,13 @@ impl Shard {
         let mut count = 0;
         let mut gone = Vec::new();
         let next = place.table.drain_where(cursor, expired, |entry| {
-            watchers.touched_if_any(db, entry.key());
             count += usize::from(entry.expire_at().is_some());
             gone.push(entry);
         });
         place.volatile -= count;
+        for entry in &gone {
+            self.watchers.gone(db, entry.key());
+        }
         for (key, fields, emptied) in &lost {
             ended(Ended::Fields { key, fields, emptied: *emptied });
         }
@@ -332,12 +349,11 @@ impl Shard {
     pub fn clear(&mut self, db: u32) -> Option<Db> {
         self.settle(db);
         let place = self.dbs.get_mut(db as usize)?;
-        self.watchers.touched_where(db, |key| place.table.find(KeyHash::of(key), key).is_some());
+        self.watchers.exchanged(db, |key| (place.presence(key, Millis(0)), Presence::Absent));
         Some(std::mem::take(place))
     }
 
-    /// Exchanges two databases. A key that was absent or has expired by `now`, and is so afterwards, has
-    /// not changed.
+    /// Exchanges two databases; `now` tells those who watch keys there which have expired.
     pub fn swap(&mut self, one: u32, other: u32, now: Millis) {
         self.settle(one);
         self.settle(other);
@@ -347,20 +363,15 @@ impl Shard {
         // A pass over the expired knows databases by number.
         self.dbs[one as usize].gathered = None;
         self.dbs[other as usize].gathered = None;
-        for db in [one, other] {
-            let (here, there) = (&self.dbs[one as usize], &self.dbs[other as usize]);
-            self.watchers.touched_where(db, |key| {
-                let hash = KeyHash::of(key);
-                let is_live = |found: Option<&Entry>| {
-                    found.is_some_and(|entry| entry.expire_at().is_none_or(|at| at > now))
-                };
-                is_live(here.table.find(hash, key)) || is_live(there.table.find(hash, key))
-            });
+        let (left, right) = (&self.dbs[one as usize], &self.dbs[other as usize]);
+        for (db, before, after) in [(one, right, left), (other, left, right)] {
+            let presence = |key: &[u8]| (before.presence(key, now), after.presence(key, now));
+            self.watchers.exchanged(db, presence);
         }
     }
 
     /// Puts a whole database in place of `db`'s, as a loaded snapshot does.
-    pub fn replace(&mut self, db: u32, mut new: Db) -> Db {
+    pub fn replace(&mut self, db: u32, mut new: Db, now: Millis) -> Db {
         self.settle(db);
         new.gathered = None;
         if let Some(newest) = self.walks.last() {
@@ -372,16 +383,20 @@ impl Shard {
         }
         let old = std::mem::replace(self.db_mut(db), new);
         let here = &self.dbs[db as usize];
-        self.watchers.touched_where(db, |key| {
-            let hash = KeyHash::of(key);
-            here.table.find(hash, key).is_some() || old.table.find(hash, key).is_some()
-        });
+        self.watchers.exchanged(db, |key| (old.presence(key, now), here.presence(key, now)));
         old
     }
 
-    /// Sets `flag` when `key` changes.
-    pub fn watch(&mut self, db: u32, key: &[u8], flag: &WatchFlag) {
-        self.watchers.add(db, key, flag);
+    /// Sets `flag` when `key` changes. If it has expired by `now`, that it goes is no change.
+    pub fn watch(&mut self, db: u32, key: &[u8], flag: &WatchFlag, now: Millis) {
+        let presence = self.db(db).map_or(Presence::Absent, |place| place.presence(key, now));
+        self.watchers.add(db, key, flag, presence == Presence::Expired);
+    }
+
+    /// Whether a watched key has expired by `now`, and had not when it was watched.
+    pub fn has_expired_watched(&self, db: u32, key: &[u8], flag: &WatchFlag, now: Millis) -> bool {
+        let presence = self.db(db).map_or(Presence::Absent, |place| place.presence(key, now));
+        presence == Presence::Expired && !self.watchers.had_expired(db, key, flag)
     }
 
     /// Ends `watch`.
@@ -421,15 +436,6 @@ impl Shard {
             if cursor == 0 {
                 break;
             }
-        }
-    }
-}
-
-impl Watchers {
-    #[inline]
-    fn touched_if_any(&self, db: u32, key: &[u8]) {
-        if !self.is_empty() {
-            self.touched(db, key);
         }
     }
 }

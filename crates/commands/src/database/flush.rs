@@ -139,7 +139,7 @@ mod tests {
         server.line("set k v");
         let flag = keyspace::WatchFlag::default();
         let shard = keyspace::Keyspace::shard_of(b"k");
-        server.node().keyspace.lock(shard).watch(0, b"k", &flag);
+        server.node().keyspace.lock(shard).watch(0, b"k", &flag, base::Millis(0));
         server.logged();
         server.line("select 3");
         server.check_log("flushdb", &["SELECT 3", "flushdb"]);

@@ -190,7 +190,7 @@ mod tests {
         server.line("set n text");
         let flag = keyspace::WatchFlag::default();
         let shard = keyspace::Keyspace::shard_of(b"n");
-        server.node().keyspace.lock(shard).watch(0, b"n", &flag);
+        server.node().keyspace.lock(shard).watch(0, b"n", &flag, base::Millis(0));
         server.line("incr n");
         server.line("incrbyfloat n 1");
         assert!(!flag.is_dirty());

@@ -43,14 +43,14 @@ pub struct LoadOptions {
 impl Dataset {
     /// Puts the data set in place of everything `keyspace` holds, giving that back to be freed.
     pub fn install(self, keyspace: &Keyspace, _alone: &Exclusive<'_>) -> Vec<Shard> {
-        let mut old = Vec::new();
+        let (mut old, now) = (Vec::new(), base::clock::unix());
         for (index, mut new) in (0..SHARD_COUNT).zip(self.shards) {
             let mut shard = keyspace.lock(index);
             let mut taken = Shard::default();
             let last = shard.dbs().count().max(new.dbs().count());
             for db in 0..u32::try_from(last).unwrap_or(u32::MAX) {
                 let fresh = new.clear(db).unwrap_or_default();
-                taken.replace(db, shard.replace(db, fresh));
+                taken.replace(db, shard.replace(db, fresh, now), now);
             }
             old.push(taken);
         }

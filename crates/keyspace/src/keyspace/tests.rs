@@ -180,7 +180,7 @@ impl World {
             self.model.insert((db, key), (7, at));
         }
         self.keyspace.each_shard(|index, shard| {
-            shard.replace(db, loaded[usize::from(index)].clear(db).unwrap_or_default());
+            shard.replace(db, loaded[usize::from(index)].clear(db).unwrap_or_default(), Millis(0));
         });
     }
 
@@ -433,7 +433,7 @@ fn watchers_are_told_of_every_kind_of_change() {
         }),
         ("clear", true, |shard, _| drop(shard.clear(0))),
         ("swap", true, |shard, _| shard.swap(0, 1, Millis(0))),
-        ("replace", true, |shard, _| drop(shard.replace(0, crate::Db::default()))),
+        ("replace", true, |shard, _| drop(shard.replace(0, crate::Db::default(), Millis(0)))),
         ("another key", false, |shard, _| {
             shard.insert(0, Keyspace::hash(b"other"), Entry::new(b"other", NewValue::Int(2), None));
         }),
@@ -444,8 +444,8 @@ fn watchers_are_told_of_every_kind_of_change() {
         let hash = Keyspace::hash(b"k");
         shard.insert(0, hash, Entry::new(b"k", NewValue::Int(1), None));
         let (flag, ended) = (WatchFlag::default(), WatchFlag::default());
-        shard.watch(0, b"k", &flag);
-        shard.watch(0, b"k", &ended);
+        shard.watch(0, b"k", &flag, Millis(0));
+        shard.watch(0, b"k", &ended, Millis(0));
         shard.unwatch(0, b"k", &ended);
         act(&mut shard, hash);
         assert_eq!((flag.is_dirty(), ended.is_dirty()), (is_told, false), "{what}");
