@@ -46,6 +46,8 @@ impl Server {
         ] {
             setting.set(false);
         }
+        // FLUSHALL would write a file into the directory of the tests.
+        settings.save.set(Arc::default());
         let node = Node::new(settings, None, &crate::all(), &[], 1, None);
         let node: &'static Arc<Node> = Box::leak(Box::new(Arc::new(node)));
         node.set_mailboxes(vec![Arc::new(Mailbox::new(Box::new(|| ())))]);
