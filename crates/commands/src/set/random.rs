@@ -198,4 +198,24 @@ mod tests {
             server.check_log("spop s 100", &["DEL s"]);
         }
     }
+
+    /// Framed as stock does with whatever one command logs as several.
+    #[test]
+    fn what_takes_several_lines_happens_at_once() {
+        let mut server = Server::new();
+        let members: Vec<String> = (0..3000).map(|number| format!("m{number}")).collect();
+        server.line(&format!("sadd s {}", members.join(" ")));
+        server.logged();
+        server.line("spop s 1500");
+        let logged = server.logged();
+        let verbs: Vec<&str> = logged.iter().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(verbs, ["MULTI", "SREM", "SREM", "EXEC"]);
+        // In a transaction there is one frame.
+        for line in ["multi", "spop s 1100", "set k v", "exec"] {
+            server.line(line);
+        }
+        let logged = server.logged();
+        let verbs: Vec<&str> = logged.iter().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(verbs, ["MULTI", "SREM", "SREM", "set", "EXEC"]);
+    }
 }

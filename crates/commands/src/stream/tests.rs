@@ -378,12 +378,13 @@ fn the_log_says_what_was_done() {
     server.check_log("xreadgroup group g c streams s 0", &[]);
     server.line("xreadgroup group g c count 1 streams s >");
     let logged = server.logged();
-    assert!(logged[0].starts_with("XCLAIM s g c 0 5-7 TIME "), "{logged:?}");
-    assert!(logged[0].ends_with(" RETRYCOUNT 1 FORCE JUSTID LASTID 5-7"), "{logged:?}");
-    assert_eq!(logged[1..], ["XGROUP SETID s g 5-7 ENTRIESREAD 2"]);
+    assert_eq!(logged[0], "MULTI");
+    assert!(logged[1].starts_with("XCLAIM s g c 0 5-7 TIME "), "{logged:?}");
+    assert!(logged[1].ends_with(" RETRYCOUNT 1 FORCE JUSTID LASTID 5-7"), "{logged:?}");
+    assert_eq!(logged[2..], ["XGROUP SETID s g 5-7 ENTRIESREAD 2", "EXEC"]);
     server.check_log(
         "xreadgroup group g d count 1 noack streams s >",
-        &["XGROUP CREATECONSUMER s g d", "XGROUP SETID s g 6-0 ENTRIESREAD 3"],
+        &["MULTI", "XGROUP CREATECONSUMER s g d", "XGROUP SETID s g 6-0 ENTRIESREAD 3", "EXEC"],
     );
     server.check_log(
         "xclaim s g e 0 5-7 time 1000 retrycount 9",
@@ -424,7 +425,7 @@ fn deletion_minds_who_holds_an_entry() {
         ],
     );
     server.line("xreadgroup group g c streams s >");
-    server.check_log("xdelex s delref ids 1 2-0", &["XACK s g 2-0", "XDEL s 2-0"]);
+    server.check_log("xdelex s delref ids 1 2-0", &["MULTI", "XACK s g 2-0", "XDEL s 2-0", "EXEC"]);
     server.check("xpending s g", "*4\r\n:0\r\n$-1\r\n$-1\r\n*-1\r\n");
 }
 
@@ -447,7 +448,10 @@ fn trims_mind_who_holds_an_entry() {
     );
     server.line("xreadgroup group g c count 3 streams s >");
     server.line("xack s g 1-0 3-0");
-    server.check_log("xadd s maxlen 1 acked 7-* f v", &["xadd s 7-0 f v", "XDEL s 1-0 3-0"]);
+    server.check_log(
+        "xadd s maxlen 1 acked 7-* f v",
+        &["MULTI", "xadd s 7-0 f v", "XDEL s 1-0 3-0", "EXEC"],
+    );
     check_all(
         &mut server,
         &[
@@ -460,14 +464,19 @@ fn trims_mind_who_holds_an_entry() {
     server.check_log("xtrim s minid 3-0 acked", &["XDEL s 2-0"]);
     // Held entries go, and so does that they are held.
     server.line("xreadgroup group g c count 2 streams s >");
-    server.check_log("xtrim s delref maxlen 3", &["xtrim s maxlen 3", "XACK s g 4-0"]);
+    server.check_log(
+        "xtrim s delref maxlen 3",
+        &["MULTI", "xtrim s maxlen 3", "XACK s g 4-0", "EXEC"],
+    );
     server.check(
         "xpending s g",
         "*4\r\n:1\r\n$3\r\n5-0\r\n$3\r\n5-0\r\n*1\r\n*2\r\n$1\r\nc\r\n$1\r\n1\r\n",
     );
     server.check_log("xadd s delref maxlen ~ 1 8-1 f v", &["xadd s maxlen = 4 8-1 f v"]);
-    server
-        .check_log("xadd s maxlen 1 delref 8-* f v", &["xadd s maxlen 1 8-2 f v", "XACK s g 5-0"]);
+    server.check_log(
+        "xadd s maxlen 1 delref 8-* f v",
+        &["MULTI", "xadd s maxlen 1 8-2 f v", "XACK s g 5-0", "EXEC"],
+    );
     server.line("xreadgroup group g c streams s >");
     server.check_log("xtrim s maxlen 0 keepref", &["xtrim s maxlen 0"]);
     server.check(
@@ -550,8 +559,9 @@ fn who_waits_in_a_group_is_told_of_its_end() {
     assert_eq!(answers(&server), ["*1 *2 $1 s *1 *2 $3 9-9 *2 $1 f $1 v "]);
     let logged = server.logged();
     assert_eq!(logged[0], "xadd s 9-9 f v");
-    assert!(logged[1].starts_with("XCLAIM s g c 0 9-9 TIME "), "{logged:?}");
-    assert_eq!(logged[2..], ["XGROUP SETID s g 9-9 ENTRIESREAD 4"]);
+    assert_eq!(logged[1], "MULTI");
+    assert!(logged[2].starts_with("XCLAIM s g c 0 9-9 TIME "), "{logged:?}");
+    assert_eq!(logged[3..], ["XGROUP SETID s g 9-9 ENTRIESREAD 4", "EXEC"]);
     server.line("xgroup destroy s g");
     let gone = "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option ";
     assert_eq!(answers(&server), [gone]);

@@ -398,7 +398,7 @@ impl<'n> Worker<'n> {
         locks: &mut LockSet<'n>,
         alone: Option<&Exclusive<'_>>,
     ) {
-        if let Some(end) = self.effects.perform(self.node) {
+        if let Some(end) = self.effects.perform_command(self.node) {
             session.last_write = end;
         }
         if self.effects.has_ready() {

@@ -115,7 +115,7 @@ impl<'n> Worker<'n> {
         let mut reply = Vec::new();
         let held = Held { locks, alone, first: None };
         let outcome = self.run(&mut session, waiting.command, request, held, &mut reply);
-        let tag = self.effects.log_and_publish(self.node).unwrap_or(Offset(0));
+        let tag = self.effects.log_and_publish(self.node, true).unwrap_or(Offset(0));
         if matches!(outcome, Outcome::Blocked) {
             waiting.run_again_in(session.again_in);
             waiting.unclaim();
