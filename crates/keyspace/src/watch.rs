@@ -9,7 +9,7 @@
 //!
 //! Source: behaviour observed with stock 7.0.15.
 
-use crate::shard::Presence;
+use crate::db::Presence;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

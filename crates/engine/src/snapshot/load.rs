@@ -6,6 +6,7 @@ use base::disk::Disk;
 use base::{Millis, Offset, RunId};
 use keyspace::{Exclusive, Keyspace, SHARD_COUNT, Shard};
 use rdb::{Item, LoadError, LoadedKey, Loader};
+use std::collections::BTreeSet;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -47,8 +48,8 @@ impl Dataset {
         for (index, mut new) in (0..SHARD_COUNT).zip(self.shards) {
             let mut shard = keyspace.lock(index);
             let mut taken = Shard::default();
-            let last = shard.dbs().count().max(new.dbs().count());
-            for db in 0..u32::try_from(last).unwrap_or(u32::MAX) {
+            let numbers: BTreeSet<u32> = shard.dbs().chain(new.dbs()).map(|(db, _)| db).collect();
+            for db in numbers {
                 let fresh = new.clear(db).unwrap_or_default();
                 taken.replace(db, shard.replace(db, fresh, now), now);
             }

@@ -494,3 +494,29 @@ fn fields_that_have_ended_are_taken_out() {
     assert!(shard.db(0).is_some_and(|db| !db.may_have_expired(Millis(199))));
     assert!(shard.db(0).is_some_and(|db| db.may_have_expired(Millis(200))));
 }
+
+#[test]
+fn a_database_whose_keys_have_gone_is_none() {
+    let keyspace = Keyspace::new(1);
+    let mut shard = keyspace.lock(0);
+    let put = |shard: &mut crate::Shard, db, key: &[u8], at: Option<u64>| {
+        let entry = Entry::new(key, NewValue::Int(1), at.map(Millis));
+        shard.insert(db, Keyspace::hash(key), entry);
+    };
+    let numbers = |shard: &crate::Shard| shard.dbs().map(|(db, _)| db).collect::<Vec<_>>();
+    for db in [9, 3, 12] {
+        put(&mut shard, db, b"k", Some(100));
+    }
+    assert_eq!(numbers(&shard), [3, 9, 12]);
+    assert_eq!([shard.next_db(0), shard.next_db(4), shard.next_db(13)], [Some(3), Some(9), None]);
+    shard.swap(3, 5, Millis(0));
+    assert_eq!(numbers(&shard), [5, 9, 12]);
+    shard.remove(5, Keyspace::hash(b"k"), b"k");
+    assert_eq!(numbers(&shard), [9, 12]);
+    shard.drain_expired(9, 0, Millis(100), &mut Millis(u64::MAX), |_| {});
+    assert_eq!(numbers(&shard), [12]);
+    assert_eq!(shard.clear(12).map(|db| db.len()), Some(1));
+    assert_eq!(numbers(&shard), []);
+    let old = shard.replace(7, crate::Db::default(), Millis(0));
+    assert!(old.is_empty() && numbers(&shard).is_empty());
+}
