@@ -108,7 +108,9 @@ proptest! {
         by_len: bool,
     ) {
         let (mut stream, mut model) = (Stream::default(), Model::new());
-        steps.into_iter().for_each(|step| apply(&mut stream, &mut model, step));
+        for step in steps {
+            apply(&mut stream, &mut model, step);
+        }
         for (at, &ms) in read.iter().enumerate() {
             let name = [u8::try_from(at).unwrap()];
             stream.add_group(&name, Group::new(StreamId::new(ms, 0), None));
