@@ -1,11 +1,13 @@
-//! The ground every other crate stands on: time, randomness, identities, positions and ranked locks.
+//! The ground every other crate stands on: time, randomness, identities, positions, patterns and
+//! ranked locks.
 //!
-//! Nothing here knows Redis. What reads the machine (clock, operating system randomness) does so in
+//! Nothing here knows what a command is. What reads the machine (clock, operating system randomness) does so in
 //! [`clock`] and [`random`] only, so that state machines and the simulator never do it by accident.
 
 pub mod clock;
 pub mod disk;
 pub mod double;
+pub mod glob;
 pub mod id;
 pub mod lock;
 pub mod random;

@@ -48,7 +48,7 @@ fn loaded(bytes: &[u8], left_out: u64) -> Server {
         checksum: true,
         limits: Limits::default(),
     };
-    let (set, _) = read_dataset(bytes, options, |_| {}).expect("a sound snapshot");
+    let (set, ..) = read_dataset(bytes, options, |_| {}).expect("a sound snapshot");
     assert_eq!(set.left_out, left_out);
     let server = Server::new();
     let alone = server.node().keyspace.gate.exclusive();

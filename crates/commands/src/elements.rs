@@ -1,25 +1,88 @@
-//! What the types with elements have in common: SSCAN, HSCAN and ZSCAN, and choosing some elements by
-//! chance.
+//! What the types with elements have in common: how elements are answered, and the words and the loop
+//! of SCAN, SSCAN, HSCAN and ZSCAN.
 
 use crate::generic::scan::cursor_of;
-use base::random::Random;
+use base::glob;
 use engine::{Args, CommandError, Context};
 use resp::reply::Writer;
-use std::collections::HashSet;
-use values::glob;
+use structures::listpack::Item;
 
-/// Elements that a call of SCAN's kin looks at if it does not say how many.
+/// Elements that a call looks at if it does not say how many.
 const COUNT_DEFAULT: u64 = 10;
 /// Steps of a call for each element it was asked for, before it gives up finding more.
 const STEPS_PER_ELEMENT: u64 = 10;
-/// With so many asked for, in parts of all, they are chosen out of a list of all.
-const LISTED_PART: usize = 3;
 
-/// What SSCAN and its kin are told.
+/// An element as it is answered: a name, and perhaps something that belongs to it.
+pub(crate) trait Element: Copy {
+    /// The member or field.
+    fn name(&self) -> Item<'_>;
+    /// Answers the value or the score. Members of sets have none.
+    fn write_value(&self, reply: &mut Writer<'_>);
+
+    /// Answers it, `with_value` or without: flat in RESP2, as a pair in RESP3.
+    fn write(&self, reply: &mut Writer<'_>, with_value: bool) {
+        if with_value && reply.is_resp3() {
+            reply.array(2);
+        }
+        reply.bulk(self.name().bytes(&mut itoa::Buffer::new()));
+        if with_value {
+            self.write_value(reply);
+        }
+    }
+}
+
+impl Element for Item<'_> {
+    fn name(&self) -> Item<'_> {
+        *self
+    }
+
+    fn write_value(&self, _: &mut Writer<'_>) {}
+}
+
+impl Element for (Item<'_>, Item<'_>) {
+    fn name(&self) -> Item<'_> {
+        self.0
+    }
+
+    fn write_value(&self, reply: &mut Writer<'_>) {
+        reply.bulk(self.1.bytes(&mut itoa::Buffer::new()));
+    }
+}
+
+impl Element for (Item<'_>, f64) {
+    fn name(&self) -> Item<'_> {
+        self.0
+    }
+
+    fn write_value(&self, reply: &mut Writer<'_>) {
+        reply.double(self.1);
+    }
+}
+
+/// Begins the answer of `len` elements.
+pub(crate) fn begin(reply: &mut Writer<'_>, len: usize, with_values: bool) {
+    let flat = with_values && !reply.is_resp3();
+    reply.array(if flat { len.saturating_mul(2) } else { len });
+}
+
+/// Answers elements, with what belongs to them if asked for.
+pub(crate) fn write_all<E: Element>(
+    reply: &mut Writer<'_>,
+    elements: impl ExactSizeIterator<Item = E>,
+    with_values: bool,
+) {
+    begin(reply, elements.len(), with_values);
+    for element in elements {
+        element.write(reply, with_values);
+    }
+}
+
+/// What SCAN and its kin are told.
 #[derive(Debug)]
 pub(crate) struct Scan<'a> {
     pattern: Option<&'a [u8]>,
-    count: u64,
+    /// About how many are looked at.
+    pub(crate) count: u64,
     /// Names without values or scores (HSCAN, ZSCAN).
     pub(crate) only_names: bool,
 }
@@ -33,6 +96,23 @@ impl<'a> Scan<'a> {
         args: &mut Args<'a>,
         only_names: Option<&str>,
     ) -> Result<Scan<'a>, CommandError> {
+        let mut found = false;
+        let scan = Scan::parse_with(args, |args| {
+            let taken = only_names.is_some_and(|token| args.take_token(token));
+            found |= taken;
+            Ok(taken)
+        })?;
+        Ok(Scan { only_names: found, ..scan })
+    }
+
+    /// As [`Scan::parse`]; `other` says whether it has taken an option of its own.
+    ///
+    /// # Errors
+    /// `Syntax`, `NotInteger` for COUNT, or what `other` says.
+    pub(crate) fn parse_with(
+        args: &mut Args<'a>,
+        mut other: impl FnMut(&mut Args<'a>) -> Result<bool, CommandError>,
+    ) -> Result<Scan<'a>, CommandError> {
         let mut scan = Scan { pattern: None, count: COUNT_DEFAULT, only_names: false };
         while args.left() > 0 {
             if args.take_token("MATCH") {
@@ -40,13 +120,16 @@ impl<'a> Scan<'a> {
             } else if args.take_token("COUNT") {
                 let count = u64::try_from(args.integer()?).ok().filter(|&count| count > 0);
                 scan.count = count.ok_or(CommandError::Syntax)?;
-            } else if only_names.is_some_and(|token| args.take_token(token)) {
-                scan.only_names = true;
-            } else {
+            } else if !other(args)? {
                 return Err(CommandError::Syntax);
             }
         }
         Ok(scan)
+    }
+
+    /// Steps after which a call gives up finding more.
+    pub(crate) fn steps_max(&self) -> u64 {
+        self.count.saturating_mul(STEPS_PER_ELEMENT)
     }
 
     /// Whether an element of this name is answered.
@@ -64,7 +147,7 @@ impl<'a> Scan<'a> {
     ) {
         let (mut found, mut written, mut looked) = (Vec::new(), 0, 0);
         let mut out = Writer::new(&mut found, reply.protocol());
-        let mut steps = self.count.saturating_mul(STEPS_PER_ELEMENT);
+        let mut steps = self.steps_max();
         loop {
             let (seen, added, next) = step(cursor, &mut out);
             (looked, written, cursor) = (looked + seen, written + added, next);
@@ -80,7 +163,7 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// The cursor of SSCAN and its kin. `None` if there is no such key: that was answered.
+/// The cursor of SSCAN and its kin.
 ///
 /// # Errors
 /// An invalid cursor.
@@ -93,64 +176,4 @@ pub(crate) fn nothing_scanned(cx: &mut Context<'_>) {
     cx.reply.array(2);
     cx.reply.bulk("0");
     cx.reply.array(0);
-}
-
-/// How many are asked for: so many different ones, or so many with repetition (a count below zero).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// Each at most once.
-    Different(usize),
-    /// Any may come again.
-    Repeated(u64),
-}
-
-impl Wanted {
-    /// Of a command's count, which with values may not be lower than half of the least.
-    ///
-    /// # Errors
-    /// `OutOfRange`.
-    pub(crate) fn of(count: i64, with_values: bool) -> Result<Wanted, CommandError> {
-        let least = if with_values { -(i64::MAX / 2) } else { -i64::MAX };
-        let most = if with_values { i64::MAX / 2 } else { i64::MAX };
-        if count < least || count > most {
-            return Err(CommandError::OutOfRange);
-        }
-        Ok(match usize::try_from(count) {
-            Ok(count) => Wanted::Different(count),
-            Err(_) => Wanted::Repeated(count.unsigned_abs()),
-        })
-    }
-}
-
-/// `count` different elements of `len`, in no order: `all` lists them, `one` draws. O(count), or O(len)
-/// if many are asked for.
-pub(crate) fn different<T: Copy, K: std::hash::Hash + Eq>(
-    count: usize,
-    len: usize,
-    random: &mut Random,
-    all: impl FnOnce() -> Vec<T>,
-    mut one: impl FnMut(&mut Random) -> Option<T>,
-    key: impl Fn(T) -> K,
-) -> Vec<T> {
-    if count.saturating_mul(LISTED_PART) >= len {
-        let mut items = all();
-        if count >= items.len() {
-            return items;
-        }
-        for at in 0..count {
-            let left = (items.len() - at) as u64;
-            let chosen = at + usize::try_from(random.below(left)).unwrap_or(0);
-            items.swap(at, chosen);
-        }
-        items.truncate(count);
-        return items;
-    }
-    let (mut seen, mut items) = (HashSet::new(), Vec::with_capacity(count));
-    while items.len() < count {
-        let Some(item) = one(random) else { break };
-        if seen.insert(key(item)) {
-            items.push(item);
-        }
-    }
-    items
 }

@@ -3,6 +3,7 @@
 use base::Millis;
 use conf::Settings;
 use engine::args::OwnedRequest;
+use engine::blocking::Waiting;
 use engine::client::Origin;
 use engine::context::Outcome;
 use engine::image;
@@ -45,6 +46,8 @@ impl Server {
         ] {
             setting.set(false);
         }
+        // FLUSHALL would write a file into the directory of the tests.
+        settings.save.set(Arc::default());
         let node = Node::new(settings, None, &crate::all(), &[], 1, None);
         let node: &'static Arc<Node> = Box::leak(Box::new(Arc::new(node)));
         node.set_mailboxes(vec![Arc::new(Mailbox::new(Box::new(|| ())))]);
@@ -52,6 +55,11 @@ impl Server {
         node.log.retain(LOG_BYTES);
         let log = node.log.reader(node.log.end()).expect("the log's own end");
         Server { node, worker, log, session: Server::session_of(node) }
+    }
+
+    /// Runs what `waiting` waits with, as its loop does when its time has come.
+    pub(crate) fn serve_again(&mut self, waiting: &Arc<Waiting>) {
+        self.worker.serve_again(waiting);
     }
 
     fn session_of(node: &Node) -> Session {

@@ -7,6 +7,7 @@
 #![allow(clippy::unnecessary_wraps, reason = "all handlers have one signature")]
 
 pub mod bitmap;
+mod chance;
 pub mod connection;
 #[cfg(test)]
 mod corpus;

@@ -198,7 +198,8 @@ fn an_error_changes_nothing_and_every_request_has_one_reply() {
             server.session = server.other_session();
             server.line("flushall");
             for line in FILLING {
-                server.line(line);
+                let reply = server.line(line);
+                assert!(!reply.starts_with('-'), "{line} answers {reply}");
             }
             server.logged_words();
             server.session.protocol = protocol;

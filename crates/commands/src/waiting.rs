@@ -16,7 +16,9 @@ pub(crate) fn wait(
 ) {
     if cx.may_block() {
         let (nothing, minds_absence) = (Nothing::NullArray, false);
-        return cx.block(request, Wait { keys, timeout, nothing, request: None, minds_absence });
+        let (request_then, again_in) = (None, None);
+        let wait = Wait { keys, timeout, nothing, request: request_then, minds_absence, again_in };
+        return cx.block(request, wait);
     }
     match at_once {
         Nothing::NullArray => cx.reply.null_array(),

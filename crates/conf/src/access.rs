@@ -6,10 +6,10 @@
 
 use crate::cell::Cell;
 use crate::choice::ProtectedAction;
-use crate::glob;
 use crate::plain::{Plain, ValueError, parse, show};
 use crate::row::{Kind, Mutability, Row};
 use crate::table::{ROWS, Settings, position};
+use base::glob;
 use std::sync::Arc;
 
 /// Where a CONFIG SET comes from, for settings that only local clients may change.

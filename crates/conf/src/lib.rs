@@ -16,7 +16,6 @@ mod access;
 mod cell;
 mod choice;
 mod docs;
-mod glob;
 mod load;
 mod plain;
 pub mod rewrite;

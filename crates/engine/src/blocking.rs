@@ -19,7 +19,7 @@ use resp::reply::{Protocol, Writer};
 use spec::Group;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use values::Kind;
 
 /// A key of a database.
@@ -56,7 +56,12 @@ pub struct Waiting {
     pub nothing: Nothing,
     /// It is to be run as well when its key goes.
     pub minds_absence: bool,
+    /// Monotonic time at which it is to be run without any change; `NEVER`.
+    again_at: AtomicU64,
 }
+
+/// No time comes at which a waiter is to be run without a change.
+const NEVER: u64 = u64::MAX;
 
 impl Waiting {
     pub(crate) fn new(
@@ -83,7 +88,19 @@ impl Waiting {
             deadline: wait.timeout.map(|timeout| base::clock::monotonic() + timeout),
             nothing: wait.nothing,
             minds_absence: wait.minds_absence,
+            again_at: AtomicU64::new(again_at(wait.again_in)),
         }
+    }
+
+    /// Monotonic time at which its request is to be run although nothing has changed.
+    pub fn again_at(&self) -> Option<Millis> {
+        let at = self.again_at.load(Ordering::Acquire);
+        (at != NEVER).then_some(Millis(at))
+    }
+
+    /// Sets that time. The caller has the claim, or runs the loop of its connection.
+    pub(crate) fn run_again_in(&self, span: Option<Millis>) {
+        self.again_at.store(again_at(span), Ordering::Release);
     }
 
     /// Takes the claim: true for one caller only.
@@ -136,6 +153,12 @@ pub struct Wait<'a> {
     pub request: Option<OwnedRequest>,
     /// It is to be run as well when a key goes.
     pub minds_absence: bool,
+    /// It is to be run as well when so much time has passed.
+    pub again_in: Option<Millis>,
+}
+
+fn again_at(span: Option<Millis>) -> u64 {
+    span.map_or(NEVER, |span| (base::clock::monotonic() + span).0)
 }
 
 /// All waiters of a node.

@@ -78,6 +78,7 @@ impl Context<'_> {
     pub fn block(&mut self, request: Request<'_>, wait: Wait<'_>) {
         *self.outcome = Outcome::Blocked;
         if self.session.served {
+            self.session.again_in = wait.again_in;
             return;
         }
         let waiting = Arc::new(Waiting::new(self.session, self.command, request, wait));

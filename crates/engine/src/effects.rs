@@ -1,7 +1,8 @@
 //! Effects: what a command has done, declared by its handler and carried out here, in one fixed order.
 //!
 //! While the shard locks are still held: expired keys first, then the command's own changes, are
-//! appended to the log as one batch; then events are published. Watched keys and snapshot walks have
+//! appended to the log as one batch, framed by MULTI and EXEC if it has more than one command, as in
+//! stock; then events are published. Watched keys and snapshot walks have
 //! been served by the shard at the moment of the change. By default a changing command is logged as
 //! it came; a handler whose effect depends on time, chance or state logs something absolute instead.
 
@@ -255,7 +256,7 @@ impl Effects {
 
     /// Notes that those who wait for `key` are to be looked after.
     #[inline]
-    fn waited_for(&mut self, db: u32, key: &[u8]) {
+    pub fn waited_for(&mut self, db: u32, key: &[u8]) {
         if self.somebody_waits {
             self.ready.push_back((db, key.into()));
         }
@@ -448,19 +449,31 @@ impl Effects {
 
     /// Carries everything out: appends the batch to the log, publishes events, tells of keys that
     /// clients cache. The locks are still held. Gives the log's end if anything was appended.
+    ///
+    /// Outside of a transaction the commands of the batch have nothing to do with each other: they are
+    /// what the server does of itself, and what a command that looks at any keys (SCAN) has met.
     #[inline]
     pub(crate) fn perform(&mut self, node: &Node) -> Option<Offset> {
-        let end = self.log_and_publish(node);
+        let end = self.log_and_publish(node, self.in_transaction);
         self.tell_caches(node);
         end
     }
 
-    /// Carries out all but what concerns clients that cache keys.
+    /// As [`Effects::perform`], for a command: all that it has done happens at once for those who read
+    /// the log, framed by MULTI and EXEC if that is more than one.
     #[inline]
-    pub(crate) fn log_and_publish(&mut self, node: &Node) -> Option<Offset> {
+    pub(crate) fn perform_command(&mut self, node: &Node) -> Option<Offset> {
+        let end = self.log_and_publish(node, true);
+        self.tell_caches(node);
+        end
+    }
+
+    /// Carries out all but what concerns clients that cache keys; what is logged is `one` whole.
+    #[inline]
+    pub(crate) fn log_and_publish(&mut self, node: &Node, one: bool) -> Option<Offset> {
         let mut end = None;
         if self.batched > 0 {
-            let framed = self.in_transaction && self.batched > 1;
+            let framed = one && self.batched > 1;
             if node.originates() {
                 self.batch.finish(if framed { Framing::Transaction } else { Framing::Plain });
                 end = Some(node.log.append(&self.batch));

@@ -105,22 +105,21 @@ impl Expirer {
         let Some(mut shard) = node.keyspace.try_lock(self.shard) else { return true };
         let mut done = false;
         for _ in 0..BUCKETS_PER_LOCK {
-            match shard.db(self.db) {
-                None => {
-                    done = true;
-                    break;
-                }
-                Some(db) if self.cursor == 0 && !db.may_have_expired(now) => {
-                    self.db += 1;
-                    continue;
-                }
-                Some(_) => {}
+            let Some(db) = shard.next_db(self.db) else {
+                done = true;
+                break;
+            };
+            if db != self.db {
+                (self.db, self.cursor) = (db, 0);
+            }
+            if self.cursor == 0 && !shard.db(db).is_some_and(|db| db.may_have_expired(now)) {
+                self.db += 1;
+                continue;
             }
             if self.cursor == 0 {
                 self.soonest = Millis(u64::MAX);
                 shard.begin_expiry_pass(self.db);
             }
-            let db = self.db;
             self.cursor =
                 shard.drain_expired(db, self.cursor, now, &mut self.soonest, |ended| match ended {
                     Ended::Key(key) => worker.effects.expired(node, db, key),

@@ -10,7 +10,7 @@ mod set;
 mod sorted_set;
 mod stream;
 
-use crate::keys::{INLINE_BYTES_MAX, Text, new_entry, new_text, view};
+use crate::keys::{INLINE_BYTES_MAX, Text, kind_of, new_entry, new_text, view};
 use base::Millis;
 use conf::Settings;
 use keyspace::Entry;
@@ -76,7 +76,7 @@ trait Image: Collection {
 
 /// The value of `entry` as it is saved.
 pub fn saved(entry: &Entry) -> SavedValue<'_> {
-    match Kind::of_tag(entry.tag()).0 {
+    match kind_of(entry) {
         Kind::List => saved_as::<List>(entry),
         Kind::Set => saved_as::<Set>(entry),
         Kind::Hash => saved_as::<Hash>(entry),
@@ -100,7 +100,7 @@ fn saved_text(entry: &Entry) -> SavedValue<'_> {
 
 /// What OBJECT ENCODING says of the value of `entry`. O(1).
 pub fn encoding(entry: &Entry) -> &'static str {
-    match Kind::of_tag(entry.tag()).0 {
+    match kind_of(entry) {
         Kind::List => encoding_as::<List>(entry),
         Kind::Set => encoding_as::<Set>(entry),
         Kind::Hash => encoding_as::<Hash>(entry),
@@ -124,7 +124,7 @@ fn encoding_as<C: Image>(entry: &Entry) -> &'static str {
 
 /// Adds the value of `entry` to a digest begun with its kind. O(elements).
 pub fn digest(begun: ValueDigest, entry: &Entry) -> ValueDigest {
-    match Kind::of_tag(entry.tag()).0 {
+    match kind_of(entry) {
         Kind::List => digest_as::<List>(begun, entry),
         Kind::Set => digest_as::<Set>(begun, entry),
         Kind::Hash => digest_as::<Hash>(begun, entry),

@@ -8,6 +8,7 @@ use crate::mailbox::{Message, Push, Via};
 use crate::node::Node;
 use crate::session::{Session, name_bytes};
 use ahash::AHashMap;
+use base::glob;
 use base::lock::{Mutex, Rank};
 use resp::reply::{Protocol, Writer};
 use std::collections::BTreeMap;
@@ -137,7 +138,7 @@ impl PubSub {
             deliver(node, list, Kind::Channel, &[b"message", channel, message]);
         }
         for (pattern, list) in &registry.patterns {
-            if values::glob::matches(pattern, channel, false) {
+            if glob::matches(pattern, channel, false) {
                 receivers += list.len();
                 deliver(node, list, Kind::Pattern, &[b"pmessage", pattern, channel, message]);
             }
@@ -167,7 +168,7 @@ impl PubSub {
     pub fn channels(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Box<[u8]>> {
         let registry = self.registry.lock();
         let wanted =
-            |name: &[u8]| pattern.is_none_or(|pattern| values::glob::matches(pattern, name, false));
+            |name: &[u8]| pattern.is_none_or(|pattern| glob::matches(pattern, name, false));
         match kind {
             Kind::Channel => registry.channels.keys().filter(|n| wanted(n)).cloned().collect(),
             Kind::Pattern => registry.patterns.keys().filter(|n| wanted(n)).cloned().collect(),

@@ -52,8 +52,8 @@ pub fn name_bytes(len: usize) -> usize {
 pub struct Watched {
     /// The flag.
     pub flag: WatchFlag,
-    /// Database, key, and whether the key had already expired when it was watched.
-    pub keys: Vec<(u32, Box<[u8]>, bool)>,
+    /// Database and key.
+    pub keys: Vec<(u32, Box<[u8]>)>,
     /// Bytes held.
     pub len_bytes: usize,
 }
@@ -169,6 +169,8 @@ pub struct Session {
     pub executing: bool,
     /// It stands for a client that waited, whose request is run by whoever made a key ready.
     pub served: bool,
+    /// What was served has to wait on, and is to be run again after so much time.
+    pub again_in: Option<Millis>,
     /// It is told of every command (MONITOR).
     pub monitors: bool,
     /// Prefixes of the keys it is told of.
@@ -198,6 +200,7 @@ impl Session {
             postponed: false,
             executing: false,
             served: false,
+            again_in: None,
             monitors: false,
             prefixes: BTreeSet::new(),
             prefixes_bytes: 0,

@@ -54,7 +54,7 @@ pub fn take_queue(session: &mut Session) -> Option<Box<Queue>> {
 /// Ends watching. Waits for each key's shard in turn.
 pub fn unwatch(node: &Node, session: &mut Session) {
     let Some(watched) = session.watched.take() else { return };
-    for (db, key, _) in &watched.keys {
+    for (db, key) in &watched.keys {
         let shard = Place::of(key).shard;
         node.keyspace.lock(shard).unwatch(*db, key, &watched.flag);
     }
@@ -79,7 +79,7 @@ pub(crate) fn shards(
         all |= command.scope_of(request) == Scope::All || (row.keys.is_empty() && looks_at_keys);
         shards.extend(command.keys(request).map(|(_, key)| Place::of(key).shard));
     }
-    for (_, key, _) in watched.iter().flat_map(|watched| &watched.keys) {
+    for (_, key) in watched.iter().flat_map(|watched| &watched.keys) {
         shards.push(Place::of(key).shard);
     }
     (all, shards)

@@ -125,15 +125,16 @@ impl Keyspace {
         } else {
             let mut shard = self.lock(reached.shard);
             for _ in 0..WALK_STEP_BUCKETS {
-                if shard.db(reached.db).is_none() {
-                    break;
+                let Some(db) = shard.next_db(reached.db) else { break };
+                if db != reached.db {
+                    *reached = Reached { db, cursor: 0, ..*reached };
                 }
                 reached.cursor = shard.walk_some(walk, reached.db, reached.cursor);
                 if reached.cursor == 0 {
                     reached.db += 1;
                 }
             }
-            if shard.db(reached.db).is_none() {
+            if shard.next_db(reached.db).is_none() {
                 shard.leave(walk);
                 *reached = Reached { shard: reached.shard + 1, db: 0, cursor: 0 };
             }

@@ -5,6 +5,7 @@
 //! ascending order ([`LockSet`]) or has the whole keyspace to itself for an instant ([`gate`]).
 //! Nothing here knows commands, clients or the log.
 
+mod db;
 pub mod gate;
 mod keyspace;
 mod lockset;
@@ -14,10 +15,11 @@ mod sync;
 mod walk;
 mod watch;
 
+pub use db::Db;
 pub use gate::{Exclusive, Gate, Seat};
 pub use keyspace::{Keyspace, SHARD_COUNT};
 pub use lockset::LockSet;
-pub use shard::{Change, Db, Ended, Shard};
+pub use shard::{Change, Ended, Shard};
 pub use slot::{SLOT_COUNT, Slot};
 pub use walk::{Recorder, WALKS_MAX, Walk};
 pub use watch::WatchFlag;

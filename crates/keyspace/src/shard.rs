@@ -5,19 +5,16 @@
 //! lower bound of the next expiry right, and set the flags of transactions that watch the key.
 
 use crate::Entry;
+use crate::db::{Databases, Db, NEVER, Presence};
 use crate::walk::Walk;
 use crate::watch::{WatchFlag, Watchers};
 use base::Millis;
 use base::random::Random;
 use smallvec::SmallVec;
-use std::fmt;
 use std::sync::Arc;
 use structures::KeyHash;
-use structures::{NewValue, Table, ValueMut, ValueRef};
+use structures::{NewValue, ValueMut, ValueRef};
 use values::{Collection, Object};
-
-/// "No key expires."
-const NEVER: Millis = Millis(u64::MAX);
 
 /// Buckets of a hash's fields that are looked through at once for ended ones.
 const FIELD_BUCKETS: usize = 1024;
@@ -36,70 +33,6 @@ pub enum Ended<'a> {
         /// They were the last, and the key has been taken out as well.
         emptied: bool,
     },
-}
-
-/// One database's part in one shard.
-pub struct Db {
-    table: Table<Object>,
-    /// How many entries have an expiry.
-    volatile: usize,
-    /// No entry, nor field of an entry, expires before this.
-    soonest: Millis,
-    /// While a pass over the expired is under way: the least expiry set since it began.
-    gathered: Option<Millis>,
-}
-
-impl fmt::Debug for Db {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Db").field("keys", &self.table.len()).finish_non_exhaustive()
-    }
-}
-
-impl Default for Db {
-    fn default() -> Db {
-        Db { table: Table::new(), volatile: 0, soonest: NEVER, gathered: None }
-    }
-}
-
-impl Db {
-    /// The number of keys.
-    pub fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Whether there is no key.
-    pub fn is_empty(&self) -> bool {
-        self.table.len() == 0
-    }
-
-    /// The number of keys with an expiry.
-    pub fn volatile(&self) -> usize {
-        self.volatile
-    }
-
-    /// The entries, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.table.iter()
-    }
-
-    /// Whether a key may have expired by `now`.
-    pub fn may_have_expired(&self, now: Millis) -> bool {
-        self.soonest <= now
-    }
-
-    fn note_expiry(&mut self, before: Option<Millis>, after: Option<Millis>) {
-        self.volatile =
-            self.volatile + usize::from(after.is_some()) - usize::from(before.is_some());
-        self.note_end(after);
-    }
-
-    /// Something ends at `at`.
-    fn note_end(&mut self, at: Option<Millis>) {
-        if let Some(at) = at {
-            self.soonest = self.soonest.min(at);
-            self.gathered = self.gathered.map(|least| least.min(at));
-        }
-    }
 }
 
 /// An entry that may be changed: it has been saved for every walk that needs it.
@@ -134,34 +67,32 @@ impl Change<'_> {
 /// One shard of the keyspace.
 #[derive(Debug, Default)]
 pub struct Shard {
-    dbs: Vec<Db>,
+    dbs: Databases,
     walks: SmallVec<[Arc<Walk>; 1]>,
     watchers: Watchers,
 }
 
 impl Shard {
-    /// The database's part here; an empty one if nothing was ever stored.
+    /// The database's part here; `None` if it holds no key.
+    #[inline]
     pub fn db(&self, db: u32) -> Option<&Db> {
-        self.dbs.get(db as usize)
+        self.dbs.get(db)
     }
 
-    fn db_mut(&mut self, db: u32) -> &mut Db {
-        let at = db as usize;
-        if self.dbs.len() <= at {
-            self.dbs.resize_with(at + 1, Db::default);
-        }
-        &mut self.dbs[at]
-    }
-
-    /// The databases that exist here, with their numbers.
+    /// The databases that hold keys here, with their numbers, ascending.
     pub fn dbs(&self) -> impl Iterator<Item = (u32, &Db)> {
-        (0..).zip(&self.dbs)
+        self.dbs.iter()
+    }
+
+    /// The first database from number `from` on that holds a key here.
+    pub fn next_db(&self, from: u32) -> Option<u32> {
+        self.dbs.next(from)
     }
 
     /// Hints to the processor that `hash` will be looked up soon: its bucket.
     #[inline]
     pub fn prefetch_bucket(&self, db: u32, hash: u64) {
-        if let Some(db) = self.dbs.get(db as usize) {
+        if let Some(db) = self.dbs.get(db) {
             db.table.prefetch_bucket(hash);
         }
     }
@@ -169,7 +100,7 @@ impl Shard {
     /// Hints to the processor that `hash` will be looked up soon: the entries its bucket names.
     #[inline]
     pub fn prefetch_entry(&self, db: u32, hash: u64) {
-        if let Some(db) = self.dbs.get(db as usize) {
+        if let Some(db) = self.dbs.get(db) {
             db.table.prefetch_entry(hash);
         }
     }
@@ -177,33 +108,31 @@ impl Shard {
     /// The entry of `key`, expired or not. O(1).
     #[inline]
     pub fn find(&self, db: u32, hash: u64, key: &[u8]) -> Option<&Entry> {
-        self.dbs.get(db as usize)?.table.find(hash, key)
+        self.dbs.get(db)?.table.find(hash, key)
     }
 
     /// The entry of `key`, to be changed.
     pub fn change(&mut self, db: u32, hash: u64, key: &[u8]) -> Option<Change<'_>> {
-        let table = &mut self.dbs.get_mut(db as usize)?.table;
+        let table = &mut self.dbs.get_mut(db)?.table;
         let entry = table.find_mut(hash, key)?;
         raise(&self.walks, db, entry);
-        self.watchers.touched_if_any(db, key);
+        self.watchers.changed(db, key);
         Some(Change { entry })
     }
 
     /// Puts `entry` in, giving back what had its key.
     pub fn insert(&mut self, db: u32, hash: u64, entry: Entry) -> Option<Entry> {
-        if !self.watchers.is_empty() {
-            self.watchers.touched(db, entry.key());
-        }
+        self.watchers.changed(db, entry.key());
         if let Some(newest) = self.walks.last() {
             entry.set_epoch(newest.cut);
             if let Some(old) =
-                self.dbs.get_mut(db as usize).and_then(|db| db.table.find_mut(hash, entry.key()))
+                self.dbs.get_mut(db).and_then(|db| db.table.find_mut(hash, entry.key()))
             {
                 raise(&self.walks, db, old);
             }
         }
         let (after, of_fields) = (entry.expire_at(), end_of_fields(&entry));
-        let place = self.db_mut(db);
+        let place = self.dbs.get_or_make(db);
         place.note_end(of_fields);
         let old = place.table.insert(hash, entry, &KeyHash);
         place.note_expiry(old.as_ref().and_then(Entry::expire_at), after);
@@ -212,7 +141,7 @@ impl Shard {
 
     /// Takes the entry of `key` out.
     pub fn remove(&mut self, db: u32, hash: u64, key: &[u8]) -> Option<Entry> {
-        let place = self.dbs.get_mut(db as usize)?;
+        let place = self.dbs.get_mut(db)?;
         if !self.walks.is_empty()
             && let Some(entry) = place.table.find_mut(hash, key)
         {
@@ -220,25 +149,26 @@ impl Shard {
         }
         let entry = place.table.remove(hash, key)?;
         place.note_expiry(entry.expire_at(), None);
-        self.watchers.touched_if_any(db, key);
+        self.dbs.drop_empty(db);
+        self.watchers.gone(db, key);
         Some(entry)
     }
 
     /// Sets or removes the expiry of `key`; false if there is no such key.
     pub fn set_expire_at(&mut self, db: u32, hash: u64, key: &[u8], at: Option<Millis>) -> bool {
-        let Some(place) = self.dbs.get_mut(db as usize) else { return false };
+        let Some(place) = self.dbs.get_mut(db) else { return false };
         let Some(entry) = place.table.find_mut(hash, key) else { return false };
         raise(&self.walks, db, entry);
         let before = entry.expire_at();
         entry.set_expire_at(at);
         place.note_expiry(before, at);
-        self.watchers.touched_if_any(db, key);
+        self.watchers.changed(db, key);
         true
     }
 
     /// Notes that fields of the hash at `key` may end sooner than before.
     pub fn note_fields(&mut self, db: u32, hash: u64, key: &[u8]) {
-        if let Some(place) = self.dbs.get_mut(db as usize) {
+        if let Some(place) = self.dbs.get_mut(db) {
             let at = place.table.find(hash, key).and_then(end_of_fields);
             place.note_end(at);
         }
@@ -246,12 +176,12 @@ impl Shard {
 
     /// Visits some entries, as SCAN does: pass 0 first, then what it returns, until that is 0.
     pub fn scan(&self, db: u32, cursor: u64, visit: impl FnMut(&Entry)) -> u64 {
-        self.dbs.get(db as usize).map_or(0, |db| db.table.scan(cursor, visit))
+        self.dbs.get(db).map_or(0, |db| db.table.scan(cursor, visit))
     }
 
     /// A key chosen about evenly.
     pub fn random(&self, db: u32, random: &mut Random) -> Option<&Entry> {
-        self.dbs.get(db as usize)?.table.random(random)
+        self.dbs.get(db)?.table.random(random)
     }
 
     /// Takes out what has expired by `now` among some entries and their fields; continues from `cursor`
@@ -265,7 +195,7 @@ impl Shard {
         soonest: &mut Millis,
         mut ended: impl FnMut(Ended<'_>),
     ) -> u64 {
-        let Some(place) = self.dbs.get_mut(db as usize) else { return 0 };
+        let Some(place) = self.dbs.get_mut(db) else { return 0 };
         let (walks, watchers) = (&self.walks, &self.watchers);
         // The keys of hashes that have lost fields, the fields, and whether they were the last.
         let mut lost: Vec<(Vec<u8>, Vec<Vec<u8>>, bool)> = Vec::new();
@@ -279,7 +209,7 @@ impl Shard {
                 let mut fields = Vec::new();
                 let all = sweep(entry, now, &mut fields);
                 if !fields.is_empty() {
-                    watchers.touched_if_any(db, entry.key());
+                    watchers.changed(db, entry.key());
                     lost.push((entry.key().to_vec(), fields, all));
                 }
                 if all {
@@ -294,11 +224,14 @@ impl Shard {
         let mut count = 0;
         let mut gone = Vec::new();
         let next = place.table.drain_where(cursor, expired, |entry| {
-            watchers.touched_if_any(db, entry.key());
             count += usize::from(entry.expire_at().is_some());
             gone.push(entry);
         });
         place.volatile -= count;
+        self.dbs.drop_empty(db);
+        for entry in &gone {
+            self.watchers.gone(db, entry.key());
+        }
         for (key, fields, emptied) in &lost {
             ended(Ended::Fields { key, fields, emptied: *emptied });
         }
@@ -313,7 +246,7 @@ impl Shard {
     /// Begins a pass of `drain_expired` over a whole database. The bound of the next expiry stays
     /// as it is until the pass has come to its end, for it may be given up before.
     pub fn begin_expiry_pass(&mut self, db: u32) {
-        if let Some(place) = self.dbs.get_mut(db as usize) {
+        if let Some(place) = self.dbs.get_mut(db) {
             place.gathered = Some(NEVER);
         }
     }
@@ -321,7 +254,7 @@ impl Shard {
     /// Ends a pass, in which `soonest` was the least expiry left: the bound is exact again. It stays
     /// as it was if the database was exchanged or emptied during the pass.
     pub fn end_expiry_pass(&mut self, db: u32, soonest: Millis) {
-        if let Some(place) = self.dbs.get_mut(db as usize)
+        if let Some(place) = self.dbs.get_mut(db)
             && let Some(gathered) = place.gathered.take()
         {
             place.soonest = gathered.min(soonest);
@@ -331,36 +264,27 @@ impl Shard {
     /// Empties database `db`, giving its entries back to be freed elsewhere.
     pub fn clear(&mut self, db: u32) -> Option<Db> {
         self.settle(db);
-        let place = self.dbs.get_mut(db as usize)?;
-        self.watchers.touched_where(db, |key| place.table.find(KeyHash::of(key), key).is_some());
-        Some(std::mem::take(place))
+        let old = self.dbs.take(db)?;
+        self.watchers.exchanged(db, |key| (old.presence(key, Millis(0)), Presence::Absent));
+        Some(old)
     }
 
-    /// Exchanges two databases. A key that was absent or has expired by `now`, and is so afterwards, has
-    /// not changed.
+    /// Exchanges two databases; `now` tells those who watch keys there which have expired.
     pub fn swap(&mut self, one: u32, other: u32, now: Millis) {
         self.settle(one);
         self.settle(other);
-        let highest = one.max(other);
-        self.db_mut(highest);
-        self.dbs.swap(one as usize, other as usize);
-        // A pass over the expired knows databases by number.
-        self.dbs[one as usize].gathered = None;
-        self.dbs[other as usize].gathered = None;
-        for db in [one, other] {
-            let (here, there) = (&self.dbs[one as usize], &self.dbs[other as usize]);
-            self.watchers.touched_where(db, |key| {
-                let hash = KeyHash::of(key);
-                let is_live = |found: Option<&Entry>| {
-                    found.is_some_and(|entry| entry.expire_at().is_none_or(|at| at > now))
-                };
-                is_live(here.table.find(hash, key)) || is_live(there.table.find(hash, key))
-            });
+        self.dbs.swap(one, other);
+        let (left, right) = (self.dbs.get(one), self.dbs.get(other));
+        for (db, before, after) in [(one, right, left), (other, left, right)] {
+            let in_one = |place: Option<&Db>, key: &[u8]| {
+                place.map_or(Presence::Absent, |place| place.presence(key, now))
+            };
+            self.watchers.exchanged(db, |key| (in_one(before, key), in_one(after, key)));
         }
     }
 
     /// Puts a whole database in place of `db`'s, as a loaded snapshot does.
-    pub fn replace(&mut self, db: u32, mut new: Db) -> Db {
+    pub fn replace(&mut self, db: u32, mut new: Db, now: Millis) -> Db {
         self.settle(db);
         new.gathered = None;
         if let Some(newest) = self.walks.last() {
@@ -370,18 +294,24 @@ impl Shard {
                 cursor = new.table.scan_mut(cursor, |entry| entry.set_epoch(newest.cut));
             }
         }
-        let old = std::mem::replace(self.db_mut(db), new);
-        let here = &self.dbs[db as usize];
-        self.watchers.touched_where(db, |key| {
-            let hash = KeyHash::of(key);
-            here.table.find(hash, key).is_some() || old.table.find(hash, key).is_some()
-        });
+        let old = self.dbs.take(db).unwrap_or_default();
+        let here = self.dbs.get_or_make(db);
+        *here = new;
+        self.watchers.exchanged(db, |key| (old.presence(key, now), here.presence(key, now)));
+        self.dbs.drop_empty(db);
         old
     }
 
-    /// Sets `flag` when `key` changes.
-    pub fn watch(&mut self, db: u32, key: &[u8], flag: &WatchFlag) {
-        self.watchers.add(db, key, flag);
+    /// Sets `flag` when `key` changes. If it has expired by `now`, that it goes is no change.
+    pub fn watch(&mut self, db: u32, key: &[u8], flag: &WatchFlag, now: Millis) {
+        let presence = self.db(db).map_or(Presence::Absent, |place| place.presence(key, now));
+        self.watchers.add(db, key, flag, presence == Presence::Expired);
+    }
+
+    /// Whether a watched key has expired by `now`, and had not when it was watched.
+    pub fn has_expired_watched(&self, db: u32, key: &[u8], flag: &WatchFlag, now: Millis) -> bool {
+        let presence = self.db(db).map_or(Presence::Absent, |place| place.presence(key, now));
+        presence == Presence::Expired && !self.watchers.had_expired(db, key, flag)
     }
 
     /// Ends `watch`.
@@ -407,29 +337,20 @@ impl Shard {
 
     /// Saves some entries for `walk`, as SCAN visits them.
     pub(crate) fn walk_some(&mut self, walk: &Walk, db: u32, cursor: u64) -> u64 {
-        let Some(place) = self.dbs.get_mut(db as usize) else { return 0 };
+        let Some(place) = self.dbs.get_mut(db) else { return 0 };
         let walks = &self.walks;
         place.table.scan_mut(cursor, |entry| raise_to(walks, db, entry, walk.cut))
     }
 
     /// Saves every entry of `db` for the walks that still need it.
     fn settle(&mut self, db: u32) {
-        let Some(place) = self.dbs.get_mut(db as usize) else { return };
+        let Some(place) = self.dbs.get_mut(db) else { return };
         let mut cursor = 0;
         while !self.walks.is_empty() {
             cursor = place.table.scan_mut(cursor, |entry| raise(&self.walks, db, entry));
             if cursor == 0 {
                 break;
             }
-        }
-    }
-}
-
-impl Watchers {
-    #[inline]
-    fn touched_if_any(&self, db: u32, key: &[u8]) {
-        if !self.is_empty() {
-            self.touched(db, key);
         }
     }
 }

@@ -317,7 +317,7 @@ impl Running<'_> {
             std::thread::yield_now();
             self.retry_at.since(self.now).0
         } else {
-            let deadline = self.held.iter().filter_map(|&slot| self.deadline_of(slot)).min();
+            let deadline = self.held.iter().filter_map(|&slot| self.wake_at(slot)).min();
             let until = deadline.map_or(CRON_MS, |at| at.since(base::clock::monotonic()).0 + 1);
             until.min(self.cron_at.since(base::clock::monotonic()).0 + 1).min(CRON_MS)
         }

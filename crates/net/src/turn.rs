@@ -282,6 +282,7 @@ impl Running<'_> {
                 Hold::Blocked if self.deadline_of(slot).is_some_and(|at| at <= self.now) => {
                     self.time_out(slot);
                 }
+                Hold::Blocked => self.run_again(slot),
                 _ => {}
             }
             let Some(connection) = self.slots[slot].as_mut() else { continue };
@@ -292,8 +293,28 @@ impl Running<'_> {
         }
     }
 
+    /// Runs what waits for time to pass, if it has.
+    fn run_again(&mut self, slot: usize) {
+        let Some(connection) = self.slots[slot].as_ref() else { return };
+        if let Some(Blocked::Keys(waiting)) = &connection.session.blocked
+            && waiting.again_at().is_some_and(|at| at <= self.now)
+        {
+            let waiting = Arc::clone(waiting);
+            self.worker.serve_again(&waiting);
+        }
+    }
+
+    /// When a blocked connection is to be looked at although nothing has happened.
+    pub(crate) fn wake_at(&self, slot: usize) -> Option<Millis> {
+        let again_at = match self.slots[slot].as_ref()?.session.blocked.as_ref()? {
+            Blocked::Keys(waiting) => waiting.again_at(),
+            _ => None,
+        };
+        self.deadline_of(slot).into_iter().chain(again_at).min()
+    }
+
     /// When a blocked connection is to be answered anyway.
-    pub(crate) fn deadline_of(&self, slot: usize) -> Option<Millis> {
+    fn deadline_of(&self, slot: usize) -> Option<Millis> {
         match self.slots[slot].as_ref()?.session.blocked.as_ref()? {
             Blocked::Replicas { deadline, .. } => *deadline,
             Blocked::Keys(waiting) => waiting.deadline,

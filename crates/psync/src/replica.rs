@@ -23,9 +23,12 @@
 //! The driver performs actions in order, and after `Disconnect` reports nothing more of the old
 //! connection.
 
+mod action;
 mod facts;
+mod fault;
 mod handshake;
 
+pub use action::Action;
 pub use facts::{LinkFacts, LinkState};
 
 use crate::encode::command;
@@ -34,6 +37,7 @@ use crate::line::LineBuffer;
 use crate::snapshot::Decoder;
 use crate::{Level, OFFSET_MAX};
 use base::{Millis, Offset, RunId};
+use fault::{Fault, refused_transfer};
 use handshake::Handshake;
 pub(crate) use handshake::printable;
 use std::collections::VecDeque;
@@ -96,97 +100,6 @@ pub struct Resume {
     pub replid: RunId,
     /// How many bytes of it are applied.
     pub applied: Offset,
-}
-
-/// What the driver must do, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Write a line to the log.
-    Log(Level, String),
-    /// Open a connection, then report `handle_connected` or `handle_closed`.
-    Connect {
-        /// The primary's address.
-        host: String,
-        /// The primary's port.
-        port: u16,
-    },
-    /// Send bytes to the primary.
-    Send(Vec<u8>),
-    /// Make durable, before any later action, that we know this epoch.
-    Persist {
-        /// The epoch of our primary, newer than the one we knew.
-        epoch: u64,
-    },
-    /// A snapshot of the data begins; load it aside. The old data stays in service.
-    StartSnapshot {
-        /// The history that the snapshot belongs to.
-        replid: RunId,
-        /// The offset at which it was cut.
-        offset: Offset,
-        /// Its length, if the primary told.
-        length: Option<u64>,
-    },
-    /// The next bytes of the snapshot.
-    SnapshotBytes(Vec<u8>),
-    /// The snapshot is complete: finish loading, swap the data set, reset the log to the offset and
-    /// the history to the id of `StartSnapshot` (no second id), drop our own replicas, then report
-    /// `handle_loaded`. If loading fails, keep the old data and report that.
-    EndSnapshot,
-    /// The snapshot will not be completed: throw away what was loaded aside.
-    AbortSnapshot,
-    /// The primary continues our history. If `replid` is not the node's, shift the history to it at
-    /// the applied offset and drop our own replicas, that they learn it too.
-    Continue {
-        /// The id that the history bears from now on.
-        replid: RunId,
-    },
-    /// Bytes of the command stream: parse, apply, append to the log as they are, report `applied`.
-    Stream(Vec<u8>),
-    /// Close the connection; drop what was received and not applied.
-    Disconnect {
-        /// Why, for the log of the driver.
-        reason: String,
-    },
-}
-
-/// Why a link was given up.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Fault {
-    #[error("Connection with master lost.")]
-    Lost,
-    #[error("Error condition on socket for SYNC: {0}")]
-    ConnectFailed(String),
-    #[error("Timeout connecting to the MASTER...")]
-    ConnectTimeout,
-    #[error(
-        "Timeout receiving bulk data from MASTER... If the problem persists try to set the \
-         'repl-timeout' parameter in redis.conf to a larger value."
-    )]
-    TransferTimeout,
-    #[error("MASTER timeout: no data nor PING received...")]
-    OnlineTimeout,
-    #[error("Error reply to PING from master: '{0}'")]
-    Ping(String),
-    #[error("Unable to AUTH to MASTER: {0}")]
-    Auth(String),
-    #[error("Master is currently unable to PSYNC but should be in the future: {0}")]
-    TryLater(String),
-    #[error("Unexpected reply to PSYNC from master: {0}")]
-    Psync(String),
-    #[error("Bad protocol from MASTER: {0}")]
-    Protocol(String),
-    #[error("Failed trying to load the MASTER synchronization DB: {0}")]
-    Load(String),
-    #[error("Failed to apply the MASTER's stream, a full sync is needed: {0}")]
-    Apply(String),
-    #[error("The replication offset would exceed its greatest value")]
-    OffsetOverflow,
-    #[error("More of the stream arrived than may wait while the snapshot is loaded")]
-    PendingOverflow,
-    #[error(
-        "Refused to replace our data of epoch {ours} by a full sync from a primary of epoch {theirs}"
-    )]
-    OlderPrimary { ours: u64, theirs: u64 },
 }
 
 /// A full sync that was announced.
@@ -554,17 +467,5 @@ impl Replica {
 
     fn notice(&mut self, text: String) {
         self.actions.push_back(Action::Log(Level::Notice, text));
-    }
-}
-
-fn refused_transfer(line: &[u8]) -> Fault {
-    let text = printable(line);
-    match text.strip_prefix('-') {
-        Some(error) => {
-            Fault::Protocol(format!("MASTER aborted replication with an error: {error}"))
-        }
-        None => Fault::Protocol(format!(
-            "the first byte is not '$' (we received '{text}'), are you sure the host and port are right?"
-        )),
     }
 }

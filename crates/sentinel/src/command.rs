@@ -5,7 +5,6 @@
 
 mod answer;
 mod configure;
-pub(crate) mod glob;
 mod show;
 
 use crate::action::{Action, ClientId, Reply};

@@ -26,7 +26,6 @@ mod vote;
 
 pub use action::{Action, ClientId, Event, Level, Line, LinkId, Reply};
 pub use address::{Address, parse_host, parse_port};
-pub use command::glob::matches as pattern_matches;
 pub use command::{ServerFacts, handles};
 pub use config::{Config, ConfigError, GroupConfig};
 pub use hello::{HELLO_CHANNEL, Hello};

@@ -22,10 +22,35 @@ pub trait Collection: Default + 'static {
     fn packed(&self) -> Option<(u8, &[u8])>;
     /// Whether its key is to go.
     fn is_empty(&self) -> bool;
-    /// Boxes it.
+    /// Boxes it. This and the two that follow come from [`in_object`].
     fn into_object(self) -> Object;
     /// The value in `object`, if it is of this type.
     fn of(object: &Object) -> Option<&Self>;
     /// The value in `object`, to be changed, if it is of this type.
     fn of_mut(object: &mut Object) -> Option<&mut Self>;
 }
+
+/// The way of a collection into a boxed [`Object`] of the variant of its name, and back: the last three
+/// functions of [`Collection`].
+macro_rules! in_object {
+    ($name:ident) => {
+        fn into_object(self) -> Object {
+            Object::$name(self.into())
+        }
+
+        fn of(object: &Object) -> Option<&$name> {
+            match object {
+                Object::$name(value) => Some(value),
+                _ => None,
+            }
+        }
+
+        fn of_mut(object: &mut Object) -> Option<&mut $name> {
+            match object {
+                Object::$name(value) => Some(value),
+                _ => None,
+            }
+        }
+    };
+}
+pub(crate) use in_object;

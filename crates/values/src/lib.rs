@@ -2,8 +2,7 @@
 //!
 //! [`string`] holds the pure operations on strings, each with the limits and the rounding of stock
 //! 7.0; a [`Collection`] has elements; [`Object`] is the boxed form of a value too large to lie inline
-//! beside its key; [`glob`] matches patterns and [`digest`] compares whole datasets. Nothing here allocates more
-//! than its result needs, and nothing panics on the bytes it is given.
+//! beside its key; [`digest`] compares whole datasets. Nothing here allocates more than its result needs, and nothing panics on the bytes it is given.
 
 pub mod bitmap;
 pub mod collection;
@@ -11,7 +10,6 @@ pub mod digest;
 pub mod fields;
 mod foreign;
 pub mod geo;
-pub mod glob;
 pub mod hash;
 pub mod hyperloglog;
 pub mod list;

@@ -20,7 +20,7 @@ use crate::failure::Outcome;
 use crate::program::{Kind, Program};
 use crate::verdicts::Verdicts;
 use crate::workspace;
-use crate::{differential, linear};
+use crate::{differential, linearizability};
 use std::path::PathBuf;
 
 /// What a case works with.
@@ -42,7 +42,7 @@ const FOR_ALL: [(&str, Play); 30] = [
     ("replies-listed", replies::listed),
     ("replies-drawn", differential::drawn),
     ("replication-of-drawn-effects", differential::drawn_replicated),
-    ("replies-have-an-order", linear::drawn),
+    ("replies-have-an-order", linearizability::drawn),
     ("sentinel-replies", replies::sentinel),
     ("malformed-requests", wireform::requests),
     ("requests-in-pieces", wireform::pieces),

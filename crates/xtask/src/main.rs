@@ -14,7 +14,7 @@ mod failure;
 mod r#gen;
 mod group;
 mod interop;
-mod linear;
+mod linearizability;
 mod node;
 mod ports;
 mod process;
@@ -48,7 +48,7 @@ cargo xtask differential [--commands 1000000] [--seed 1] [--types lists,sets] [-
                   [--program PATH] [--kind redoubt|stock]
                                  the same drawn commands to Redoubt and stock, or to a primary
                                  whose replicas are compared with it
-cargo xtask linear [--rounds 20000] [--seed 1] [--program PATH] [--kind redoubt|stock]
+cargo xtask linearizability [--rounds 20000] [--seed 1] [--program PATH] [--kind redoubt|stock]
                                  whether what eight connections saw at once has an order
 cargo xtask bench [--against PATH] [--quick] [--write-docs] [--seed 1] [--rounds 5]
                                  Redoubt and stock on the same core: CPU per operation, rates
@@ -94,7 +94,7 @@ fn perform(task: &str, mut arguments: Arguments, words: &[String]) -> Outcome {
         }
         "differential" => differential::task(arguments),
         "drill" => drill::task(arguments),
-        "linear" => linear::task(arguments),
+        "linearizability" => linearizability::task(arguments),
         "interop" => interop::task(arguments),
         "bench" => bench::task(arguments, words),
         "test" => arguments.finish().and_then(|()| everything::test()),

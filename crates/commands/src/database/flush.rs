@@ -1,8 +1,10 @@
 //! FLUSHDB and FLUSHALL [ASYNC | SYNC]: empty databases at one instant.
 //!
 //! With the whole keyspace alone the shards' tables are only detached. They are freed on the
-//! thread that frees if that was asked for or would take long, and before the reply otherwise.
+//! thread that frees if that was asked for or would take long, and before the reply otherwise. If there
+//! are save rules, FLUSHALL saves before it replies, as stock does.
 
+use engine::snapshot::save_now;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use keyspace::{Db, Shard};
 use spec::{Arg, Category, CommandSpec, Flag, Group, ReplyShape};
@@ -70,11 +72,26 @@ fn flushall(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         let dbs: Vec<u32> = shard.dbs().map(|(db, _)| db).collect();
         freed.extend(dbs.into_iter().filter_map(|db| shard.clear(db)));
     });
-    // What is on disk would bring the keys back at the next start.
     if !cx.node.settings.save.get().is_empty() {
-        cx.node.saves.state().scheduled = true;
+        save(cx);
     }
     Ok(())
+}
+
+/// Saves at once that nothing is left: what is on disk would bring the keys back at the next start. A
+/// save under way, which was given up, must end first; then it is done as soon as it has. That the disk
+/// fails does not undo the flush.
+fn save(cx: &mut Context<'_>) {
+    let is_running = cx.node.saves.state().running.is_some();
+    match cx.alone.filter(|_| !is_running) {
+        Some(alone) => {
+            if save_now(cx.node, alone).is_ok() {
+                // The flush itself, which is counted when the command ends.
+                cx.node.saves.state().saved_changes += cx.effects.dirty();
+            }
+        }
+        None => cx.node.saves.state().scheduled = true,
+    }
 }
 
 fn empty(cx: &mut Context<'_>, behind: bool, mut clear: impl FnMut(&mut Shard, &mut Vec<Db>)) {
@@ -139,7 +156,7 @@ mod tests {
         server.line("set k v");
         let flag = keyspace::WatchFlag::default();
         let shard = keyspace::Keyspace::shard_of(b"k");
-        server.node().keyspace.lock(shard).watch(0, b"k", &flag);
+        server.node().keyspace.lock(shard).watch(0, b"k", &flag, base::Millis(0));
         server.logged();
         server.line("select 3");
         server.check_log("flushdb", &["SELECT 3", "flushdb"]);
@@ -151,12 +168,36 @@ mod tests {
     }
 
     #[test]
-    fn flushall_has_what_is_on_disk_replaced() {
+    fn flushall_saves_at_once() {
+        let dir = tempfile::tempdir().expect("a directory");
         let mut server = Server::new();
-        let rules = !server.node().settings.save.get().is_empty();
-        server.check("flushdb", "+OK\r\n");
-        assert!(!server.node().saves.state().scheduled);
+        let path = dir.path().to_string_lossy().into_owned();
+        server.node().settings.dir.set(path.as_bytes().into());
+        let file = dir.path().join("dump.rdb");
+        let changes = |server: &mut Server| {
+            let info = server.line("info persistence");
+            let line = info.lines().find(|line| line.starts_with("rdb_changes_since_last_save:"));
+            line.and_then(|line| line.split(':').nth(1)).map(str::to_owned).expect("a number")
+        };
+        server.line("set k v");
         server.check("flushall", "+OK\r\n");
-        assert_eq!(server.node().saves.state().scheduled, rules);
+        assert!(!file.exists());
+        assert_eq!(changes(&mut server), "2");
+        server.check("config set save \"900 1\"", "+OK\r\n");
+        server.line("set k v");
+        server.check("flushdb", "+OK\r\n");
+        assert!(!file.exists());
+        server.line("set k v");
+        server.check("flushall", "+OK\r\n");
+        assert!(file.exists());
+        assert_eq!(changes(&mut server), "0");
+        for line in ["multi", "set k v", "flushall", "set j w"] {
+            server.line(line);
+        }
+        server.check("exec", "*3\r\n+OK\r\n+OK\r\n+OK\r\n");
+        assert_eq!(changes(&mut server), "1");
+        server.node().settings.dir.set(b"/nonexistent"[..].into());
+        server.check("flushall", "+OK\r\n");
+        server.check("dbsize", ":0\r\n");
     }
 }

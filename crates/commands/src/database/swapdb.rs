@@ -77,7 +77,7 @@ mod tests {
         let flags = [keyspace::WatchFlag::default(), keyspace::WatchFlag::default()];
         let shard = keyspace::Keyspace::shard_of(b"k");
         for (db, flag) in (0..).zip(&flags) {
-            server.node().keyspace.lock(shard).watch(db, b"k", flag);
+            server.node().keyspace.lock(shard).watch(db, b"k", flag, base::Millis(0));
         }
         server.line("swapdb 2 3");
         assert!(!flags[0].is_dirty() && !flags[1].is_dirty());

@@ -2,9 +2,9 @@
 //!
 //! It has the whole keyspace alone, so what it answers was there at one instant.
 
+use base::glob;
 use engine::{Args, Command, CommandResult, Context};
 use spec::{Arg, Category, CommandSpec, Flag, Group, ReplyShape};
-use values::glob;
 
 /// KEYS.
 pub const KEYS: Command = Command {

@@ -1,15 +1,19 @@
 //! RANDOMKEY: some key, all being about equally likely.
 //!
 //! A shard is drawn by its number of keys, then a key in it. The counts are read one shard at a time
-//! and may be old when the draw is made; a draw that finds its shard empty is made again.
+//! and may be old when the draw is made; a draw that finds its shard empty is made again. So is one that
+//! finds a key which has expired; a primary takes that key out.
 
 use base::random::Random;
+use engine::expiry;
 use engine::{Args, Command, CommandResult, Context};
-use keyspace::{Entry, SHARD_COUNT};
+use keyspace::{Entry, SHARD_COUNT, Shard};
 use spec::{CommandSpec, Flag, Group, ReplyShape};
 
 /// Draws before the first key that has not expired is taken.
 const DRAWS_MAX: usize = 100;
+/// Buckets looked at before a shard is let go.
+const BUCKETS_PER_LOCK: usize = 64;
 
 /// RANDOMKEY.
 pub const RANDOMKEY: Command = Command {
@@ -37,11 +41,21 @@ fn randomkey(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
     Ok(())
 }
 
-fn live_key(cx: &Context<'_>, entry: &Entry) -> Option<Vec<u8>> {
-    entry.expire_at().is_none_or(|at| at > cx.now).then(|| entry.key().to_vec())
+/// A key, or that it has expired.
+fn key_of(cx: &Context<'_>, entry: &Entry) -> Result<Box<[u8]>, Box<[u8]>> {
+    let is_live = entry.expire_at().is_none_or(|at| at > cx.now);
+    if is_live { Ok(entry.key().into()) } else { Err(entry.key().into()) }
 }
 
-fn drawn(cx: &Context<'_>) -> Option<Vec<u8>> {
+/// Takes expired keys out, if that is for this node to do.
+fn take_out(cx: &mut Context<'_>, shard: &mut Shard, expired: &[Box<[u8]>]) {
+    if cx.node.expires() {
+        let at_once = !cx.session.executing;
+        expiry::take_out(cx.node, cx.effects, shard, cx.keys.db, expired, at_once);
+    }
+}
+
+fn drawn(cx: &mut Context<'_>) -> Option<Box<[u8]>> {
     let (keyspace, db) = (&cx.node.keyspace, cx.keys.db);
     let mut ends = Vec::with_capacity(usize::from(SHARD_COUNT));
     let mut total = 0;
@@ -56,20 +70,43 @@ fn drawn(cx: &Context<'_>) -> Option<Vec<u8>> {
     for _ in 0..DRAWS_MAX {
         let target = random.below(total);
         let index = u16::try_from(ends.partition_point(|&end| end <= target)).ok()?;
-        let shard = keyspace.lock(index);
-        if let Some(key) = shard.random(db, &mut random).and_then(|entry| live_key(cx, entry)) {
-            return Some(key);
+        let mut shard = keyspace.lock(index);
+        match shard.random(db, &mut random).map(|entry| key_of(cx, entry)) {
+            Some(Ok(key)) => return Some(key),
+            Some(Err(expired)) => take_out(cx, &mut shard, &[expired]),
+            None => {}
         }
     }
     None
 }
 
 /// The first key that has not expired: where nearly all have, draws find none.
-fn first_live(cx: &Context<'_>) -> Option<Vec<u8>> {
-    (0..SHARD_COUNT).find_map(|index| {
-        let shard = cx.node.keyspace.lock(index);
-        shard.db(cx.keys.db)?.iter().find_map(|entry| live_key(cx, entry))
-    })
+fn first_live(cx: &mut Context<'_>) -> Option<Box<[u8]>> {
+    let db = cx.keys.db;
+    for index in 0..SHARD_COUNT {
+        let mut cursor = 0;
+        loop {
+            let mut shard = cx.node.keyspace.lock(index);
+            let (mut live, mut expired) = (None, Vec::new());
+            for _ in 0..BUCKETS_PER_LOCK {
+                cursor = shard.scan(db, cursor, |entry| match key_of(cx, entry) {
+                    Ok(key) => live = Some(key),
+                    Err(key) => expired.push(key),
+                });
+                if cursor == 0 || live.is_some() {
+                    break;
+                }
+            }
+            take_out(cx, &mut shard, &expired);
+            if live.is_some() {
+                return live;
+            }
+            if cursor == 0 {
+                break;
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -91,12 +128,22 @@ mod tests {
     }
 
     #[test]
-    fn expired_keys_are_passed_over() {
+    fn expired_keys_are_taken_out() {
         let mut server = Server::new();
-        for number in 0..200 {
-            server.line(&format!("set gone{number} v pxat 1"));
+        for number in 0..300 {
+            server.line(&format!("set gone{number} v"));
+            server.line(&format!("pexpire gone{number} 1"));
         }
+        let written = base::clock::unix();
+        while base::clock::unix() <= written + base::Millis(1) {
+            std::hint::spin_loop();
+        }
+        server.logged();
+        server.check("dbsize", ":300\r\n");
         server.check("randomkey", "$-1\r\n");
+        server.check("dbsize", ":0\r\n");
+        let logged = server.logged();
+        assert_eq!(logged.iter().filter(|line| line.starts_with("DEL gone")).count(), 300);
         server.check("set live v", "+OK\r\n");
         server.check("randomkey", "$4\r\nlive\r\n");
     }

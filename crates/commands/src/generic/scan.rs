@@ -8,18 +8,15 @@
 //! buckets to a lock. That is right because a holder of a shard never waits for another, and because
 //! a page of keys promises nothing about one instant. Empty shards cost a look and nothing more.
 
+use crate::elements::Scan;
 use engine::expiry;
 use engine::keys::kind_of;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use keyspace::{Db, Entry, SHARD_COUNT};
 use resp::reply::Writer;
 use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
-use values::{Kind, glob};
+use values::Kind;
 
-/// Keys that a call looks at if it does not say how many.
-const COUNT_DEFAULT: u64 = 10;
-/// Buckets that a call looks at for each key it was asked for, before it gives up finding more.
-const BUCKETS_PER_KEY: u64 = 10;
 /// Buckets looked at before a shard is let go.
 const BUCKETS_PER_LOCK: u64 = 64;
 
@@ -50,36 +47,25 @@ pub const SCAN: Command = Command {
 /// Which keys are answered, and about how many are looked at.
 #[derive(Debug)]
 struct Options<'a> {
-    pattern: Option<&'a [u8]>,
+    scan: Scan<'a>,
     kind: Option<Kind>,
-    count: u64,
 }
 
 impl<'a> Options<'a> {
     fn parse(args: &mut Args<'a>) -> Result<Options<'a>, CommandError> {
-        let mut options = Options { pattern: None, kind: None, count: COUNT_DEFAULT };
         let mut kind = None;
-        while args.left() > 0 {
-            if args.take_token("MATCH") {
-                options.pattern = Some(args.bytes()?);
-            } else if args.take_token("TYPE") {
+        let scan = Scan::parse_with(args, |args| {
+            let taken = args.take_token("TYPE");
+            if taken {
                 kind = Some(args.bytes()?);
-            } else if args.take_token("COUNT") {
-                let count = args.integer()?;
-                options.count =
-                    u64::try_from(count).ok().filter(|&n| n > 0).ok_or(CommandError::Syntax)?;
-            } else {
-                return Err(CommandError::Syntax);
             }
-        }
-        options.pattern = options.pattern.filter(|&pattern| pattern != b"*");
-        options.kind = kind.map(kind_named).transpose()?;
-        Ok(options)
+            Ok(taken)
+        })?;
+        Ok(Options { scan, kind: kind.map(kind_named).transpose()? })
     }
 
     fn wants(&self, entry: &Entry) -> bool {
-        self.kind.is_none_or(|kind| kind == kind_of(entry))
-            && self.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key(), false))
+        self.kind.is_none_or(|kind| kind == kind_of(entry)) && self.scan.wants(entry.key())
     }
 }
 
@@ -158,7 +144,7 @@ fn gather(
     let (db, now) = (cx.keys.db, cx.now);
     let mut writer = Writer::new(found, cx.reply.protocol());
     let (mut answered, mut looked, mut buckets) = (0, 0, 0);
-    let buckets_max = options.count.saturating_mul(BUCKETS_PER_KEY);
+    let (count, buckets_max) = (options.scan.count, options.scan.steps_max());
     let (expires, at_once) = (cx.node.expires(), !cx.session.executing);
     let mut lapsed: Vec<Box<[u8]>> = Vec::new();
     cx.keys.release();
@@ -168,11 +154,11 @@ fn gather(
             place.next_shard();
             continue;
         }
-        if looked >= options.count || buckets >= buckets_max {
+        if looked >= count || buckets >= buckets_max {
             break;
         }
         let pause = buckets + BUCKETS_PER_LOCK;
-        while buckets < pause && looked < options.count && buckets < buckets_max {
+        while buckets < pause && looked < count && buckets < buckets_max {
             buckets += 1;
             place.inner = shard.scan(db, place.inner, |entry| {
                 looked += 1;

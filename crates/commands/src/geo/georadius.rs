@@ -56,18 +56,7 @@ pub const GEORADIUS_RO: Command = Command {
         summary: "Finds members within a distance of a place, storing nothing.",
         flags: &[Flag::ReadOnly],
         keys: &[SOURCE],
-        args: &[
-            Arg::key("key"),
-            Arg::double("longitude"),
-            Arg::double("latitude"),
-            Arg::double("radius"),
-            UNIT,
-            WITHCOORD,
-            WITHDIST,
-            WITHHASH,
-            COUNT,
-            ORDER,
-        ],
+        args: without_stores(GEORADIUS.spec.args),
         reply: FOUND,
         history: &[("6.2.0", "Added the `ANY` option for `COUNT`.")],
         deprecated: Some(("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument")),
@@ -112,17 +101,7 @@ pub const GEORADIUSBYMEMBER_RO: Command = Command {
     spec: CommandSpec {
         name: "georadiusbymember_ro",
         summary: "Finds members within a distance of a member, storing nothing.",
-        args: &[
-            Arg::key("key"),
-            Arg::bytes("member"),
-            Arg::double("radius"),
-            UNIT,
-            WITHCOORD,
-            WITHDIST,
-            WITHHASH,
-            COUNT,
-            ORDER,
-        ],
+        args: without_stores(GEORADIUSBYMEMBER.spec.args),
         history: &[],
         deprecated: Some(("6.2.0", "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments")),
         ..GEORADIUS_RO.spec
@@ -134,6 +113,11 @@ pub const GEORADIUSBYMEMBER_RO: Command = Command {
 const SOURCE: KeySpec = KeySpec::one(1, &[KeyFlag::ReadOnly, KeyFlag::Access]);
 const FOUND: &[ReplyShape] =
     &[ReplyShape::Array("The members, each with what was asked for beside it.")];
+
+/// The arguments of a variant that stores nothing: all but the last two.
+const fn without_stores(args: &'static [Arg]) -> &'static [Arg] {
+    args.split_at(args.len() - 2).0
+}
 
 /// The key behind a word, which is searched from word `from` on.
 const fn behind(word: &'static str, from: i64) -> KeySpec {

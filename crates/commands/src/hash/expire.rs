@@ -4,7 +4,7 @@
 //! As with keys, the log carries the absolute millisecond, and an instant that has passed removes the
 //! field at once. Commands of Redis 7.4.
 
-use super::lapse::{FEW, lapse, log_fields, log_removal, named_fields};
+use super::field_expiry::{FEW, log_fields, log_removal, named_fields, remove_expired};
 use crate::expire_time::{EX, EXAT, Form, PX, PXAT, millis};
 use crate::generic::expire::{CONDITION, Condition};
 use engine::effects::Event;
@@ -195,7 +195,7 @@ pub(super) fn expire_fields(
     condition: Condition,
     instant: i64,
 ) -> Result<Vec<i64>, CommandError> {
-    lapse(cx, key, fields.iter().copied())?;
+    remove_expired(cx, key, fields.iter().copied())?;
     let (now, at) = (cx.keys.fields_now(), millis(instant));
     let passed = at <= cx.now && cx.node.originates();
     let code = |hash: HashRef<'_>, field: &[u8]| match hash.expire_at(field, now) {
@@ -255,7 +255,7 @@ pub(super) fn persist_fields(
     key: &[u8],
     fields: &[&[u8]],
 ) -> Result<Vec<i64>, CommandError> {
-    lapse(cx, key, fields.iter().copied())?;
+    remove_expired(cx, key, fields.iter().copied())?;
     let now = cx.keys.fields_now();
     let Some(hash) = cx.keys.peek_at::<Hash>(key)? else {
         return Ok(vec![NO_FIELD; fields.len()]);

@@ -5,7 +5,7 @@
 //! as what they do.
 
 use super::expire::{FIELDS, expire_fields, instant, persist_fields};
-use super::lapse::{FEW, lapse, log_removal, named_fields};
+use super::field_expiry::{FEW, log_removal, named_fields, remove_expired};
 use super::limits;
 use crate::expire_time::{EX, EXAT, Form, PX, PXAT, millis};
 use crate::generic::expire::Condition;
@@ -152,7 +152,7 @@ fn values(
     key: &[u8],
     fields: &[&[u8]],
 ) -> Result<Vec<Option<Vec<u8>>>, CommandError> {
-    lapse(cx, key, fields.iter().copied())?;
+    remove_expired(cx, key, fields.iter().copied())?;
     let now = cx.keys.fields_now();
     let hash = cx.keys.read::<Hash>(key)?;
     let value = |field: &&[u8]| Some(hash?.get(field, now)?.to_vec());
@@ -280,7 +280,7 @@ impl<'a> Setting<'a> {
 fn hsetex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
     let setting = Setting::parse(cx, args)?;
-    lapse(cx, key, setting.fields())?;
+    remove_expired(cx, key, setting.fields())?;
     let now = cx.keys.fields_now();
     let hash = cx.keys.peek_at::<Hash>(key)?;
     let has = |field: &[u8]| hash.is_some_and(|hash| hash.get(field, now).is_some());

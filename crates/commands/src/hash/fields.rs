@@ -1,7 +1,7 @@
 //! Fields of one hash: HSET, HSETNX, HMSET, HGET, HMGET, HGETALL, HKEYS, HVALS, HLEN, HSTRLEN, HEXISTS,
 //! HDEL, HINCRBY.
 
-use super::lapse::lapse;
+use super::field_expiry::remove_expired;
 use super::limits;
 use crate::count::count;
 use engine::effects::Event;
@@ -313,7 +313,7 @@ fn hmset(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn hsetnx(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, field, value) = (args.key()?, args.bytes()?, args.bytes()?);
-    lapse(cx, key, std::iter::once(field))?;
+    remove_expired(cx, key, std::iter::once(field))?;
     let (limits, now) = (limits(cx), cx.keys.fields_now());
     let found = cx.keys.peek_at::<Hash>(key)?.is_some_and(|hash| hash.get(field, now).is_some());
     if !found {
@@ -331,7 +331,7 @@ fn hget(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         cx.reply.bulk(value.bytes(&mut itoa::Buffer::new()));
     } else {
         if hash.is_some_and(|hash| hash.may_have_ended(now)) {
-            lapse(cx, key, std::iter::once(field))?;
+            remove_expired(cx, key, std::iter::once(field))?;
         }
         cx.reply.null();
     }
@@ -351,7 +351,7 @@ fn hmget(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
     }
     if may_have_ended {
-        lapse(cx, key, args.words())?;
+        remove_expired(cx, key, args.words())?;
     }
     Ok(())
 }
@@ -400,7 +400,7 @@ fn hstrlen(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let value = cx.keys.read::<Hash>(key)?.and_then(|hash| hash.get(field, now));
     let len = value.map(structures::listpack::Item::len);
     if len.is_none() {
-        lapse(cx, key, std::iter::once(field))?;
+        remove_expired(cx, key, std::iter::once(field))?;
     }
     cx.reply.integer(count(len.unwrap_or(0)));
     Ok(())
@@ -410,7 +410,7 @@ fn hexists(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, field, now) = (args.key()?, args.bytes()?, cx.keys.fields_now());
     let found = cx.keys.read::<Hash>(key)?.is_some_and(|hash| hash.get(field, now).is_some());
     if !found {
-        lapse(cx, key, std::iter::once(field))?;
+        remove_expired(cx, key, std::iter::once(field))?;
     }
     cx.reply.integer(i64::from(found));
     Ok(())
@@ -418,7 +418,7 @@ fn hexists(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 
 fn hdel(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, now) = (args.key()?, cx.keys.fields_now());
-    lapse(cx, key, args.words())?;
+    remove_expired(cx, key, args.words())?;
     let hash = cx.keys.peek_at::<Hash>(key)?;
     let is_there = |hash: HashRef<'_>| args.words().any(|field| hash.get(field, now).is_some());
     if !hash.is_some_and(is_there) {
@@ -449,7 +449,7 @@ fn hincrby(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     let sum = before.checked_add(by).ok_or(CommandError::Overflow)?;
     if may_have_ended {
-        lapse(cx, key, std::iter::once(field))?;
+        remove_expired(cx, key, std::iter::once(field))?;
     }
     let mut room = itoa::Buffer::new();
     let text = room.format(sum).as_bytes();
@@ -467,7 +467,7 @@ fn hincrbyfloat(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         StringError::NotFinite => CommandError::text("ERR value is NaN or Infinity"),
         other => other.into(),
     })?;
-    lapse(cx, key, std::iter::once(field))?;
+    remove_expired(cx, key, std::iter::once(field))?;
     let (mut before, mut expiry) = (b"0".to_vec(), None);
     if let Some(hash) = cx.keys.peek_at::<Hash>(key)?
         && let Some(value) = hash.get(field, now)

@@ -2,8 +2,8 @@
 
 mod expire;
 mod expiring;
+mod field_expiry;
 mod fields;
-mod lapse;
 mod random;
 mod scan;
 mod ttl;

@@ -1,10 +1,9 @@
 //! HRANDFIELD key [count [WITHVALUES]]: fields by chance.
 
-use crate::elements::{Wanted, different};
+use crate::chance::{Pool, Question};
+use base::Millis;
 use base::random::Random;
-use engine::context::Outcome;
-use engine::{Args, Command, CommandError, CommandResult, Context};
-use resp::reply::Writer;
+use engine::{Args, Command, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use structures::listpack::Item;
 use values::{Hash, HashRef};
@@ -44,80 +43,43 @@ pub const HRANDFIELD: Command = Command {
 
 type Pair<'a> = (Item<'a>, Item<'a>);
 
-/// A field that has not ended by `now`.
-fn one<'a>(hash: HashRef<'a>, now: base::Millis, random: &mut Random) -> Option<Pair<'a>> {
-    let mut room = itoa::Buffer::new();
-    for _ in 0..DRAWS_MAX {
-        let pair = hash.random(random)?;
-        if !hash.has_ended(pair.0.bytes(&mut room), now) {
-            return Some(pair);
-        }
-    }
-    hash.iter(now).next()
+/// The fields of a hash that have not ended by `now`.
+struct Living<'a> {
+    hash: HashRef<'a>,
+    now: Millis,
 }
 
-fn write(reply: &mut Writer<'_>, (field, value): Pair<'_>, with_values: bool) {
-    let mut room = itoa::Buffer::new();
-    if with_values && reply.is_resp3() {
-        reply.array(2);
+impl<'a> Pool for Living<'a> {
+    type Element = Pair<'a>;
+
+    fn len(&self) -> usize {
+        // Those that have ended are held, but not drawn.
+        if self.hash.may_have_ended(self.now) { 0 } else { self.hash.len() }
     }
-    reply.bulk(field.bytes(&mut room));
-    if with_values {
-        reply.bulk(value.bytes(&mut room));
+
+    fn all(&self) -> Vec<Pair<'a>> {
+        self.hash.iter(self.now).collect()
+    }
+
+    fn one(&self, random: &mut Random) -> Option<Pair<'a>> {
+        let mut room = itoa::Buffer::new();
+        for _ in 0..DRAWS_MAX {
+            let pair = self.hash.random(random)?;
+            if !self.hash.has_ended(pair.0.bytes(&mut room), self.now) {
+                return Some(pair);
+            }
+        }
+        self.hash.iter(self.now).next()
     }
 }
 
 fn hrandfield(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, now) = (args.key()?, cx.keys.fields_now());
-    let mut random = Random::from_system();
-    if args.left() == 0 {
-        let hash = cx.keys.read::<Hash>(key)?;
-        match hash.and_then(|hash| one(hash, now, &mut random)) {
-            Some((field, _)) => cx.reply.bulk(field.bytes(&mut itoa::Buffer::new())),
-            None => cx.reply.null(),
-        }
-        return Ok(());
-    }
-    let count = args.integer()?;
-    let with_values = args.left() > 0;
-    if with_values && (!args.take_token("WITHVALUES") || args.left() > 0) {
-        return Err(CommandError::Syntax);
-    }
-    let wanted = Wanted::of(count, with_values)?;
-    let words = if with_values && !cx.reply.is_resp3() { 2 } else { 1 };
-    let bytes_max = cx.reply_bytes_max();
+    let question = Question::parse(cx, args, "WITHVALUES")?;
     let hash = cx.keys.read::<Hash>(key)?;
-    let Some(hash) = hash.filter(|hash| hash.iter(now).next().is_some()) else {
-        cx.reply.array(0);
-        return Ok(());
-    };
-    // The view ends here, for the reply to be written: what was chosen is copied.
-    let copied = |(field, value): Pair<'_>| (field.to_vec(), value.to_vec());
-    let draw = |random: &mut Random| one(hash, now, random);
-    let chosen: Vec<(Vec<u8>, Vec<u8>)> = match wanted {
-        Wanted::Different(count) => {
-            // Those that have ended are held, but not drawn.
-            let len = if hash.may_have_ended(now) { 0 } else { hash.len() };
-            let all = || hash.iter(now).collect();
-            let pairs = different(count, len, &mut random, all, draw, |(field, _)| field.to_vec());
-            pairs.into_iter().map(copied).collect()
-        }
-        Wanted::Repeated(count) => {
-            cx.reply.array(usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(words));
-            for pair in (0..count).map_while(|_| draw(&mut random)) {
-                write(&mut cx.reply, pair, with_values);
-                if cx.reply.position() > bytes_max {
-                    *cx.outcome = Outcome::Abort;
-                    break;
-                }
-            }
-            return Ok(());
-        }
-    };
-    cx.reply.array(chosen.len() * words);
-    for (field, value) in &chosen {
-        write(&mut cx.reply, (Item::Bytes(field), Item::Bytes(value)), with_values);
-    }
+    // One whose fields have all ended is as good as none.
+    let hash = hash.filter(|hash| hash.iter(now).next().is_some());
+    *cx.outcome = question.answer(hash.map(|hash| Living { hash, now }), &mut cx.reply);
     Ok(())
 }
 

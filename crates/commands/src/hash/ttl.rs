@@ -1,7 +1,7 @@
 //! HTTL, HPTTL, HEXPIRETIME, HPEXPIRETIME: when fields end. Commands of Redis 7.4.
 
 use super::expire::FIELDS;
-use super::lapse::{FEW, lapse, named_fields};
+use super::field_expiry::{FEW, named_fields, remove_expired};
 use base::Millis;
 use engine::{Args, Command, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -71,7 +71,7 @@ fn seconds(millis: u64) -> u64 {
 fn times(cx: &mut Context<'_>, args: &mut Args<'_>, time: fn(u64, u64) -> u64) -> CommandResult {
     let (key, now) = (args.key()?, cx.now);
     let fields = named_fields(args, FEW)?;
-    lapse(cx, key, fields.iter().copied())?;
+    remove_expired(cx, key, fields.iter().copied())?;
     let fields_now = cx.keys.fields_now();
     let hash = cx.keys.read::<Hash>(key)?;
     cx.reply.array(fields.len());

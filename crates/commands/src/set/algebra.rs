@@ -53,16 +53,9 @@ pub const SINTERSTORE: Command = Command {
 pub const SUNION: Command = Command {
     spec: CommandSpec {
         name: "sunion",
-        since: "1.0.0",
-        group: Group::Set,
         summary: "Unites sets.",
         complexity: "O(N) in all members.",
-        flags: &[Flag::ReadOnly],
-        keys: &[KeySpec::range(1, -1, 1, &[KeyFlag::ReadOnly, KeyFlag::Access])],
-        args: &[Arg::key("key").multiple()],
-        reply: &[ReplyShape::Array("The elements.")],
-        tips: &["nondeterministic_output_order"],
-        ..CommandSpec::EMPTY
+        ..SINTER.spec
     },
     run: sunion,
     subcommands: &[],
@@ -72,19 +65,13 @@ pub const SUNION: Command = Command {
 pub const SUNIONSTORE: Command = Command {
     spec: CommandSpec {
         name: "sunionstore",
-        since: "1.0.0",
-        group: Group::Set,
         summary: "Unites sets and stores the result.",
         complexity: "O(N) in all members.",
-        flags: &[Flag::Write, Flag::DenyOom],
         keys: &[
             KeySpec::one(1, &[KeyFlag::Overwrite, KeyFlag::Update]),
             KeySpec::range(2, -1, 1, &[KeyFlag::ReadOnly, KeyFlag::Access]),
         ],
-        args: &[Arg::key("destination"), Arg::key("key").multiple()],
-        reply: &[ReplyShape::Integer("How many.")],
-
-        ..CommandSpec::EMPTY
+        ..SINTERSTORE.spec
     },
     run: sunionstore,
     subcommands: &[],
@@ -92,19 +79,7 @@ pub const SUNIONSTORE: Command = Command {
 
 /// SDIFF.
 pub const SDIFF: Command = Command {
-    spec: CommandSpec {
-        name: "sdiff",
-        since: "1.0.0",
-        group: Group::Set,
-        summary: "Subtracts sets from the first.",
-        complexity: "O(N) in all members.",
-        flags: &[Flag::ReadOnly],
-        keys: &[KeySpec::range(1, -1, 1, &[KeyFlag::ReadOnly, KeyFlag::Access])],
-        args: &[Arg::key("key").multiple()],
-        reply: &[ReplyShape::Array("The elements.")],
-        tips: &["nondeterministic_output_order"],
-        ..CommandSpec::EMPTY
-    },
+    spec: CommandSpec { name: "sdiff", summary: "Subtracts sets from the first.", ..SUNION.spec },
     run: sdiff,
     subcommands: &[],
 };
@@ -113,19 +88,8 @@ pub const SDIFF: Command = Command {
 pub const SDIFFSTORE: Command = Command {
     spec: CommandSpec {
         name: "sdiffstore",
-        since: "1.0.0",
-        group: Group::Set,
         summary: "Subtracts sets from the first and stores the result.",
-        complexity: "O(N) in all members.",
-        flags: &[Flag::Write, Flag::DenyOom],
-        keys: &[
-            KeySpec::one(1, &[KeyFlag::Overwrite, KeyFlag::Update]),
-            KeySpec::range(2, -1, 1, &[KeyFlag::ReadOnly, KeyFlag::Access]),
-        ],
-        args: &[Arg::key("destination"), Arg::key("key").multiple()],
-        reply: &[ReplyShape::Integer("How many.")],
-
-        ..CommandSpec::EMPTY
+        ..SUNIONSTORE.spec
     },
     run: sdiffstore,
     subcommands: &[],

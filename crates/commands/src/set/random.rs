@@ -1,9 +1,8 @@
 //! Members by chance: SPOP and SRANDMEMBER. SPOP is logged as the removal of what it chose.
 
 use super::limits;
-use crate::elements::{Wanted, different};
+use crate::chance::{Pool, Question, different};
 use base::random::Random;
-use engine::context::Outcome;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -64,11 +63,20 @@ pub const SRANDMEMBER: Command = Command {
     subcommands: &[],
 };
 
-fn some(set: SetRef<'_>, count: usize, random: &mut Random) -> Vec<Vec<u8>> {
-    let all = || set.iter().collect();
-    let chosen =
-        different(count, set.len(), random, all, |random| set.random(random), Item::to_vec);
-    chosen.into_iter().map(Item::to_vec).collect()
+impl<'a> Pool for SetRef<'a> {
+    type Element = Item<'a>;
+
+    fn len(&self) -> usize {
+        SetRef::len(*self)
+    }
+
+    fn all(&self) -> Vec<Item<'a>> {
+        self.iter().collect()
+    }
+
+    fn one(&self, random: &mut Random) -> Option<Item<'a>> {
+        self.random(random)
+    }
 }
 
 fn spop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
@@ -81,7 +89,6 @@ fn spop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             Some(usize::try_from(count).map_err(|_| CommandError::NotPositive)?)
         }
     };
-    let mut random = Random::from_system();
     let set = cx.keys.read::<Set>(key)?;
     let len = set.map_or(0, SetRef::len);
     let Some(set) = set.filter(|_| count != Some(0)) else {
@@ -91,7 +98,8 @@ fn spop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
         return Ok(());
     };
-    let taken = some(set, count.unwrap_or(1), &mut random);
+    let taken = different(&set, count.unwrap_or(1), &mut Random::from_system());
+    let taken: Vec<Vec<u8>> = taken.into_iter().map(Item::to_vec).collect();
     if count.is_some() {
         cx.reply.set(taken.len());
     }
@@ -140,43 +148,9 @@ fn take(cx: &mut Context<'_>, key: &[u8], taken: &[Vec<u8>], len: usize) -> Comm
 
 fn srandmember(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
-    let wanted = match args.next() {
-        None => None,
-        Some(word) => {
-            args.end()?;
-            let count = values::string::parse_i64(word).ok_or(CommandError::NotInteger)?;
-            Some(Wanted::of(count, false)?)
-        }
-    };
-    let (mut random, mut room) = (Random::from_system(), itoa::Buffer::new());
-    let bytes_max = cx.reply_bytes_max();
+    let question = Question::parse_count(cx, args)?;
     let set = cx.keys.read::<Set>(key)?;
-    match (set, wanted) {
-        (None, None) => cx.reply.null(),
-        (None, Some(_)) => cx.reply.array(0),
-        (Some(set), None) => match set.random(&mut random) {
-            Some(member) => cx.reply.bulk(member.bytes(&mut room)),
-            None => cx.reply.null(),
-        },
-        (Some(set), Some(Wanted::Different(count))) => {
-            let members = some(set, count, &mut random);
-            cx.reply.array(members.len());
-            for member in &members {
-                cx.reply.bulk(member);
-            }
-        }
-        (Some(set), Some(Wanted::Repeated(count))) => {
-            cx.reply.array(usize::try_from(count).unwrap_or(usize::MAX));
-            for _ in 0..count {
-                let member = set.random(&mut random).unwrap_or(Item::Bytes(b""));
-                cx.reply.bulk(member.bytes(&mut room));
-                if cx.reply.position() > bytes_max {
-                    *cx.outcome = Outcome::Abort;
-                    break;
-                }
-            }
-        }
-    }
+    *cx.outcome = question.answer(set, &mut cx.reply);
     Ok(())
 }
 
@@ -223,5 +197,25 @@ mod tests {
             assert_eq!(words.join(" "), form);
             server.check_log("spop s 100", &["DEL s"]);
         }
+    }
+
+    /// Framed as stock does with whatever one command logs as several.
+    #[test]
+    fn what_takes_several_lines_happens_at_once() {
+        let mut server = Server::new();
+        let members: Vec<String> = (0..3000).map(|number| format!("m{number}")).collect();
+        server.line(&format!("sadd s {}", members.join(" ")));
+        server.logged();
+        server.line("spop s 1500");
+        let logged = server.logged();
+        let verbs: Vec<&str> = logged.iter().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(verbs, ["MULTI", "SREM", "SREM", "EXEC"]);
+        // In a transaction there is one frame.
+        for line in ["multi", "spop s 1100", "set k v", "exec"] {
+            server.line(line);
+        }
+        let logged = server.logged();
+        let verbs: Vec<&str> = logged.iter().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(verbs, ["MULTI", "SREM", "SREM", "set", "EXEC"]);
     }
 }

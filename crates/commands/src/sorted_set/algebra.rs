@@ -4,8 +4,8 @@
 //! Scores are added up in the order in which stock does, from the smallest set to the largest: sums of
 //! floating-point numbers depend on it. Where a sum is no number, it is zero.
 
-use super::write_scored;
 use crate::count::count;
+use crate::elements::write_all;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -353,7 +353,7 @@ fn answer(cx: &mut Context<'_>, args: &mut Args<'_>, operation: Operation) -> Co
     let mut members = query.run(cx, operation)?;
     sort(&mut members);
     let members = members.iter().map(|(member, score)| (Item::Bytes(member), *score));
-    write_scored(&mut cx.reply, members, query.with_scores);
+    write_all(&mut cx.reply, members, query.with_scores);
     Ok(())
 }
 

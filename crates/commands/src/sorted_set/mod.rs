@@ -3,11 +3,12 @@
 mod add;
 mod algebra;
 mod bounds;
-mod chance;
 mod member;
 mod pop;
+mod random;
 mod range;
 mod remove;
+mod scan;
 #[cfg(test)]
 mod tests;
 
@@ -15,9 +16,7 @@ use crate::count::count;
 use engine::effects::Event;
 use engine::image::Limits;
 use engine::{Command, CommandResult, Context};
-use resp::reply::Writer;
 use std::ops::Range;
-use structures::listpack::Item;
 use values::{SortedSet, SortedSetLimits};
 
 pub(crate) use add::add;
@@ -41,7 +40,7 @@ pub const COMMANDS: &[&Command] = &[
     &member::ZMSCORE,
     &pop::ZPOPMAX,
     &pop::ZPOPMIN,
-    &chance::ZRANDMEMBER,
+    &random::ZRANDMEMBER,
     &range::ZRANGE,
     &range::ZRANGEBYLEX,
     &range::ZRANGEBYSCORE,
@@ -55,7 +54,7 @@ pub const COMMANDS: &[&Command] = &[
     &range::ZREVRANGEBYLEX,
     &range::ZREVRANGEBYSCORE,
     &member::ZREVRANK,
-    &chance::ZSCAN,
+    &scan::ZSCAN,
     &member::ZSCORE,
     &algebra::ZUNION,
     &algebra::ZUNIONSTORE,
@@ -64,27 +63,6 @@ pub const COMMANDS: &[&Command] = &[
 /// How large packed sorted sets may be.
 pub(crate) fn limits(cx: &Context<'_>) -> SortedSetLimits {
     Limits::of(&cx.node.settings).sorted_set
-}
-
-/// Answers members, with their scores if asked for: flat in RESP2, in pairs in RESP3.
-fn write_scored<'a>(
-    reply: &mut Writer<'_>,
-    members: impl ExactSizeIterator<Item = (Item<'a>, f64)>,
-    with_scores: bool,
-) {
-    let nested = with_scores && reply.is_resp3();
-    let flat = with_scores && !nested;
-    reply.array(if flat { 2 * members.len() } else { members.len() });
-    let mut room = itoa::Buffer::new();
-    for (member, score) in members {
-        if nested {
-            reply.array(2);
-        }
-        reply.bulk(member.bytes(&mut room));
-        if with_scores {
-            reply.double(score);
-        }
-    }
 }
 
 /// Takes members out of the sorted set at `key`; some, or all.

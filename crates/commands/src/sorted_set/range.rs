@@ -1,8 +1,8 @@
 //! ZRANGE in all its forms, the older commands it stands for, ZRANGESTORE, ZCOUNT and ZLEXCOUNT.
 
 use super::bounds::{Between, By, limited};
-use super::write_scored;
 use crate::count::count;
+use crate::elements::write_all;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -259,9 +259,9 @@ fn range(
     };
     let found = set.iter(query.ranks(set));
     if query.reversed {
-        write_scored(&mut cx.reply, found.rev(), query.with_scores);
+        write_all(&mut cx.reply, found.rev(), query.with_scores);
     } else {
-        write_scored(&mut cx.reply, found, query.with_scores);
+        write_all(&mut cx.reply, found, query.with_scores);
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 use super::ids;
 use super::log::GroupLog;
+use super::options::{CONDITION, Condition};
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -18,12 +19,6 @@ const ROW: CommandSpec = CommandSpec {
     keys: &[KeySpec::one(1, &[KeyFlag::ReadWrite, KeyFlag::Delete])],
     ..CommandSpec::EMPTY
 };
-
-const CONDITION: Arg = Arg::one_of(
-    "condition",
-    &[Arg::word("keepref", "KEEPREF"), Arg::word("delref", "DELREF"), Arg::word("acked", "ACKED")],
-)
-.optional();
 
 const IDS: Arg =
     Arg::block("ids", &[Arg::integer("numids"), Arg::bytes("id").multiple()]).token("IDS");
@@ -59,32 +54,17 @@ pub const XACKDEL: Command = Command {
     subcommands: &[],
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Condition {
-    KeepReferences,
-    DeleteReferences,
-    Acknowledged,
-}
-
 const ABSENT: i64 = -1;
 const DELETED: i64 = 1;
 const REFERRED: i64 = 2;
 
 fn parse(args: &mut Args<'_>) -> Result<(Condition, Vec<StreamId>), CommandError> {
-    let mut condition = Condition::KeepReferences;
+    let mut condition = Condition::default();
     loop {
         if args.take_token("IDS") {
             break;
         }
-        condition = if args.take_token("KEEPREF") {
-            Condition::KeepReferences
-        } else if args.take_token("DELREF") {
-            Condition::DeleteReferences
-        } else if args.take_token("ACKED") {
-            Condition::Acknowledged
-        } else {
-            return Err(CommandError::Syntax);
-        };
+        condition = Condition::take(args).ok_or(CommandError::Syntax)?;
     }
     let positive = || CommandError::text("ERR Number of IDs must be a positive integer");
     let count = args.integer().ok().filter(|&count| count > 0).ok_or_else(positive)?;

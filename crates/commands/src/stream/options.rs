@@ -18,6 +18,37 @@ pub(super) const TRIM: &[Arg] = &[
     Arg::integer("count").token("LIMIT").optional(),
 ];
 
+/// How the references of groups to entries that go are minded (Redis 8.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// They stay: who holds an entry holds one that is not there any more.
+    #[default]
+    KeepReferences,
+    /// They go too.
+    DeleteReferences,
+    /// Only entries go that every group has read and acknowledged.
+    Acknowledged,
+}
+
+/// How a condition is written.
+pub(super) const CONDITION: Arg = Arg::one_of(
+    "condition",
+    &[Arg::word("keepref", "KEEPREF"), Arg::word("delref", "DELREF"), Arg::word("acked", "ACKED")],
+)
+.optional();
+
+impl Condition {
+    /// Takes the next word if it is a condition.
+    pub(super) fn take(args: &mut Args<'_>) -> Option<Condition> {
+        let words = [
+            ("KEEPREF", Condition::KeepReferences),
+            ("DELREF", Condition::DeleteReferences),
+            ("ACKED", Condition::Acknowledged),
+        ];
+        words.into_iter().find_map(|(word, condition)| args.take_token(word).then_some(condition))
+    }
+}
+
 /// A trim and where its words stand.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trimming {
@@ -38,6 +69,9 @@ pub(super) enum WantedId {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Options {
     pub trimming: Option<Trimming>,
+    pub condition: Condition,
+    /// The word with the condition, if there is one.
+    pub condition_at: Option<usize>,
     pub no_create: bool,
     pub id: Option<WantedId>,
     /// The word with the id.
@@ -95,6 +129,12 @@ impl Options {
                 limit = Some(u64::try_from(args.integer()?).map_err(|_| negative())?);
             } else if adds && args.take_token("NOMKSTREAM") {
                 options.no_create = true;
+            } else if let Some(condition) = Condition::take(args) {
+                if options.condition_at.is_some() {
+                    return Err(CommandError::Syntax);
+                }
+                options.condition = condition;
+                options.condition_at = Some(args.request().len() - args.left() - 1);
             } else if adds {
                 let (ms, seq) = StreamId::parse_open(word, 0).ok_or_else(ids::invalid)?;
                 let id = seq.map(|seq| WantedId::Whole(StreamId::new(ms, seq)));
@@ -148,6 +188,86 @@ impl Options {
             trim.limit = Some(limit.unwrap_or(usual)).filter(|&limit| limit > 0);
         }
         Ok(())
+    }
+}
+
+/// What a trim has done, for the log.
+#[derive(Debug, Default)]
+pub(super) struct Trimmed {
+    /// How many entries went.
+    pub gone: u64,
+    /// Those that went out of the middle, and are to be deleted by name.
+    deleted: Vec<StreamId>,
+    /// Who held some of them, and which.
+    released: Vec<(Box<[u8]>, Vec<StreamId>)>,
+}
+
+impl Options {
+    /// Trims `stream` if it was asked for, and makes `words` say exactly what that has left.
+    pub(super) fn trim(&self, stream: &mut Stream, words: &mut [Vec<u8>]) -> Trimmed {
+        let mut trimmed = Trimmed::default();
+        let Some(trimming) = self.trimming else { return trimmed };
+        if self.condition == Condition::Acknowledged {
+            trimmed.deleted = stream.acknowledged_to_trim(trimming.trim);
+            trimmed.gone = trimmed.deleted.len() as u64;
+            for &id in &trimmed.deleted {
+                stream.delete(id);
+            }
+            return trimmed;
+        }
+        if self.condition == Condition::DeleteReferences {
+            trimmed.release(stream, trimming.trim);
+        }
+        trimmed.gone = stream.trim(trimming.trim);
+        trimming.rewrite(words, stream);
+        trimmed
+    }
+
+    /// The words of the command as 7.0 knows it: without a condition, and without a trim that minds it.
+    pub(super) fn plain<'w>(&self, words: &'w [Vec<u8>]) -> Vec<&'w [u8]> {
+        let left_out = match (self.condition, self.condition_at) {
+            (Condition::Acknowledged, _) => 2..self.id_at,
+            (_, Some(at)) => at..at + 1,
+            (_, None) => 0..0,
+        };
+        let kept = words.iter().enumerate().filter(|(at, _)| !left_out.contains(at));
+        kept.map(|(_, word)| word.as_slice()).collect()
+    }
+}
+
+impl Trimmed {
+    /// Takes what a trim will remove from whoever holds it.
+    fn release(&mut self, stream: &mut Stream, trim: Trim) {
+        if stream.groups().is_empty() {
+            return;
+        }
+        let mut ids = Vec::new();
+        stream.each_trimmed(trim, |id| ids.push(id));
+        let names: Vec<Box<[u8]>> = stream.groups().keys().cloned().collect();
+        for name in names {
+            let Some(group) = stream.group_mut(&name) else { continue };
+            let held: Vec<StreamId> =
+                ids.iter().copied().filter(|&id| group.acknowledge(id)).collect();
+            if !held.is_empty() {
+                self.released.push((name, held));
+            }
+        }
+    }
+
+    /// Logs what a trim has done besides removing the oldest entries: XACK and XDEL.
+    pub(super) fn log(&self, cx: &mut Context<'_>, key: &[u8]) {
+        let db = cx.keys.db;
+        let mut log = |head: &[&[u8]], ids: &[StreamId]| {
+            let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.to_bytes()).collect();
+            let words = head.iter().copied().chain(ids.iter().map(Vec::as_slice));
+            cx.effects.log_instead(db, &words.collect::<Vec<_>>());
+        };
+        for (group, ids) in &self.released {
+            log(&[b"XACK", key, group], ids);
+        }
+        if !self.deleted.is_empty() {
+            log(&[b"XDEL", key], &self.deleted);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::harness::Server;
 use engine::Session;
 use engine::context::Outcome;
 use engine::mailbox::{Answer, Message};
+use engine::session::Blocked;
 
 const BAD_ID: &str = "-ERR Invalid stream ID specified as stream command argument\r\n";
 const SYNTAX: &str = "-ERR syntax error\r\n";
@@ -377,12 +378,13 @@ fn the_log_says_what_was_done() {
     server.check_log("xreadgroup group g c streams s 0", &[]);
     server.line("xreadgroup group g c count 1 streams s >");
     let logged = server.logged();
-    assert!(logged[0].starts_with("XCLAIM s g c 0 5-7 TIME "), "{logged:?}");
-    assert!(logged[0].ends_with(" RETRYCOUNT 1 FORCE JUSTID LASTID 5-7"), "{logged:?}");
-    assert_eq!(logged[1..], ["XGROUP SETID s g 5-7 ENTRIESREAD 2"]);
+    assert_eq!(logged[0], "MULTI");
+    assert!(logged[1].starts_with("XCLAIM s g c 0 5-7 TIME "), "{logged:?}");
+    assert!(logged[1].ends_with(" RETRYCOUNT 1 FORCE JUSTID LASTID 5-7"), "{logged:?}");
+    assert_eq!(logged[2..], ["XGROUP SETID s g 5-7 ENTRIESREAD 2", "EXEC"]);
     server.check_log(
         "xreadgroup group g d count 1 noack streams s >",
-        &["XGROUP CREATECONSUMER s g d", "XGROUP SETID s g 6-0 ENTRIESREAD 3"],
+        &["MULTI", "XGROUP CREATECONSUMER s g d", "XGROUP SETID s g 6-0 ENTRIESREAD 3", "EXEC"],
     );
     server.check_log(
         "xclaim s g e 0 5-7 time 1000 retrycount 9",
@@ -423,8 +425,70 @@ fn deletion_minds_who_holds_an_entry() {
         ],
     );
     server.line("xreadgroup group g c streams s >");
-    server.check_log("xdelex s delref ids 1 2-0", &["XACK s g 2-0", "XDEL s 2-0"]);
+    server.check_log("xdelex s delref ids 1 2-0", &["MULTI", "XACK s g 2-0", "XDEL s 2-0", "EXEC"]);
     server.check("xpending s g", "*4\r\n:0\r\n$-1\r\n$-1\r\n*-1\r\n");
+}
+
+/// As the documentation of Redis 8.2 states it for XADD and XTRIM.
+#[test]
+fn trims_mind_who_holds_an_entry() {
+    let mut server = Server::new();
+    for id in 1..=5 {
+        server.line(&format!("xadd s {id}-0 f v"));
+    }
+    server.line("xgroup create s g 0");
+    check_all(
+        &mut server,
+        &[
+            // Nobody has read anything.
+            ("xadd s maxlen = 1 acked 6-0 f v", "$3\r\n6-0\r\n"),
+            ("xlen s", ":6\r\n"),
+            ("xtrim s maxlen 1 acked", ":0\r\n"),
+        ],
+    );
+    server.line("xreadgroup group g c count 3 streams s >");
+    server.line("xack s g 1-0 3-0");
+    server.check_log(
+        "xadd s maxlen 1 acked 7-* f v",
+        &["MULTI", "xadd s 7-0 f v", "XDEL s 1-0 3-0", "EXEC"],
+    );
+    check_all(
+        &mut server,
+        &[
+            ("xlen s", ":5\r\n"),
+            ("xack s g 2-0", ":1\r\n"),
+            ("xtrim s minid = 2-0 acked", ":0\r\n"),
+            ("xtrim s maxlen ~ 1 acked", ":0\r\n"),
+        ],
+    );
+    server.check_log("xtrim s minid 3-0 acked", &["XDEL s 2-0"]);
+    // Held entries go, and so does that they are held.
+    server.line("xreadgroup group g c count 2 streams s >");
+    server.check_log(
+        "xtrim s delref maxlen 3",
+        &["MULTI", "xtrim s maxlen 3", "XACK s g 4-0", "EXEC"],
+    );
+    server.check(
+        "xpending s g",
+        "*4\r\n:1\r\n$3\r\n5-0\r\n$3\r\n5-0\r\n*1\r\n*2\r\n$1\r\nc\r\n$1\r\n1\r\n",
+    );
+    server.check_log("xadd s delref maxlen ~ 1 8-1 f v", &["xadd s maxlen = 4 8-1 f v"]);
+    server.check_log(
+        "xadd s maxlen 1 delref 8-* f v",
+        &["MULTI", "xadd s maxlen 1 8-2 f v", "XACK s g 5-0", "EXEC"],
+    );
+    server.line("xreadgroup group g c streams s >");
+    server.check_log("xtrim s maxlen 0 keepref", &["xtrim s maxlen 0"]);
+    server.check(
+        "xpending s g",
+        "*4\r\n:1\r\n$3\r\n8-2\r\n$3\r\n8-2\r\n*1\r\n*2\r\n$1\r\nc\r\n$1\r\n1\r\n",
+    );
+    server.check("xtrim s maxlen 0 keepref acked", SYNTAX);
+    server.check("xadd s keepref", "-ERR wrong number of arguments for 'xadd' command\r\n");
+    // Without groups everything has been read.
+    server.line("xgroup destroy s g");
+    server.check("xadd s maxlen 0 acked 9-0 f v", "$3\r\n9-0\r\n");
+    server.check("xlen s", ":0\r\n");
 }
 
 #[test]
@@ -495,8 +559,9 @@ fn who_waits_in_a_group_is_told_of_its_end() {
     assert_eq!(answers(&server), ["*1 *2 $1 s *1 *2 $3 9-9 *2 $1 f $1 v "]);
     let logged = server.logged();
     assert_eq!(logged[0], "xadd s 9-9 f v");
-    assert!(logged[1].starts_with("XCLAIM s g c 0 9-9 TIME "), "{logged:?}");
-    assert_eq!(logged[2..], ["XGROUP SETID s g 9-9 ENTRIESREAD 4"]);
+    assert_eq!(logged[1], "MULTI");
+    assert!(logged[2].starts_with("XCLAIM s g c 0 9-9 TIME "), "{logged:?}");
+    assert_eq!(logged[3..], ["XGROUP SETID s g 9-9 ENTRIESREAD 4", "EXEC"]);
     server.line("xgroup destroy s g");
     let gone = "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option ";
     assert_eq!(answers(&server), [gone]);
@@ -504,4 +569,60 @@ fn who_waits_in_a_group_is_told_of_its_end() {
     let _third = wait(&mut server, "xreadgroup group g c block 0 streams s >");
     server.line("del s");
     assert_eq!(answers(&server), [gone]);
+}
+
+#[test]
+fn who_waits_to_claim_is_served_when_the_time_has_come() {
+    let mut server = with_stream();
+    server.line("xgroup create s g 0");
+    server.line("xreadgroup group g c streams s >");
+    server.line("xclaim s g c 0 1-2 idle 40000");
+    let session = wait(&mut server, "xreadgroup group g d block 0 claim 60000 streams s >");
+    let Some(Blocked::Keys(waiting)) = &session.blocked else { panic!("it waits") };
+    // The first may be claimed when it has been held for 20 seconds more.
+    let left = waiting.again_at().unwrap().since(base::clock::monotonic()).0;
+    assert!((15_000..=20_000).contains(&left), "{left}");
+    server.serve_again(waiting);
+    assert!(answers(&server).is_empty());
+    // An entry that is made to have been held for longer is taken at once.
+    server.line("xclaim s g c 0 1-1 idle 70000 retrycount 3");
+    let served = answers(&server);
+    assert!(served[0].starts_with("*1 *2 $1 s *1 *4 $3 1-1 *2 $1 a $1 1 :7"), "{served:?}");
+    assert!(served[0].ends_with(" :3 "), "{served:?}");
+    // With nothing held, what somebody is given right now would be the first.
+    server.line("xack s g 1-1 1-2 2-0");
+    let session = wait(&mut server, "xreadgroup group g d block 0 claim 60000 streams s >");
+    let Some(Blocked::Keys(waiting)) = &session.blocked else { panic!("it waits") };
+    let left = waiting.again_at().unwrap().since(base::clock::monotonic()).0;
+    assert!((55_000..=60_000).contains(&left), "{left}");
+}
+
+#[test]
+fn time_alone_serves_who_waits_to_claim() {
+    let mut server = with_stream();
+    server.line("xgroup create s g 0");
+    server.line("xreadgroup group g c streams s >");
+    // On a machine that is slow just then the time has come before the request has.
+    let mut claim_ms = 2;
+    let session = loop {
+        let mut session = server.other_session();
+        std::mem::swap(&mut server.session, &mut session);
+        server.line("xclaim s g c 0 1-1 1-2 2-0");
+        let idle = claim_ms.to_string();
+        let words =
+            ["xreadgroup", "group", "g", "d", "block", "0", "claim", &idle, "streams", "s", ">"];
+        let (_, outcome) = server.run(&words.map(str::as_bytes));
+        std::mem::swap(&mut server.session, &mut session);
+        if matches!(outcome, Outcome::Blocked) {
+            break session;
+        }
+        claim_ms *= 4;
+    };
+    let Some(Blocked::Keys(waiting)) = &session.blocked else { panic!("it waits") };
+    let mut served = Vec::new();
+    while served.is_empty() {
+        server.serve_again(waiting);
+        served = answers(&server);
+    }
+    assert!(served[0].starts_with("*1 *2 $1 s *3 *4 $3 1-1 "), "{served:?}");
 }

@@ -1,8 +1,9 @@
-//! XADD key [NOMKSTREAM] [MAXLEN | MINID [= | ~] threshold [LIMIT count]] * | id field value ...
+//! XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [MAXLEN | MINID [= | ~] threshold [LIMIT count]]
+//! * | id field value ...
 //!
-//! Logged with the id that the entry got and with the trim that was done.
+//! Logged with the id that the entry got and with the trim that was done, in words of 7.0.
 
-use super::options::{Options, TRIM, WantedId};
+use super::options::{CONDITION, Options, TRIM, WantedId};
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -21,6 +22,7 @@ pub const XADD: Command = Command {
         args: &[
             Arg::key("key"),
             Arg::word("nomkstream", "NOMKSTREAM").optional(),
+            CONDITION,
             Arg::block("trim", TRIM).optional(),
             Arg::one_of("id_or_auto", &[Arg::word("auto_id", "*"), Arg::bytes("id")]),
             Arg::block("field_value", &[Arg::bytes("field"), Arg::bytes("value")]).multiple(),
@@ -36,6 +38,7 @@ pub const XADD: Command = Command {
                 "Added the `NOMKSTREAM` option, `MINID` trimming strategy and the `LIMIT` option.",
             ),
             ("7.0.0", "Added support for the `<ms>-*` explicit ID form."),
+            ("8.2.0", "Added the `KEEPREF`, `DELREF` and `ACKED` options."),
         ],
         ..CommandSpec::EMPTY
     },
@@ -95,24 +98,22 @@ fn xadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (limits, db) = (super::limits(cx), cx.keys.db);
     let approximate = options.trimming.is_some_and(|one| one.trim.approximate);
     let mut rewritten: Vec<Vec<u8>> = Vec::new();
-    if approximate || !matches!(wanted, WantedId::Whole(_)) {
+    let as_it_came = matches!(wanted, WantedId::Whole(_)) && options.condition_at.is_none();
+    if approximate || !as_it_came {
         rewritten.extend(words.iter().map(|word| word.to_vec()));
     }
     let edited = cx.keys.edit_or_create::<Stream, _>(key, |stream| {
         stream.add(id, fields, limits).map_err(refused)?;
-        let Some(trimming) = options.trimming else { return Ok(0) };
-        let gone = stream.trim(trimming.trim);
-        trimming.rewrite(&mut rewritten, stream);
-        Ok(gone)
+        Ok(options.trim(stream, &mut rewritten))
     })?;
     cx.effects.changed(db, key, Event::StreamAdd);
-    if edited.value > 0 {
+    if edited.value.gone > 0 {
         cx.effects.notify(db, key, Event::StreamTrim);
     }
     if let Some(word) = rewritten.get_mut(options.id_at) {
         *word = id.to_bytes();
-        let words: Vec<&[u8]> = rewritten.iter().map(Vec::as_slice).collect();
-        cx.effects.log_instead(db, &words);
+        cx.effects.log_instead(db, &options.plain(&rewritten));
+        edited.value.log(cx, key);
     }
     super::reply::write_id(&mut cx.reply, id);
     Ok(())

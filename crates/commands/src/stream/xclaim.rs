@@ -234,6 +234,10 @@ fn xclaim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         last_id = last_id.max(options.last_id);
     }
     let told = done.declare(cx, last_id);
+    if options.delivered_at_ms < now_ms {
+        // It may have been held long enough for somebody who waits to claim it.
+        cx.effects.waited_for(log.db, key);
+    }
     if moves && !told {
         cx.effects.changed_silently();
         if let Some(group) = cx.keys.peek_at::<Stream>(key)?.and_then(|one| one.group(name)) {

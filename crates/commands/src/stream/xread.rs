@@ -159,8 +159,15 @@ impl<'a> Reading<'a> {
         if self.count == 0 { usize::MAX } else { self.count }
     }
 
-    /// Lets the connection wait if it may, for the entries behind `ids`; else the answer is nothing.
-    pub(super) fn wait(&self, cx: &mut Context<'_>, args: &Args<'_>, ids: &[Vec<u8>]) {
+    /// Lets the connection wait if it may, for the entries behind `ids` or for `again_in` to pass; else
+    /// the answer is nothing.
+    pub(super) fn wait(
+        &self,
+        cx: &mut Context<'_>,
+        args: &Args<'_>,
+        ids: &[Vec<u8>],
+        again_in: Option<Millis>,
+    ) {
         if self.block == Block::No || !cx.may_block() {
             cx.reply.null_array();
             return;
@@ -192,6 +199,7 @@ impl<'a> Reading<'a> {
             nothing: Nothing::NullArray,
             request: Some(OwnedRequest::from_words(words)),
             minds_absence: self.group.is_some(),
+            again_in,
         };
         cx.block(args.request(), wait);
     }
@@ -235,7 +243,7 @@ fn xread(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     if ready.is_empty() {
         let ids: Vec<Vec<u8>> = after_ids.into_iter().map(StreamId::to_bytes).collect();
-        reading.wait(cx, args, &ids);
+        reading.wait(cx, args, &ids, None);
         return Ok(());
     }
     if cx.reply.is_resp3() {

@@ -2,12 +2,14 @@
 //! STREAMS key [key ...] id [id ...]: a consumer is given its share of the entries.
 //!
 //! With the id `>` that is what nobody in the group was given yet, and with CLAIM before it what
-//! others have held for too long; any other id asks for what the consumer holds itself.
+//! others have held for too long; any other id asks for what the consumer holds itself. Who waits with
+//! CLAIM is looked after again when the first entry has been held for that long.
 
 use super::ids;
 use super::log::GroupLog;
 use super::reply::{write_count, write_entry, write_fields, write_id};
 use super::xread::{Reading, STREAMS, begin, streams};
+use base::Millis;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
@@ -92,7 +94,7 @@ fn xreadgroup(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     cx.effects.log_nothing();
     let (place, db) = (cx.reply.deferred(), cx.keys.db);
-    let mut written = 0;
+    let (mut written, mut again_in) = (0, None);
     for (key, wanted) in turns {
         let turn = Turn {
             log: GroupLog { db, key, group },
@@ -102,10 +104,13 @@ fn xreadgroup(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             claim_ms: reading.claim_ms,
         };
         written += usize::from(turn.read(cx, wanted)?);
+        if written == 0 && matches!(wanted, Wanted::New) {
+            again_in = again_in.into_iter().chain(turn.claimable_in(cx)?).min();
+        }
     }
     if written == 0 {
         let ids: Vec<Vec<u8>> = reading.ids.iter().map(|word| word.to_vec()).collect();
-        reading.wait(cx, args, &ids);
+        reading.wait(cx, args, &ids, again_in);
     } else if cx.reply.is_resp3() {
         cx.reply.finish_map(place, written);
     } else {
@@ -178,6 +183,22 @@ impl Turn<'_> {
             fresh.extend(entries.map(|entry| entry.id));
         }
         (claimed, fresh)
+    }
+
+    /// After how long something may be claimed at the earliest: what is held now, or what is given out
+    /// from now on. O(entries that are held).
+    fn claimable_in(&self, cx: &mut Context<'_>) -> Result<Option<Millis>, CommandError> {
+        let Some(min_idle_ms) = self.claim_ms else { return Ok(None) };
+        let now_ms = cx.now.0;
+        let (stream, group) = self.find(cx)?;
+        let mut least = min_idle_ms;
+        for (&id, pending) in group.pending() {
+            let left = min_idle_ms.saturating_sub(now_ms.saturating_sub(pending.delivered_at_ms));
+            if left < least && stream.get(id).is_some() {
+                least = left;
+            }
+        }
+        Ok(Some(Millis(least.max(1))))
     }
 
     /// Makes the consumer. The log says so unless what the consumer is given says it.

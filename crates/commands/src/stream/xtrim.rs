@@ -1,8 +1,9 @@
-//! XTRIM key MAXLEN | MINID [= | ~] threshold [LIMIT count]: removes the oldest entries.
+//! XTRIM key MAXLEN | MINID [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]: removes the
+//! oldest entries.
 //!
-//! Logged as the exact trim that was done.
+//! Logged as the exact trim that was done, in words of 7.0.
 
-use super::options::{Options, TRIM};
+use super::options::{CONDITION, Condition, Options, TRIM};
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -18,10 +19,13 @@ pub const XTRIM: Command = Command {
         complexity: "O(N) in the entries that are removed; whole blocks go at once.",
         flags: &[Flag::Write],
         keys: &[KeySpec::one(1, &[KeyFlag::ReadWrite, KeyFlag::Delete])],
-        args: &[Arg::key("key"), Arg::block("trim", TRIM)],
+        args: &[Arg::key("key"), Arg::block("trim", TRIM), CONDITION],
         reply: &[ReplyShape::Integer("How many entries were removed.")],
         tips: &["nondeterministic_output"],
-        history: &[("6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option.")],
+        history: &[
+            ("6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option."),
+            ("8.2.0", "Added the `KEEPREF`, `DELREF` and `ACKED` options."),
+        ],
         ..CommandSpec::EMPTY
     },
     run: xtrim,
@@ -32,26 +36,33 @@ fn xtrim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
     let options = Options::parse(cx, args, false)?;
     let trimming = options.trimming.ok_or(CommandError::Syntax)?;
+    let spares = options.condition == Condition::Acknowledged;
     let stream = cx.keys.peek_at::<Stream>(key)?;
-    if !stream.is_some_and(|stream| stream.would_trim(trimming.trim)) {
+    let trims = stream.is_some_and(|stream| {
+        if spares {
+            !stream.acknowledged_to_trim(trimming.trim).is_empty()
+        } else {
+            stream.would_trim(trimming.trim)
+        }
+    });
+    if !trims {
         cx.reply.integer(0);
         return Ok(());
     }
     let mut words: Vec<Vec<u8>> = args.request().words().iter().map(|word| word.to_vec()).collect();
-    let edited = cx.keys.edit::<Stream, _>(key, |stream| {
-        let gone = stream.trim(trimming.trim);
-        trimming.rewrite(&mut words, stream);
-        Ok(gone)
-    })?;
-    let gone = edited.map_or(0, |edited| edited.value);
-    if gone > 0 {
+    let edited = cx.keys.edit::<Stream, _>(key, |stream| Ok(options.trim(stream, &mut words)))?;
+    let trimmed = edited.map(|edited| edited.value).unwrap_or_default();
+    if trimmed.gone > 0 {
         let db = cx.keys.db;
         cx.effects.changed(db, key, Event::StreamTrim);
-        if trimming.trim.approximate {
-            let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-            cx.effects.log_instead(db, &words);
+        if trimming.trim.approximate || options.condition_at.is_some() {
+            cx.effects.log_nothing();
+            if !spares {
+                cx.effects.log_instead(db, &options.plain(&words));
+            }
+            trimmed.log(cx, key);
         }
     }
-    super::reply::write_count(&mut cx.reply, gone);
+    super::reply::write_count(&mut cx.reply, trimmed.gone);
     Ok(())
 }

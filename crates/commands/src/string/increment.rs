@@ -179,9 +179,9 @@ mod tests {
         server.check_log("incrbyfloat n 5", &["SET n 1 KEEPTTL"]);
         server.check_log("incrbyfloat n x", &[]);
         server.line("set n 5 pxat 1");
-        server.check_log("incrbyfloat n 0.5", &["DEL n", "SET n 0.5 KEEPTTL"]);
+        server.check_log("incrbyfloat n 0.5", &["MULTI", "DEL n", "SET n 0.5 KEEPTTL", "EXEC"]);
         server.line("set n 5 pxat 1");
-        server.check_log("incr n", &["DEL n", "incr n"]);
+        server.check_log("incr n", &["MULTI", "DEL n", "incr n", "EXEC"]);
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
         server.line("set n text");
         let flag = keyspace::WatchFlag::default();
         let shard = keyspace::Keyspace::shard_of(b"n");
-        server.node().keyspace.lock(shard).watch(0, b"n", &flag);
+        server.node().keyspace.lock(shard).watch(0, b"n", &flag, base::Millis(0));
         server.line("incr n");
         server.line("incrbyfloat n 1");
         assert!(!flag.is_dirty());

@@ -144,7 +144,7 @@ mod tests {
         server.check_log("msetnx b 1 c 2", &[]);
         server.check_log("mset a 1 b", &[]);
         server.line("set gone v pxat 1");
-        server.check_log("msetnx gone 1 c 2", &["DEL gone", "msetnx gone 1 c 2"]);
+        server.check_log("msetnx gone 1 c 2", &["MULTI", "DEL gone", "msetnx gone 1 c 2", "EXEC"]);
         server.check_log("mset a 1 b 2", &["mset a 1 b 2"]);
         server.check_log("mget a b", &[]);
     }

@@ -162,7 +162,7 @@ mod tests {
         server.check_log("msetex 1 a 1 keepttl", &["SET a 1 KEEPTTL"]);
         server.check_log(
             "msetex 2 a 1 b 2 exat 99999999999",
-            &["SET a 1 PXAT 99999999999000", "SET b 2 PXAT 99999999999000"],
+            &["MULTI", "SET a 1 PXAT 99999999999000", "SET b 2 PXAT 99999999999000", "EXEC"],
         );
     }
 }

@@ -113,6 +113,6 @@ mod tests {
         server.check_log("setnx k 3", &[]);
         server.check_log("setnx other 3", &["setnx other 3"]);
         server.line("set k v pxat 1");
-        server.check_log("setnx k 4", &["DEL k", "setnx k 4"]);
+        server.check_log("setnx k 4", &["MULTI", "DEL k", "setnx k 4", "EXEC"]);
     }
 }

@@ -1,6 +1,6 @@
 //! The files that an `include` names, and reading them.
 
-use crate::glob;
+use base::glob;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -81,7 +81,7 @@ impl<'n> Worker<'n> {
         let queue = transaction::take_queue(session).unwrap_or_default();
         let dirty = session.watched.as_deref().is_some_and(|watched| is_dirty(watched, locks));
         if let Some(watched) = session.watched.take() {
-            for (db, key, _) in &watched.keys {
+            for (db, key) in &watched.keys {
                 if let Some(shard) = locks.shard(Place::of(key).shard) {
                     shard.unwatch(*db, key, &watched.flag);
                 }
@@ -140,10 +140,8 @@ impl<'n> Worker<'n> {
 fn is_dirty(watched: &Watched, locks: &mut LockSet<'_>) -> bool {
     let now = base::clock::unix();
     watched.flag.is_dirty()
-        || watched.keys.iter().any(|(db, key, was_expired)| {
-            let place = Place::of(key);
-            let entry = locks.shard(place.shard).and_then(|s| s.find(*db, place.hash, key));
-            let expired = entry.and_then(keyspace::Entry::expire_at).is_some_and(|at| at <= now);
-            expired && !was_expired
+        || watched.keys.iter().any(|(db, key)| {
+            let shard = locks.shard(Place::of(key).shard);
+            shard.is_some_and(|shard| shard.has_expired_watched(*db, key, &watched.flag, now))
         })
 }

@@ -148,22 +148,8 @@ impl<'n> Worker<'n> {
         if !self.deferred.is_empty() {
             self.serve_deferred();
         }
-        // Subscriptions are confirmed by pushes, which are no replies.
-        let pushes = prepared.command.is_some_and(|command| {
-            command.flags.has(Flag::PubSub) && command.command.spec.name.ends_with("subscribe")
-        });
-        let start = if pushes && session.queue.is_none() { out.len() } else { start };
-        match session.reply_mode {
-            ReplyMode::On => {}
-            // SKIP itself, which has just run, is not answered either.
-            ReplyMode::Off | ReplyMode::SkipNext => out.truncate(start),
-            // Its reply is skipped when it comes.
-            ReplyMode::SkipThis if matches!(session.blocked, Some(Blocked::Keys(_))) => {}
-            ReplyMode::SkipThis if !matches!(outcome, Outcome::Parked) => {
-                out.truncate(start);
-                session.reply_mode = ReplyMode::On;
-            }
-            ReplyMode::SkipThis => session.reply_mode = ReplyMode::SkipNext,
+        if session.reply_mode != ReplyMode::On {
+            withhold(session, prepared, &outcome, start, out);
         }
         outcome
     }
@@ -415,7 +401,7 @@ impl<'n> Worker<'n> {
         locks: &mut LockSet<'n>,
         alone: Option<&Exclusive<'_>>,
     ) {
-        if let Some(end) = self.effects.perform(self.node) {
+        if let Some(end) = self.effects.perform_command(self.node) {
             session.last_write = end;
         }
         if self.effects.has_ready() {
@@ -554,6 +540,34 @@ impl<'n> Worker<'n> {
         add(&self.stats.errors, 1);
         Writer::new(out, session.protocol).error(text);
         Outcome::Done
+    }
+}
+
+/// Takes the reply that begins at `start` back, if CLIENT REPLY says so.
+#[cold]
+fn withhold(
+    session: &mut Session,
+    prepared: &Prepared,
+    outcome: &Outcome,
+    start: usize,
+    out: &mut Vec<u8>,
+) {
+    // Subscriptions are confirmed by pushes, which are no replies.
+    let pushes = prepared.command.is_some_and(|command| {
+        command.flags.has(Flag::PubSub) && command.command.spec.name.ends_with("subscribe")
+    });
+    let start = if pushes && session.queue.is_none() { out.len() } else { start };
+    match session.reply_mode {
+        ReplyMode::On => {}
+        // SKIP itself, which has just run, is not answered either.
+        ReplyMode::Off | ReplyMode::SkipNext => out.truncate(start),
+        // Its reply is skipped when it comes.
+        ReplyMode::SkipThis if matches!(session.blocked, Some(Blocked::Keys(_))) => {}
+        ReplyMode::SkipThis if !matches!(outcome, Outcome::Parked) => {
+            out.truncate(start);
+            session.reply_mode = ReplyMode::On;
+        }
+        ReplyMode::SkipThis => session.reply_mode = ReplyMode::SkipNext,
     }
 }
 

@@ -3,14 +3,18 @@
 use super::run::{Held, Worker};
 use crate::blocking::{DbKey, Waiting};
 use crate::context::Outcome;
+use crate::gates::{self, Verdict};
 use crate::keys::{Place, kind_of};
 use crate::mailbox::Answer;
 use crate::session::Session;
 use crate::stats::add;
-use base::Offset;
+use base::{Millis, Offset};
 use keyspace::{Exclusive, LockSet};
 use smallvec::SmallVec;
 use std::sync::Arc;
+
+/// When to try again what a gate holds back: a pause, say.
+const HELD_BACK: Millis = Millis(100);
 
 impl<'n> Worker<'n> {
     /// Runs the requests of those who wait for keys that were declared changed, and of those whom that
@@ -48,6 +52,22 @@ impl<'n> Worker<'n> {
             self.serve_one(&key, &waiting, &mut locks, None);
             self.serve(&mut locks, None);
         }
+    }
+
+    /// Runs the request of one who waits for time to pass (XREADGROUP CLAIM) and whose time has come.
+    /// Without locks. What a gate holds back is tried again later.
+    pub fn serve_again(&mut self, waiting: &Arc<Waiting>) {
+        let session = Session::new(Arc::clone(&waiting.client), true);
+        let verdict = gates::ask(self.node, &session, waiting.command, 0);
+        let Some(key) = waiting.keys.first().filter(|_| matches!(verdict, Verdict::Pass)) else {
+            waiting.run_again_in(Some(HELD_BACK));
+            return;
+        };
+        self.enter();
+        self.effects.begin(self.node);
+        self.deferred.push_back(((waiting.db, key.clone()), Arc::clone(waiting)));
+        self.serve_deferred();
+        self.leave();
     }
 
     /// Counts a command whose wait is over without its having been served; `error` is its answer if that
@@ -95,8 +115,9 @@ impl<'n> Worker<'n> {
         let mut reply = Vec::new();
         let held = Held { locks, alone, first: None };
         let outcome = self.run(&mut session, waiting.command, request, held, &mut reply);
-        let tag = self.effects.log_and_publish(self.node).unwrap_or(Offset(0));
+        let tag = self.effects.log_and_publish(self.node, true).unwrap_or(Offset(0));
         if matches!(outcome, Outcome::Blocked) {
+            waiting.run_again_in(session.again_in);
             waiting.unclaim();
         } else {
             self.node.waiters.remove(waiting);

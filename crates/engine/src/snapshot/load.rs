@@ -10,6 +10,7 @@ use build::{Batch, Crew, Site};
 use keyspace::{Exclusive, Keyspace, SHARD_COUNT, Shard};
 use psync::history::History;
 use rdb::{Item, LoadError, Loader, Piece};
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::num::NonZero;
 use std::path::Path;
@@ -94,14 +95,14 @@ impl Dataset {
 
     /// As [`Dataset::install`], into a keyspace that nobody else knows.
     pub(crate) fn put_into(self, keyspace: &Keyspace) -> Vec<Shard> {
-        let mut old = Vec::new();
+        let (mut old, now) = (Vec::new(), base::clock::unix());
         for (index, mut new) in (0..SHARD_COUNT).zip(self.shards) {
             let mut shard = keyspace.lock(index);
             let mut taken = Shard::default();
-            let last = shard.dbs().count().max(new.dbs().count());
-            for db in 0..u32::try_from(last).unwrap_or(u32::MAX) {
+            let numbers: BTreeSet<u32> = shard.dbs().chain(new.dbs()).map(|(db, _)| db).collect();
+            for db in numbers {
                 let fresh = new.clear(db).unwrap_or_default();
-                taken.replace(db, shard.replace(db, fresh));
+                taken.replace(db, shard.replace(db, fresh, now), now);
             }
             old.push(taken);
         }

@@ -180,7 +180,7 @@ impl World {
             self.model.insert((db, key), (7, at));
         }
         self.keyspace.each_shard(|index, shard| {
-            shard.replace(db, loaded[usize::from(index)].clear(db).unwrap_or_default());
+            shard.replace(db, loaded[usize::from(index)].clear(db).unwrap_or_default(), Millis(0));
         });
     }
 
@@ -433,7 +433,7 @@ fn watchers_are_told_of_every_kind_of_change() {
         }),
         ("clear", true, |shard, _| drop(shard.clear(0))),
         ("swap", true, |shard, _| shard.swap(0, 1, Millis(0))),
-        ("replace", true, |shard, _| drop(shard.replace(0, crate::Db::default()))),
+        ("replace", true, |shard, _| drop(shard.replace(0, crate::Db::default(), Millis(0)))),
         ("another key", false, |shard, _| {
             shard.insert(0, Keyspace::hash(b"other"), Entry::new(b"other", NewValue::Int(2), None));
         }),
@@ -444,8 +444,8 @@ fn watchers_are_told_of_every_kind_of_change() {
         let hash = Keyspace::hash(b"k");
         shard.insert(0, hash, Entry::new(b"k", NewValue::Int(1), None));
         let (flag, ended) = (WatchFlag::default(), WatchFlag::default());
-        shard.watch(0, b"k", &flag);
-        shard.watch(0, b"k", &ended);
+        shard.watch(0, b"k", &flag, Millis(0));
+        shard.watch(0, b"k", &ended, Millis(0));
         shard.unwatch(0, b"k", &ended);
         act(&mut shard, hash);
         assert_eq!((flag.is_dirty(), ended.is_dirty()), (is_told, false), "{what}");
@@ -493,4 +493,30 @@ fn fields_that_have_ended_are_taken_out() {
     assert_eq!(shard.db(0).map(Db::volatile), Some(0));
     assert!(shard.db(0).is_some_and(|db| !db.may_have_expired(Millis(199))));
     assert!(shard.db(0).is_some_and(|db| db.may_have_expired(Millis(200))));
+}
+
+#[test]
+fn a_database_whose_keys_have_gone_is_none() {
+    let keyspace = Keyspace::new(1);
+    let mut shard = keyspace.lock(0);
+    let put = |shard: &mut crate::Shard, db, key: &[u8], at: Option<u64>| {
+        let entry = Entry::new(key, NewValue::Int(1), at.map(Millis));
+        shard.insert(db, Keyspace::hash(key), entry);
+    };
+    let numbers = |shard: &crate::Shard| shard.dbs().map(|(db, _)| db).collect::<Vec<_>>();
+    for db in [9, 3, 12] {
+        put(&mut shard, db, b"k", Some(100));
+    }
+    assert_eq!(numbers(&shard), [3, 9, 12]);
+    assert_eq!([shard.next_db(0), shard.next_db(4), shard.next_db(13)], [Some(3), Some(9), None]);
+    shard.swap(3, 5, Millis(0));
+    assert_eq!(numbers(&shard), [5, 9, 12]);
+    shard.remove(5, Keyspace::hash(b"k"), b"k");
+    assert_eq!(numbers(&shard), [9, 12]);
+    shard.drain_expired(9, 0, Millis(100), &mut Millis(u64::MAX), |_| {});
+    assert_eq!(numbers(&shard), [12]);
+    assert_eq!(shard.clear(12).map(|db| db.len()), Some(1));
+    assert_eq!(numbers(&shard), []);
+    let old = shard.replace(7, crate::Db::default(), Millis(0));
+    assert!(old.is_empty() && numbers(&shard).is_empty());
 }

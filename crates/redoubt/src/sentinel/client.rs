@@ -1,6 +1,7 @@
 //! A client of the sentinel: its connection and what it has told us about itself.
 
 use super::connection::Connection;
+use base::glob;
 use resp::{Arguments, Parser, Protocol, Writer};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -81,7 +82,7 @@ impl Client {
         let matching: Vec<Vec<u8>> = session
             .patterns
             .iter()
-            .filter(|pattern| ::sentinel::pattern_matches(pattern, channel.as_bytes()))
+            .filter(|pattern| glob::matches(pattern, channel.as_bytes(), false))
             .cloned()
             .collect();
         let exact = session.channels.contains(channel.as_bytes());

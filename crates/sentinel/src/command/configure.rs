@@ -3,7 +3,7 @@
 //! SET and CONFIG SET check every pair before they apply one, so that a refused command changes
 //! nothing; stock keeps the pairs before the refused one.
 
-use super::{Refusal, glob, printable};
+use super::{Refusal, printable};
 use crate::action::{Level, Reply};
 use crate::address::{Address, parse_host};
 use crate::config::{
@@ -12,7 +12,7 @@ use crate::config::{
 use crate::instance::InstanceId;
 use crate::machine::Sentinel;
 use crate::settings::{GroupSettings, Settings};
-use base::Millis;
+use base::{Millis, glob};
 
 const SCRIPTS_DENIED: &str = "ERR Reconfiguration of scripts path is denied for security reasons. \
     Check the deny-scripts-reconfig configuration directive in your Sentinel configuration";
@@ -59,7 +59,7 @@ impl Sentinel {
     }
 
     pub(super) fn reset_matching(&mut self, pattern: &[u8], now: Millis) -> Reply {
-        let matching = |name: &&String| glob::matches(pattern, name.as_bytes());
+        let matching = |name: &&String| glob::matches(pattern, name.as_bytes(), false);
         let names: Vec<String> = self.groups.keys().filter(matching).cloned().collect();
         for name in &names {
             self.reset_group(name, now);
@@ -171,8 +171,7 @@ impl Sentinel {
             ("sentinel-pass", settings.sentinel_pass.clone()),
         ];
         let wanted = |name: &str| {
-            let matches =
-                |pattern: &Vec<u8>| glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes());
+            let matches = |pattern: &Vec<u8>| glob::matches(pattern, name.as_bytes(), true);
             patterns.iter().any(matches)
         };
         let rows = table.into_iter().filter(|(name, _)| wanted(name));

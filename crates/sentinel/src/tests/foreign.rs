@@ -1,9 +1,7 @@
 //! Foreign input of every kind: nothing panics, and what a machine wrote it reads back.
 
 use super::net::lines;
-use crate::{
-    Action, ClientId, Config, Hello, LinkId, Options, Reply, Sentinel, ServerFacts, pattern_matches,
-};
+use crate::{Action, ClientId, Config, Hello, LinkId, Options, Reply, Sentinel, ServerFacts};
 use base::Millis;
 use base::random::Random;
 use proptest::prelude::*;
@@ -141,25 +139,5 @@ proptest! {
         let _ = crate::info::parse(&text);
         let words = text.split(|&byte| byte == b' ').map(<[u8]>::to_vec).collect();
         let _ = Config::parse(&[words]);
-    }
-
-    #[test]
-    fn a_pattern_agrees_with_its_definition(
-        pattern in "[ab*?]{0,8}",
-        text in "[ab]{0,8}",
-    ) {
-        fn slow(pattern: &[u8], text: &[u8]) -> bool {
-            match (pattern, text) {
-                ([], []) => true,
-                ([b'*', rest @ ..], _) => {
-                    (0..=text.len()).any(|skip| slow(rest, &text[skip..]))
-                }
-                ([b'?', rest @ ..], [_, tail @ ..]) => slow(rest, tail),
-                ([byte, rest @ ..], [first, tail @ ..]) => byte == first && slow(rest, tail),
-                _ => false,
-            }
-        }
-        let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-        prop_assert_eq!(pattern_matches(pattern, text), slow(pattern, text));
     }
 }

@@ -3,6 +3,7 @@
 //! A small hash is a listpack of fields and values in turn. One that outgrows the limits, or has a
 //! field that expires, becomes a table and stays one (as Valkey 9 has it).
 
+use crate::collection::in_object;
 use crate::fields::{Field, Fields, has_ended, value_of};
 use crate::{Collection, Kind, Object, foreign};
 use base::Millis;
@@ -330,23 +331,7 @@ impl Collection for Hash {
         self.as_ref().is_empty()
     }
 
-    fn into_object(self) -> Object {
-        Object::Hash(self)
-    }
-
-    fn of(object: &Object) -> Option<&Hash> {
-        match object {
-            Object::Hash(hash) => Some(hash),
-            _ => None,
-        }
-    }
-
-    fn of_mut(object: &mut Object) -> Option<&mut Hash> {
-        match object {
-            Object::Hash(hash) => Some(hash),
-            _ => None,
-        }
-    }
+    in_object!(Hash);
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub use limits::ListLimits;
 pub use node::Part;
 pub use quick::Quick;
 
+use crate::collection::in_object;
 use crate::{Collection, Kind, Object, foreign};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -265,23 +266,7 @@ impl Collection for List {
         self.as_ref().is_empty()
     }
 
-    fn into_object(self) -> Object {
-        Object::List(self)
-    }
-
-    fn of(object: &Object) -> Option<&List> {
-        match object {
-            Object::List(list) => Some(list),
-            _ => None,
-        }
-    }
-
-    fn of_mut(object: &mut Object) -> Option<&mut List> {
-        match object {
-            Object::List(list) => Some(list),
-            _ => None,
-        }
-    }
+    in_object!(List);
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Small sets are packed: integers in an intset, anything else in a listpack. What outgrows the limits
 //! becomes a table and stays one. The forms are chosen as stock 7.2 and later choose them.
 
+use crate::collection::in_object;
 use crate::fields::Fields;
 use crate::{Collection, Kind, Object, foreign};
 use base::random::Random;
@@ -342,23 +343,7 @@ impl Collection for Set {
         self.as_ref().is_empty()
     }
 
-    fn into_object(self) -> Object {
-        Object::Set(self)
-    }
-
-    fn of(object: &Object) -> Option<&Set> {
-        match object {
-            Object::Set(set) => Some(set),
-            _ => None,
-        }
-    }
-
-    fn of_mut(object: &mut Object) -> Option<&mut Set> {
-        match object {
-            Object::Set(set) => Some(set),
-            _ => None,
-        }
-    }
+    in_object!(Set);
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod iter;
 
 pub use iter::Scored;
 
+use crate::collection::in_object;
 use crate::{Collection, Kind, Object, foreign};
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -385,23 +386,7 @@ impl Collection for SortedSet {
         self.as_ref().is_empty()
     }
 
-    fn into_object(self) -> Object {
-        Object::SortedSet(self)
-    }
-
-    fn of(object: &Object) -> Option<&SortedSet> {
-        match object {
-            Object::SortedSet(set) => Some(set),
-            _ => None,
-        }
-    }
-
-    fn of_mut(object: &mut Object) -> Option<&mut SortedSet> {
-        match object {
-            Object::SortedSet(set) => Some(set),
-            _ => None,
-        }
-    }
+    in_object!(SortedSet);
 }
 
 #[cfg(test)]

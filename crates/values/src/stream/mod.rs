@@ -15,6 +15,7 @@ pub use group::{Consumer, Group, Pending};
 pub use id::StreamId;
 pub use trim::{Trim, TrimTo};
 
+use crate::collection::in_object;
 use crate::{Collection, Kind, Object};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -353,23 +354,7 @@ impl Collection for Stream {
         false
     }
 
-    fn into_object(self) -> Object {
-        Object::Stream(Box::new(self))
-    }
-
-    fn of(object: &Object) -> Option<&Stream> {
-        match object {
-            Object::Stream(stream) => Some(stream),
-            _ => None,
-        }
-    }
-
-    fn of_mut(object: &mut Object) -> Option<&mut Stream> {
-        match object {
-            Object::Stream(stream) => Some(stream),
-            _ => None,
-        }
-    }
+    in_object!(Stream);
 }
 
 #[cfg(test)]

@@ -96,6 +96,56 @@ proptest! {
     }
 }
 
+proptest! {
+    /// A trim that spares: exactly the definition where it is exact, whole blocks of it where it is not.
+    #[test]
+    fn a_trim_spares_what_groups_need(
+        steps in proptest::collection::vec(step(), 0..40),
+        read in proptest::collection::vec(0..70_u64, 0..3),
+        held in proptest::collection::vec((0..3_usize, 0..60_u64), 0..20),
+        len in 0..20_u64,
+        min_ms in 0..60_u64,
+        by_len: bool,
+    ) {
+        let (mut stream, mut model) = (Stream::default(), Model::new());
+        for step in steps {
+            apply(&mut stream, &mut model, step);
+        }
+        for (at, &ms) in read.iter().enumerate() {
+            let name = [u8::try_from(at).unwrap()];
+            stream.add_group(&name, Group::new(StreamId::new(ms, 0), None));
+            for (_, ms) in held.iter().filter(|(of, _)| *of == at) {
+                stream.group_mut(&name).unwrap().assign(StreamId::new(*ms, 0), b"c", 1, 1);
+            }
+        }
+        let to = if by_len { TrimTo::Len(len) } else { TrimTo::MinId(StreamId::new(min_ms, 0)) };
+        let mut expected: Vec<StreamId> =
+            model.keys().copied().filter(|&id| !stream.is_referenced(id)).collect();
+        match to {
+            TrimTo::Len(len) => {
+                expected.truncate(model.len().saturating_sub(usize::try_from(len).unwrap()));
+            }
+            TrimTo::MinId(lowest) => expected.retain(|&id| id < lowest),
+        }
+        let exact = Trim { to, approximate: false, limit: None };
+        let found = stream.acknowledged_to_trim(exact);
+        prop_assert_eq!(&found, &expected);
+        let whole = stream.acknowledged_to_trim(Trim { approximate: true, ..exact });
+        prop_assert!(whole.iter().all(|id| !stream.is_referenced(*id)));
+        let within = |id: &StreamId| match to {
+            TrimTo::Len(_) => true,
+            TrimTo::MinId(lowest) => *id < lowest,
+        };
+        prop_assert!(whole.iter().all(within) && whole.len() <= expected.len());
+        for (_, pack) in stream.blocks().map(|(first, pack)| (first, Block::of(first, pack).unwrap())) {
+            let ids: Vec<_> =
+                pack.entries().filter(|entry| !entry.deleted).map(|entry| entry.id).collect();
+            let gone = ids.iter().filter(|id| whole.contains(id)).count();
+            prop_assert!(gone == 0 || gone == ids.len());
+        }
+    }
+}
+
 #[test]
 fn foreign_blocks_are_judged() {
     let mut stream = Stream::default();

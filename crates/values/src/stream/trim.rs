@@ -1,4 +1,8 @@
 //! Trimming: the oldest entries go until a length or a lowest id is reached.
+//!
+//! A trim that spares what groups still have to read or to acknowledge (ACKED) passes those entries over
+//! and goes on behind them, so that it leaves holes; what it takes counts as deleted by name. If it is
+//! approximate, a block goes when it may go as a whole and none of its entries is spared.
 
 use super::{Block, Stream, StreamId, block};
 
@@ -59,6 +63,35 @@ impl Stream {
             left -= block.count as u64;
             gone += block.count as u64;
         }
+    }
+
+    /// The ids of entries that a trim would remove which spares those that a group has not read yet or
+    /// not acknowledged. O(entries that every group has read).
+    pub fn acknowledged_to_trim(&self, trim: Trim) -> Vec<StreamId> {
+        let read = self.groups.values().map(|group| group.last_id).min().unwrap_or(StreamId::MAX);
+        let (mut left, mut ids) = (self.len, Vec::new());
+        for (first, pack) in self.blocks() {
+            let Some(block) = Block::of(first, pack).filter(|_| first <= read) else { break };
+            let step = whole(block, left, ids.len() as u64, trim);
+            if matches!(step, Step::Stop) || matches!(step, Step::Within) && trim.approximate {
+                break;
+            }
+            let before = ids.len();
+            for entry in block.entries().filter(|entry| !entry.deleted) {
+                if is_kept(entry.id, left, trim) {
+                    return ids;
+                }
+                if !self.is_referenced(entry.id) {
+                    ids.push(entry.id);
+                    left -= 1;
+                }
+            }
+            if trim.approximate && ids.len() - before < block.count {
+                left += (ids.len() - before) as u64;
+                ids.truncate(before);
+            }
+        }
+        ids
     }
 
     /// Trims; gives how many entries went. O(blocks that go) and one block.

@@ -1,5 +1,6 @@
 //! COMMAND LIST [FILTERBY (MODULE name | ACLCAT category | PATTERN pattern)].
 
+use base::glob;
 use engine::{Args, CommandError, CommandResult, Context, Registered};
 
 /// Which commands are listed.
@@ -18,9 +19,7 @@ impl Filter<'_> {
             Filter::Category(wanted) => spec::categories(&command.command.spec)
                 .iter()
                 .any(|category| category.name().as_bytes() == wanted),
-            Filter::Pattern(pattern) => {
-                values::glob::matches(pattern, command.full_name.as_bytes(), true)
-            }
+            Filter::Pattern(pattern) => glob::matches(pattern, command.full_name.as_bytes(), true),
         }
     }
 }

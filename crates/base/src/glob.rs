@@ -19,6 +19,11 @@
 /// Stars that a pattern may need; one that needs more matches nothing, as in stock.
 const STARS_MAX: usize = 1000;
 
+/// Whether `text` has a byte that a pattern gives a meaning to other than itself.
+pub fn is_pattern(text: &[u8]) -> bool {
+    text.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
+}
+
 /// Where to go on after a mismatch: behind the last `*`, one byte further in the text.
 #[derive(Clone, Copy)]
 struct Retry<'a> {

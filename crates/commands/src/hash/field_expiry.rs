@@ -11,7 +11,7 @@ use values::Hash;
 ///
 /// # Errors
 /// `WrongType`.
-pub(super) fn lapse<'a>(
+pub(super) fn remove_expired<'a>(
     cx: &mut Context<'_>,
     key: &[u8],
     fields: impl Iterator<Item = &'a [u8]>,

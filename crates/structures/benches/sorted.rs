@@ -1,0 +1,247 @@
+//! Measures sorted members: `cargo bench -p structures --bench sorted [-- MEMBERS]` (default 1,000,000).
+//!
+//! Members have 19 bytes; scores are integers drawn with a fixed seed, each for two members or so.
+//! Nanoseconds per operation are medians of five passes in random order. The safe twin keeps each
+//! member's bytes once, behind a count: `HashMap<Arc<[u8]>, f64>` with the same hash, and
+//! `BTreeSet<(score, Arc<[u8]>)>`. It has no answer to ranks but to count, so these are measured alone.
+
+use base::clock::monotonic_us;
+use base::random::Random;
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::hint::black_box;
+use std::io::{Write, stdout};
+use std::sync::Arc;
+use structures::Sorted;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+const MEMBERS_DEFAULT: usize = 1_000_000;
+const PASSES: usize = 5;
+/// Members of a range that is read.
+const RANGE: usize = 10;
+
+fn hash(key: &[u8]) -> u64 {
+    let mut state = 0x9E37_79B9_7F4A_7C15 ^ key.len() as u64;
+    for part in key.chunks(8) {
+        let mut word = [0; 8];
+        word[..part.len()].copy_from_slice(part);
+        let wide = u128::from(state ^ u64::from_le_bytes(word)) * 0xD6E8_FEB8_6659_FD93;
+        let half = |shift: u32| u64::try_from((wide >> shift) & u128::from(u64::MAX)).unwrap_or(0);
+        state = half(0) ^ half(64);
+    }
+    state
+}
+
+#[derive(Default)]
+struct Fold(u64);
+
+impl Hasher for Fold {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= hash(bytes);
+    }
+    fn write_usize(&mut self, _: usize) {}
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+struct Score(f64);
+
+impl Eq for Score {}
+
+impl PartialOrd for Score {
+    fn partial_cmp(&self, other: &Score) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Score {
+    fn cmp(&self, other: &Score) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+/// The same out of the standard library.
+#[derive(Default)]
+struct Twin {
+    scores: HashMap<Arc<[u8]>, f64, BuildHasherDefault<Fold>>,
+    order: BTreeSet<(Score, Arc<[u8]>)>,
+}
+
+impl Twin {
+    fn insert(&mut self, member: &[u8], score: f64) {
+        let (name, old) = match self.scores.get_key_value(member) {
+            Some((name, old)) => (Arc::clone(name), Some(*old)),
+            None => (Arc::from(member), None),
+        };
+        if let Some(old) = old {
+            self.order.remove(&(Score(old), Arc::clone(&name)));
+        }
+        self.order.insert((Score(score), Arc::clone(&name)));
+        self.scores.insert(name, score);
+    }
+
+    fn remove(&mut self, member: &[u8]) {
+        if let Some((name, score)) = self.scores.remove_entry(member) {
+            self.order.remove(&(Score(score), name));
+        }
+    }
+}
+
+type Member = ([u8; 19], f64);
+
+fn members(count: usize, random: &mut Random) -> Vec<Member> {
+    let mut members: Vec<Member> = (0..count)
+        .map(|number| {
+            let text = format!("member:{number:012}");
+            (text.as_bytes().try_into().expect("19 bytes"), score(count, random))
+        })
+        .collect();
+    for index in (1..members.len()).rev() {
+        let other = usize::try_from(random.below(index as u64 + 1)).expect("an index");
+        members.swap(index, other);
+    }
+    members
+}
+
+#[allow(clippy::cast_precision_loss, reason = "small numbers")]
+fn score(count: usize, random: &mut Random) -> f64 {
+    random.below(count as u64 / 2 + 1) as f64
+}
+
+/// Nanoseconds per operation, in tenths, of the median pass. What a pass returns is dropped outside.
+fn measure<T>(operations: usize, mut pass: impl FnMut() -> T) -> u64 {
+    let mut times: Vec<u64> = (0..PASSES)
+        .map(|_| {
+            let start = monotonic_us();
+            let made = black_box(pass());
+            let tenths = (monotonic_us() - start) * 10_000 / operations as u64;
+            drop(made);
+            tenths
+        })
+        .collect();
+    times.sort_unstable();
+    times[PASSES / 2]
+}
+
+fn show(what: &str, ours: u64, twin: Option<u64>) {
+    let text = |tenths: u64| format!("{}.{}", tenths / 10, tenths % 10);
+    let twin = twin.map_or_else(String::new, |tenths| format!("  twin {:>8} ns", text(tenths)));
+    writeln!(stdout(), "{what:<36} {:>8} ns{twin}", text(ours)).expect("stdout");
+}
+
+fn fill(members: &[Member]) -> (Sorted, Twin) {
+    let (mut ours, mut twin) = (Sorted::new(hash), Twin::default());
+    for (member, score) in members {
+        ours.insert(member, *score);
+        twin.insert(member, *score);
+    }
+    (ours, twin)
+}
+
+fn reads(members: &[Member], ours: &Sorted, twin: &Twin) {
+    let count = members.len();
+    let find = |get: &dyn Fn(&[u8]) -> Option<f64>| {
+        measure(count, || members.iter().filter(|(member, _)| get(member).is_some()).count())
+    };
+    show(
+        "score of a member",
+        find(&|member| ours.score(member)),
+        Some(find(&|member| twin.scores.get(member).copied())),
+    );
+    let range = measure(count, || {
+        members.iter().fold(0, |sum, (_, score)| {
+            let from = ours.partition(|_, other| other < *score);
+            let to = (from + RANGE).min(ours.len());
+            sum + ours.iter(from..to).map(|(member, _)| member.len()).sum::<usize>()
+        })
+    });
+    let empty: Arc<[u8]> = Arc::from(&b""[..]);
+    let twin_range = measure(count, || {
+        members.iter().fold(0, |sum, (_, score)| {
+            let found = twin.order.range((Score(*score), Arc::clone(&empty))..).take(RANGE);
+            sum + found.map(|(_, member)| member.len()).sum::<usize>()
+        })
+    });
+    show("ten members from a score on", range, Some(twin_range));
+    let all = measure(count, || ours.iter(0..count).fold(0, |sum, (member, _)| sum + member.len()));
+    let twin_all =
+        measure(count, || twin.order.iter().fold(0, |sum, (_, member)| sum + member.len()));
+    show("all members in order, each", all, Some(twin_all));
+    let rank = measure(count, || {
+        members.iter().fold(0, |sum, (member, _)| sum + ours.rank(member).unwrap_or(0))
+    });
+    show("rank of a member", rank, None);
+    let mut random = Random::from_seed(2);
+    let at = measure(count, || {
+        (0..count).fold(0, |sum, _| {
+            let rank = usize::try_from(random.below(count as u64)).unwrap_or(0);
+            sum + ours.at(rank).map_or(0, |(member, _)| member.len())
+        })
+    });
+    show("member at a rank", at, None);
+}
+
+fn main() {
+    let asked = std::env::args().find_map(|word| word.parse().ok());
+    let count = asked.unwrap_or(MEMBERS_DEFAULT);
+    let mut random = Random::from_seed(1);
+    let members = members(count, &mut random);
+    let changed: Vec<Member> =
+        members.iter().map(|(member, _)| (*member, score(count, &mut random))).collect();
+    writeln!(stdout(), "{count} members").expect("stdout");
+    let insert = measure(count, || {
+        let mut ours = Sorted::new(hash);
+        for (member, score) in &members {
+            let _old = ours.insert(member, *score);
+        }
+        ours
+    });
+    let twin_insert = measure(count, || {
+        let mut twin = Twin::default();
+        for (member, score) in &members {
+            twin.insert(member, *score);
+        }
+        twin
+    });
+    show("insert", insert, Some(twin_insert));
+    let (mut ours, mut twin) = fill(&members);
+    reads(&members, &ours, &twin);
+    // There and back, so that every pass changes every score.
+    let mut pass = 0;
+    let mut next = || {
+        pass += 1;
+        if pass % 2 == 1 { &changed } else { &members }
+    };
+    let change = measure(count, || {
+        for (member, score) in next() {
+            let _old = ours.insert(member, *score);
+        }
+    });
+    let twin_change = measure(count, || {
+        for (member, score) in next() {
+            twin.insert(member, *score);
+        }
+    });
+    show("change of a score", change, Some(twin_change));
+    let mut filled: Vec<(Sorted, Twin)> = (0..PASSES).map(|_| fill(&members)).collect();
+    let mut at = 0;
+    let remove = measure(count, || {
+        for (member, _) in &members {
+            let _old = filled[at].0.remove(member);
+        }
+        at += 1;
+    });
+    at = 0;
+    let twin_remove = measure(count, || {
+        for (member, _) in &members {
+            filled[at].1.remove(member);
+        }
+        at += 1;
+    });
+    show("remove", remove, Some(twin_remove));
+}
