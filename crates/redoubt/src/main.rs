@@ -7,6 +7,7 @@ mod check;
 mod daemon;
 mod identity;
 mod logging;
+mod migrate;
 mod replication;
 mod sentinel;
 mod server;

@@ -153,6 +153,15 @@ impl Client {
         self.stream.set_read_timeout(timeout).map_err(ClientError::Io)
     }
 
+    /// Bounds every later read and write.
+    ///
+    /// # Errors
+    /// `Io` if the system refuses, or the timeout is zero.
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) -> Result<(), ClientError> {
+        self.stream.set_write_timeout(timeout).map_err(ClientError::Io)?;
+        self.set_read_timeout(timeout)
+    }
+
     /// Authenticates; without a user as `default`.
     ///
     /// # Errors
