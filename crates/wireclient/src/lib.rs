@@ -12,6 +12,7 @@
 //! reply accepted and [`PUSHES_MAX`].
 
 mod stream;
+pub mod uri;
 
 use resp::value::FRAME_BYTES_MAX_DEFAULT;
 use resp::{DecodeError, Decoder, Protocol, Value};
