@@ -135,13 +135,14 @@ struct Load<'a> {
 /// What went wrong first.
 pub(crate) fn idle(plan: &Plan<'_>) -> Result<(), LoadError> {
     let shared = Shared::new(0);
-    let load = Load::new(plan, &shared)?;
+    let mut load = Load::new(plan, &shared)?;
     let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS_MAX);
     loop {
         events.clear();
         wait(&load.epoll, &mut events)?;
-        if events.iter().any(|event| { event.flags }.intersects(epoll::EventFlags::IN)) {
-            return Err(LoadError::Closed);
+        // Nothing was asked, so what comes says why the connection ends.
+        for event in &events {
+            load.receive(usize::try_from(event.data.u64()).unwrap_or(usize::MAX))?;
         }
     }
 }

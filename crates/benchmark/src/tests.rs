@@ -106,6 +106,24 @@ fn an_error_ends_the_run() {
 }
 
 #[test]
+fn idle_connections_that_are_refused_end_the_run() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (first, _) = listener.accept().unwrap();
+        // The one that asks for the settings is served.
+        std::thread::spawn(move || answer(&first, &ok));
+        // The one that looks whether the address can be reached.
+        let _reached = listener.accept().unwrap();
+        let (mut idle, _) = listener.accept().unwrap();
+        idle.write_all(b"-ERR max number of clients reached\r\n").unwrap();
+        let _ = listener.accept();
+    });
+    let text = output(port, "-I -c 1").unwrap_err();
+    assert_eq!(text, "Error from server: ERR max number of clients reached");
+}
+
+#[test]
 fn the_servers_processor_time() {
     let port = serve(ok);
     let own = std::process::id();
