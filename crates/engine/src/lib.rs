@@ -29,6 +29,7 @@ pub mod latency;
 pub mod lazyfree;
 pub mod mailbox;
 pub mod memory;
+pub mod migration;
 pub mod monitor;
 pub mod node;
 pub mod pause;

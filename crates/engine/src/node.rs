@@ -14,6 +14,7 @@ use crate::latency::Latency;
 use crate::lazyfree::LazyFree;
 use crate::mailbox::{Answer, Mailbox, Message};
 use crate::memory::Memory;
+use crate::migration::{Migration, Moves};
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
@@ -67,6 +68,13 @@ pub trait Services: Send + Sync {
     /// # Errors
     /// A text for the client, if one cannot be done.
     fn settings_changed(&self, names: &[&str]) -> Result<(), String>;
+    /// Sends keys to another server, then calls [`crate::pipeline::Worker::finish_migration`]; does not wait.
+    ///
+    /// # Errors
+    /// The migration, if nobody can take it.
+    fn migrate(&self, migration: Box<Migration>) -> Result<(), Box<Migration>> {
+        Err(migration)
+    }
     /// CONFIG REWRITE. The program may be the file's one writer (it is if a sentinel keeps its state
     /// there); `None` if the command is to write the file itself.
     fn rewrite_settings(&self, _context: &RewriteContext) -> Option<io::Result<()>> {
@@ -96,6 +104,8 @@ pub struct Node {
     pub clients: Clients,
     /// Connections that wait for keys.
     pub waiters: Waiters,
+    /// Keys on their way to another server.
+    pub moves: Moves,
     /// Channels.
     pub pubsub: PubSub,
     /// Connections that are told of every command.
@@ -207,6 +217,7 @@ impl Node {
             barrier: Barrier::default(),
             clients: Clients::default(),
             waiters: Waiters::default(),
+            moves: Moves::default(),
             pubsub: PubSub::default(),
             monitors: Monitors::default(),
             tracking: Tracking::default(),

@@ -272,13 +272,16 @@ impl Running<'_> {
     /// Tries parked connections again, and those whose output has drained or whose time is up.
     pub(crate) fn retry_held(&mut self) {
         let tries_parked = self.now >= self.retry_at;
-        if tries_parked && (self.node.pause.is_running(self.now) || self.node.log.is_full()) {
+        let is_pausing = self.node.pause.is_running(self.now)
+            || self.node.log.is_full()
+            || self.node.moves.any();
+        if tries_parked && is_pausing {
             self.retry_at = self.now + Millis(PAUSED_SLEEP_MS);
         }
         for slot in std::mem::take(&mut self.held) {
             let Some(connection) = self.slots[slot].as_ref() else { continue };
             match connection.hold {
-                Hold::Parked if tries_parked => self.go_on(slot),
+                Hold::Parked if tries_parked || !connection.session.postponed => self.go_on(slot),
                 Hold::Blocked if self.deadline_of(slot).is_some_and(|at| at <= self.now) => {
                     self.time_out(slot);
                 }

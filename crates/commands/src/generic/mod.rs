@@ -7,6 +7,7 @@ mod exists;
 pub(crate) mod expire;
 mod keys;
 mod kind;
+mod migrate;
 pub(crate) mod object;
 mod random;
 mod rename;
@@ -26,6 +27,7 @@ pub const COMMANDS: &[&Command] = &[
     &expire::EXPIREAT,
     &ttl::EXPIRETIME,
     &keys::KEYS,
+    &migrate::MIGRATE,
     &copy::MOVE,
     &object::OBJECT,
     &expire::PERSIST,

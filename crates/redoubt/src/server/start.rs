@@ -6,6 +6,7 @@ use super::oom::OomScore;
 use super::services::{Order, ServerServices};
 use super::{Ready, last_words, sentinel_mode, shutdown};
 use crate::identity::Identity;
+use crate::migrate::Migrator;
 use crate::replication;
 use crate::sentinel;
 use base::Millis;
@@ -98,6 +99,7 @@ fn start(ready: &Ready) -> Result<Running, String> {
     };
     node.set_mailboxes(mailboxes);
     node.set_services(Box::new(ServerServices {
+        migrator: Migrator::new(&node),
         oom: oom_score(settings),
         orders: sender.clone(),
         replication: Arc::clone(&running.replication),
