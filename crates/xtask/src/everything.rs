@@ -7,7 +7,7 @@ use crate::drill::{self, Plan};
 use crate::failure::{Outcome, ensure};
 use crate::program::Program;
 use crate::verdicts::Verdicts;
-use crate::{interop, run, setup, tidy};
+use crate::{crash, interop, run, setup, tidy};
 use base::clock;
 
 /// How long `test` may take on two cores.
@@ -18,16 +18,23 @@ struct Amount {
     failovers: u32,
     drills: u32,
     frozen_drills: u32,
+    /// Kills under `appendfsync always`, beside those of interop.
+    crashes: u32,
     /// Cases of each property; nothing leaves the default.
     property_cases: Option<&'static str>,
 }
 
 /// In `test`.
 const SHORT: Amount =
-    Amount { failovers: 2_000, drills: 5, frozen_drills: 2, property_cases: None };
+    Amount { failovers: 2_000, drills: 5, frozen_drills: 2, crashes: 0, property_cases: None };
 /// In `soak`.
-const LONG: Amount =
-    Amount { failovers: 20_000, drills: 20, frozen_drills: 5, property_cases: Some("20000") };
+const LONG: Amount = Amount {
+    failovers: 20_000,
+    drills: 20,
+    frozen_drills: 5,
+    crashes: crash::LONG,
+    property_cases: Some("20000"),
+};
 
 /// Every test, in short amounts.
 ///
@@ -81,6 +88,13 @@ fn amount(amount: &Amount, verdicts: &mut Verdicts) {
         Ok(())
     });
     verdicts.step("interop", |verdicts| interop::play(&Program::redoubt()?, "", verdicts));
+    if amount.crashes > 0 {
+        verdicts.step("crash", |verdicts| {
+            let outcome = crash::cycles_of(&Program::redoubt()?, amount.crashes, 2);
+            verdicts.outcome("crash: kill -9 under load", outcome);
+            Ok(())
+        });
+    }
     for (runs, freeze) in [(amount.drills, false), (amount.frozen_drills, true)] {
         verdicts.step(if freeze { "drill, links frozen" } else { "drill" }, |verdicts| {
             let plan = Plan { runs, freeze, down_after_ms: 1000 };

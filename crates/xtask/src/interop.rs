@@ -22,7 +22,7 @@ use crate::failure::Outcome;
 use crate::program::{Kind, Program};
 use crate::verdicts::Verdicts;
 use crate::workspace;
-use crate::{differential, linearizability};
+use crate::{crash, differential, linearizability};
 use std::path::PathBuf;
 
 /// What a case works with.
@@ -40,11 +40,12 @@ pub struct Stage {
 type Play = fn(&Stage) -> Outcome;
 
 /// Cases that any program with stock's command line can play.
-const FOR_ALL: [(&str, Play); 33] = [
+const FOR_ALL: [(&str, Play); 34] = [
     ("replies-listed", replies::listed),
     ("replies-drawn", differential::drawn),
     ("replication-of-drawn-effects", differential::drawn_replicated),
     ("replies-have-an-order", linearizability::drawn),
+    ("kills-lose-nothing", crash::short),
     ("sentinel-replies", replies::sentinel),
     ("malformed-requests", wireform::requests),
     ("requests-in-pieces", wireform::pieces),

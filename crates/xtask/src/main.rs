@@ -7,6 +7,7 @@
 
 mod arguments;
 mod bench;
+mod crash;
 mod differential;
 mod drill;
 mod everything;
@@ -42,6 +43,9 @@ cargo xtask tidy [--lint]        layers, lengths, heads, words, formatting; --li
 cargo xtask drill [--program PATH] [--kind redoubt|stock] [--runs 20] [--freeze]
                   [--against-stock] [--down-after 1000]
                                  clients write while the primary is killed; prints gaps and losses
+cargo xtask crash [--cycles 30] [--seed 1] [--program PATH] [--kind redoubt|stock]
+                                 kill -9 under fifty clients with appendfsync always: nothing may
+                                 be lost
 cargo xtask interop [--program PATH] [--kind redoubt|stock] [--only NAME] [--list]
                                  Redoubt and stock 7.0.15 in one group; bad starts; settings
 cargo xtask differential [--commands 1000000] [--seed 1] [--types lists,sets] [--replicated]
@@ -92,6 +96,7 @@ fn perform(task: &str, mut arguments: Arguments, words: &[String]) -> Outcome {
             setup::everything(&mut verdicts);
             verdicts.finish()
         }
+        "crash" => crash::task(arguments),
         "differential" => differential::task(arguments),
         "drill" => drill::task(arguments),
         "linearizability" => linearizability::task(arguments),
