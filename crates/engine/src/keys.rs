@@ -7,6 +7,7 @@
 mod collection;
 mod string;
 
+pub(crate) use collection::edit;
 pub use collection::{Edited, new_entry, view};
 pub(crate) use string::new_value as new_text;
 pub use string::{INLINE_BYTES_MAX, StringChange, Text};
@@ -88,12 +89,24 @@ pub struct Keys<'a> {
     left: Leftover,
 }
 
+/// Members of the set at `key` that were found expired and taken out.
+#[derive(Debug)]
+pub(crate) struct EndedMembers {
+    pub(crate) db: u32,
+    pub(crate) key: Box<[u8]>,
+    pub(crate) members: Vec<Vec<u8>>,
+    /// They were the last, and the key is gone.
+    pub(crate) emptied: bool,
+}
+
 /// What a command leaves behind besides its declared effects.
 #[derive(Debug, Default)]
 pub(crate) struct Leftover {
     lapsed: Vec<(u32, Box<[u8]>)>,
     /// Keys found expired and taken out.
     pub(crate) expired: Vec<(u32, Box<[u8]>)>,
+    /// Members of sets found expired and taken out.
+    pub(crate) ended: Vec<EndedMembers>,
     /// Keys that were missed or made, in this order.
     pub(crate) noted: Vec<(u32, Event, Box<[u8]>)>,
     /// Keys that were changed.
@@ -186,6 +199,22 @@ impl<'a> Keys<'a> {
             }
         }
         Some((shard, hash))
+    }
+
+    /// Takes members out of a set that have ended, at a node that does so. One look, unless something in
+    /// the shard has ended lately.
+    #[inline]
+    fn end_members(&mut self, key: &[u8]) {
+        let (db, now, place) = (self.db, self.now, self.place(key));
+        if !self.expires || self.shows_expired {
+            return;
+        }
+        let Some(shard) = self.locks.shard(place.shard) else { return };
+        if shard.db(db).is_some_and(|db| db.may_have_expired(now))
+            && let Some((members, emptied)) = shard.end_members(db, place.hash, key, now)
+        {
+            self.left.ended.push(EndedMembers { db, key: key.into(), members, emptied });
+        }
     }
 
     /// The entry of `key`, counted as a hit or a miss, its access clock set.

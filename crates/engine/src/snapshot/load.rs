@@ -41,7 +41,40 @@ pub struct LoadOptions {
     pub limits: Limits,
 }
 
+/// What a snapshot says of members that expire, behind their key.
+#[derive(Debug, Default)]
+struct Members {
+    /// The key that was added last.
+    key: Option<Vec<u8>>,
+    /// The member of it that was named last.
+    member: Option<Vec<u8>>,
+}
+
+impl Members {
+    /// Takes note of a field.
+    fn note(&mut self, set: &mut Dataset, db: u32, name: &[u8], value: Vec<u8>) {
+        if name == rdb::MEMBER_EXPIRY_KEY {
+            self.member = Some(value);
+        } else if name == rdb::MEMBER_EXPIRY_WHEN {
+            let at = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
+            if let (Some(key), Some(member), Some(at)) = (&self.key, self.member.take(), at) {
+                set.expire_member(db, key, &member, Millis(at));
+            }
+        }
+    }
+}
+
 impl Dataset {
+    /// Lets a member of the set, or a field of the hash, at `key` expire.
+    fn expire_member(&mut self, db: u32, key: &[u8], member: &[u8], at: Millis) {
+        let place = Place::of(key);
+        let Some(shard) = self.shards.get_mut(usize::from(place.shard)) else { return };
+        if let Some(change) = shard.change(db, place.hash, key) {
+            image::expire_member(change, member, at);
+        }
+        shard.note_fields(db, place.hash, key);
+    }
+
     /// Puts the data set in place of everything `keyspace` holds, giving that back to be freed.
     pub fn install(self, keyspace: &Keyspace, _alone: &Exclusive<'_>) -> Vec<Shard> {
         let (mut old, now) = (Vec::new(), base::clock::unix());
@@ -81,6 +114,7 @@ pub fn read_dataset<R: Read>(
         stream_db: 0,
     };
     let (mut db, mut replid, mut seen) = (0, None, 0);
+    let mut members = Members::default();
     while let Some(item) = loader.next_item()? {
         match item {
             Item::SelectDb(number) if number < options.databases => {
@@ -105,16 +139,19 @@ pub fn read_dataset<R: Read>(
                 let offset = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
                 set.history = replid.zip(offset.map(Offset));
             }
+            Item::Aux { key, value } => members.note(&mut set, db, &key, value),
             Item::Key(loaded) => {
                 seen += 1;
                 let at = loaded.attributes.expire_at;
                 if at.zip(options.expired_before).is_some_and(|(at, now)| at <= now) {
                     set.expired += 1;
+                    members.key = None;
                 } else {
-                    add(&mut set, db, loaded, &options.limits).map_err(|error| LoadError::Io {
+                    let added = add(&mut set, db, loaded, &options.limits);
+                    members.key = Some(added.map_err(|error| LoadError::Io {
                         offset: loader.offset(),
                         source: io::Error::new(io::ErrorKind::InvalidData, error),
-                    })?;
+                    })?);
                 }
                 if seen % PROGRESS_KEYS == 0 {
                     progress(loader.offset());
@@ -127,12 +164,18 @@ pub fn read_dataset<R: Read>(
     Ok((set, rest))
 }
 
-fn add(set: &mut Dataset, db: u32, loaded: LoadedKey, limits: &Limits) -> Result<(), BadValue> {
+/// Adds a key, whose name is given back.
+fn add(
+    set: &mut Dataset,
+    db: u32,
+    loaded: LoadedKey,
+    limits: &Limits,
+) -> Result<Vec<u8>, BadValue> {
     let LoadedKey { key, value, attributes } = loaded;
     let entry = match image::entry(&key, value, attributes.expire_at, limits) {
         Err(BadValue::Empty) => {
             set.empty += 1;
-            return Ok(());
+            return Ok(key);
         }
         entry => entry?,
     };
@@ -141,7 +184,7 @@ fn add(set: &mut Dataset, db: u32, loaded: LoadedKey, limits: &Limits) -> Result
         shard.insert(db, place.hash, entry);
         set.keys += 1;
     }
-    Ok(())
+    Ok(key)
 }
 
 /// Reads the snapshot file at `path`; `Ok(None)` if there is none.
