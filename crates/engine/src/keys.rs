@@ -291,10 +291,17 @@ impl<'a> Keys<'a> {
         let Some(shard) = self.locks.shard(place.shard) else { return false };
         entry.set_access(access_of_new(shard, clock, db, place, entry.key()));
         let old = shard.insert(db, place.hash, entry);
-        let held = old.as_ref().is_some_and(|old| old.expire_at().is_none_or(|at| at > self.now));
-        if let Some(old) = old {
-            self.node.lazyfree.entry(old, self.node.settings.lazyfree_lazy_server_del.get());
+        old.is_some_and(|old| self.overwritten(db, old))
+    }
+
+    /// Frees what was overwritten; one that had expired ends as any other does. False for such a one.
+    #[inline]
+    fn overwritten(&mut self, db: u32, old: Entry) -> bool {
+        let held = old.expire_at().is_none_or(|at| at > self.now);
+        if !held && self.expires && !self.shows_expired {
+            self.left.expired.push((db, old.key().into()));
         }
+        self.node.lazyfree.entry(old, self.node.settings.lazyfree_lazy_server_del.get());
         held
     }
 
@@ -345,8 +352,7 @@ impl<'a> Keys<'a> {
     #[inline]
     pub fn put_string(&mut self, key: &[u8], text: &[u8], at: Option<Millis>) -> bool {
         let place = self.place(key);
-        let (now, clock) = (self.now, self.node.access_clock());
-        let db = self.db;
+        let (db, clock) = (self.db, self.node.access_clock());
         if self.notes & (NOTES_NEW | NOTES_CHANGES) != 0 {
             self.note_put(db, key);
         }
@@ -354,11 +360,7 @@ impl<'a> Keys<'a> {
         let entry = Entry::new(key, string::new_value(text), at);
         entry.set_access(access_of_new(shard, clock, db, place, key));
         let old = shard.insert(db, place.hash, entry);
-        let held = old.as_ref().is_some_and(|old| old.expire_at().is_none_or(|at| at > now));
-        if let Some(old) = old {
-            self.node.lazyfree.entry(old, self.node.settings.lazyfree_lazy_server_del.get());
-        }
-        held
+        old.is_some_and(|old| self.overwritten(db, old))
     }
 
     /// The string at `key` to be changed, an empty one if there is none; expiry stays.
