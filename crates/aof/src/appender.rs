@@ -4,8 +4,9 @@
 //! fails makes the file *suspect*, for the system may have dropped what it could not write and say so
 //! only once: such a file is never written again.
 
-use crate::note::Sum;
+use crate::note::Digest;
 use base::disk::{Disk, DiskFile};
+use base::{Offset, RunId};
 use std::io;
 use std::path::Path;
 
@@ -25,16 +26,15 @@ pub enum AppendError {
 pub struct Appender {
     file: Box<dyn DiskFile>,
     length: u64,
-    /// Where the last batch ends.
-    ended: u64,
-    /// Up to here batches are whole and durable.
     synced: u64,
-    sum: Sum,
+    digest: Digest,
+    /// Where the next sum begins.
+    since: u64,
     is_suspect: bool,
 }
 
 impl Appender {
-    /// Makes the file, empty. What is written first must be a [`crate::Note::Place`].
+    /// Makes the file, empty.
     ///
     /// # Errors
     /// Those of the disk.
@@ -43,7 +43,7 @@ impl Appender {
     }
 
     /// Goes on in a file behind its first `length` bytes, which are made durable; what stands behind
-    /// them is cut off. What is written first must be a [`crate::Note::Place`].
+    /// them is cut off. What comes first must be [`Appender::begin`].
     ///
     /// # Errors
     /// Those of the disk.
@@ -55,8 +55,8 @@ impl Appender {
     }
 
     fn of(file: Box<dyn DiskFile>, length: u64) -> Appender {
-        let sum = Sum::default();
-        Appender { file, length, ended: length, synced: length, sum, is_suspect: false }
+        let digest = Digest::default();
+        Appender { file, length, synced: length, digest, since: length, is_suspect: false }
     }
 
     /// Bytes in the file.
@@ -64,44 +64,59 @@ impl Appender {
         self.length
     }
 
-    /// Whether all batches that were ended are durable.
-    pub fn is_synced(&self) -> bool {
-        self.synced == self.ended
+    /// Up to where it has sums.
+    pub fn summed_until(&self) -> u64 {
+        self.since
     }
 
-    /// Adds `piece`, and a sum behind it if it ends a batch. Afterwards, `piece` is as it was.
+    /// Adds `piece`, which need not end with a request.
     ///
     /// # Errors
     /// [`AppendError`].
-    pub fn write(&mut self, piece: &mut Vec<u8>, ends: bool) -> Result<(), AppendError> {
+    pub fn write(&mut self, piece: &[u8]) -> Result<(), AppendError> {
         if self.is_suspect {
             return Err(AppendError::Suspect(io::Error::other("the file is suspect")));
         }
-        let given = piece.len();
-        let mut sum = self.sum.clone();
-        sum.add(piece);
-        if ends {
-            sum.note(self.synced).write(piece);
-        }
-        let written = self.file.write_all(piece);
-        let total = piece.len() as u64;
-        piece.truncate(given);
-        if let Err(error) = written {
-            return Err(match self.file.truncate(self.length) {
-                Ok(()) => AppendError::Refused(error),
-                Err(_) => {
-                    self.is_suspect = true;
-                    AppendError::Suspect(error)
-                }
+        if let Err(error) = self.file.write_all(piece) {
+            self.is_suspect = self.file.truncate(self.length).is_err();
+            return Err(if self.is_suspect {
+                AppendError::Suspect(error)
+            } else {
+                AppendError::Refused(error)
             });
         }
-        self.length += total;
-        if ends {
-            self.ended = self.length;
-            self.sum = Sum::default();
-        } else {
-            self.sum = sum;
+        self.length += piece.len() as u64;
+        self.digest.add(piece);
+        Ok(())
+    }
+
+    /// Sums up what stands since the last sum, between two requests; `place` is where the history stands.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn seal(&mut self, place: (RunId, Offset)) -> Result<(), AppendError> {
+        if self.since == self.length {
+            return Ok(());
         }
+        self.add_sum(self.since, place)
+    }
+
+    /// Tells that what follows belongs to the history of `place`, and gives what stands before no sum
+    /// that it does not have.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn begin(&mut self, place: (RunId, Offset)) -> Result<(), AppendError> {
+        self.digest = Digest::default();
+        self.add_sum(self.length, place)
+    }
+
+    fn add_sum(&mut self, since: u64, place: (RunId, Offset)) -> Result<(), AppendError> {
+        let mut line = Vec::new();
+        self.digest.note(since, self.synced, place).write(&mut line);
+        self.write(&line)?;
+        self.digest = Digest::default();
+        self.since = self.length;
         Ok(())
     }
 
@@ -113,11 +128,10 @@ impl Appender {
         if self.is_suspect {
             return Err(io::Error::other("the file is suspect"));
         }
-        if self.is_synced() {
-            return Ok(());
+        if self.synced < self.length {
+            self.file.sync().inspect_err(|_| self.is_suspect = true)?;
+            self.synced = self.length;
         }
-        self.file.sync().inspect_err(|_| self.is_suspect = true)?;
-        self.synced = self.ended;
         Ok(())
     }
 }
@@ -125,12 +139,10 @@ impl Appender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::Note;
     use crate::records::{Record, Records};
     use crate::survey::survey;
     use base::disk::memory::{Fault, MemoryDisk};
     use base::random::Random;
-    use base::{Offset, RunId};
 
     const PATH: &str = "/d/a";
 
@@ -150,6 +162,10 @@ mod tests {
         found
     }
 
+    fn place(offset: u64) -> (RunId, Offset) {
+        (RunId::zero(), Offset(offset))
+    }
+
     #[test]
     fn a_full_disk_leaves_whole_pieces_and_the_rest_comes_later() {
         for call in 1..12 {
@@ -157,13 +173,14 @@ mod tests {
             let mut appender = Appender::create(&disk, Path::new(PATH)).unwrap();
             disk.set_fault(Some(Fault::Once(call, io::ErrorKind::StorageFull)));
             for number in 0..10 {
-                let mut piece = request(number);
-                match appender.write(&mut piece, true) {
+                match appender.write(&request(number)) {
                     Ok(()) => {}
-                    Err(AppendError::Refused(_)) => appender.write(&mut piece, true).unwrap(),
+                    Err(AppendError::Refused(_)) => appender.write(&request(number)).unwrap(),
                     Err(AppendError::Suspect(error)) => panic!("{error}"),
                 }
             }
+            // Without its sum it is as good.
+            let _ = appender.seal(place(7));
             let bytes = disk.bytes(Path::new(PATH)).unwrap();
             assert_eq!(numbers(&bytes), (0..10).collect::<Vec<_>>(), "call {call}");
             assert_eq!(bytes.len() as u64, appender.length());
@@ -174,11 +191,11 @@ mod tests {
     fn a_failed_sync_makes_the_file_suspect_for_good() {
         let disk = MemoryDisk::default();
         let mut appender = Appender::create(&disk, Path::new(PATH)).unwrap();
-        appender.write(&mut request(1), true).unwrap();
+        appender.write(&request(1)).unwrap();
         disk.set_fault(Some(Fault::Once(1, io::ErrorKind::Other)));
         appender.sync().unwrap_err();
         appender.sync().unwrap_err();
-        let error = appender.write(&mut request(2), true).unwrap_err();
+        let error = appender.write(&request(2)).unwrap_err();
         assert!(matches!(error, AppendError::Suspect(_)));
     }
 
@@ -191,45 +208,41 @@ mod tests {
             let path = Path::new(PATH);
             let mut appender = Appender::create(&disk, path).unwrap();
             disk.sync_directory(Path::new("/d")).unwrap();
-            let (written, mut synced) = (random.below(40), 0);
-            let mut piece = Vec::new();
-            Note::Place(RunId::zero(), Offset(0)).write(&mut piece);
+            let (written, mut synced, mut offset) = (random.below(40), 0, 0);
             for number in 0..written {
-                piece.extend(request(number));
-                let ends = random.one_in(2);
-                appender.write(&mut piece, ends).unwrap();
-                piece.clear();
+                appender.write(&request(number)).unwrap();
+                offset += request(number).len() as u64;
                 if random.one_in(6) {
+                    appender.seal(place(offset)).unwrap();
                     appender.sync().unwrap();
-                    synced = if ends { number + 1 } else { synced };
+                    synced = number + 1;
                 }
             }
             let after = disk.cut_power(&mut random);
             let bytes = after.bytes(path).unwrap();
-            let found = survey(&bytes[..], 0, None);
+            let found = survey(&bytes[..], 0, None, None);
             assert!(found.damage.is_none() || found.is_torn, "seed {seed}: {found:?}");
             let whole = usize::try_from(found.whole_until).unwrap();
             let survived = numbers(&bytes[..whole]);
             assert!(survived.len() as u64 >= synced, "seed {seed}");
-            assert_eq!(
-                survived,
-                (0..survived.len() as u64).collect::<Vec<_>>(),
-                "seed {seed} {found:?} {}",
-                bytes.escape_ascii()
-            );
+            assert_eq!(survived, (0..survived.len() as u64).collect::<Vec<_>>(), "seed {seed}");
             shortened += u64::from(found.damage.is_some());
-            let mut appender = Appender::reopen(&after, path, found.whole_until).unwrap();
-            let mut piece = Vec::new();
-            Note::Place(RunId::zero(), Offset(5)).write(&mut piece);
-            piece.extend(request(survived.len() as u64));
-            appender.write(&mut piece, true).unwrap();
-            let bytes = after.bytes(path).unwrap();
-            let found = survey(&bytes[..], 0, None);
-            let end = 5 + request(survived.len() as u64).len() as u64;
-            assert_eq!(found.place, Some((RunId::zero(), Offset(end))));
-            assert_eq!(numbers(&bytes).len(), survived.len() + 1, "seed {seed}");
+            goes_on(&after, found.whole_until, survived.len() as u64);
         }
         assert!(shortened > 50, "{shortened}");
+    }
+
+    fn goes_on(disk: &MemoryDisk, length: u64, number: u64) {
+        let mut appender = Appender::reopen(disk, Path::new(PATH), length).unwrap();
+        appender.begin(place(1000)).unwrap();
+        appender.write(&request(number)).unwrap();
+        let bytes = disk.bytes(Path::new(PATH)).unwrap();
+        assert_eq!(numbers(&bytes).len() as u64, number + 1);
+        let end = 1000 + request(number).len() as u64;
+        assert_eq!(survey(&bytes[..], 0, None, None).place, Some(place(end)));
+        appender.seal(place(end)).unwrap();
+        let bytes = disk.bytes(Path::new(PATH)).unwrap();
+        assert!(survey(&bytes[..], 0, None, None).damage.is_none());
     }
 
     #[test]
@@ -237,16 +250,18 @@ mod tests {
         let disk = MemoryDisk::default();
         let path = Path::new(PATH);
         let mut appender = Appender::create(&disk, path).unwrap();
+        let mut before_last = 0;
         for number in 0..5 {
-            appender.write(&mut request(number), true).unwrap();
+            before_last = usize::try_from(appender.length()).unwrap();
+            appender.write(&request(number)).unwrap();
+            appender.seal(place(number)).unwrap();
             appender.sync().unwrap();
         }
         let whole = disk.bytes(path).unwrap();
-        let last_batch = whole.len() - request(4).len() - "#SUM:00000000 000\r\n".len();
-        for at in 0..last_batch {
+        for at in 0..before_last {
             let mut bytes = whole.clone();
             bytes[at] ^= 4;
-            let found = survey(&bytes[..], 0, None);
+            let found = survey(&bytes[..], 0, None, None);
             assert!(found.damage.is_some() && !found.is_torn, "byte {at}: {found:?}");
         }
     }

@@ -29,7 +29,7 @@ pub enum DirectoryError {
     #[error("{0}")]
     Manifest(#[from] ManifestError),
     /// A file that the manifest names is not there.
-    #[error("The AOF file {0} doesn't exist")]
+    #[error("The AOF file {0} doesn't exist: No such file or directory")]
     Missing(String),
     /// There are files but no manifest says what they are.
     #[error(
@@ -100,9 +100,22 @@ impl Directory {
         }
         let manifest = Manifest::parse(&bytes)?;
         for piece in manifest.pieces() {
-            self.look(piece)?;
+            let Err(missing) = self.look(piece) else { continue };
+            let old = self.parent.join(&self.name);
+            if piece.name != self.name || self.disk.look(&old).is_err() {
+                return Err(missing);
+            }
+            // Moving in a file of before was interrupted.
+            self.rename_in(&old)?;
         }
         Ok(Some(manifest))
+    }
+
+    fn rename_in(&self, old: &Path) -> Result<(), DirectoryError> {
+        let new = self.file(&self.name);
+        self.disk.rename(old, &new).map_err(failed("Cannot rename to", &new))?;
+        self.sync_names()?;
+        self.sync(&self.parent)
     }
 
     /// The length of a file in bytes, and the Unix second in which it was last written.
@@ -122,18 +135,16 @@ impl Directory {
         if self.disk.look(&old).is_ok() {
             let manifest = Manifest::of_single_file(&self.name);
             self.make()?;
-            let new = self.file(&self.name);
             // The manifest first: whoever finds both knows where the file comes from.
             self.write_manifest(&manifest)?;
-            self.disk.rename(&old, &new).map_err(failed("Cannot rename to", &new))?;
-            self.sync_names()?;
-            self.sync(&self.parent)?;
+            self.rename_in(&old)?;
             return Ok(Some(manifest));
         }
         let names = self.disk.names(&self.path).map_err(failed("Cannot read", &self.path))?;
         let is_ours = |name: &&String| {
+            // A base alone is what a crash leaves of a file that was just beginning.
             let rest = name.strip_prefix(self.name.as_str());
-            rest.is_some_and(|rest| rest.ends_with(".aof") || rest.ends_with(".rdb"))
+            rest.is_some_and(|rest| rest.ends_with(".incr.aof"))
         };
         match names.iter().find(is_ours) {
             Some(first) => Err(DirectoryError::NoManifest {
@@ -287,6 +298,9 @@ mod tests {
         let (disk, _) = rewritten();
         disk.remove(Path::new("/d/appendonlydir/appendonly.aof.1.base.rdb")).unwrap();
         let error = directory(&disk).open().unwrap_err();
-        assert_eq!(error.to_string(), "The AOF file appendonly.aof.1.base.rdb doesn't exist");
+        assert_eq!(
+            error.to_string(),
+            "The AOF file appendonly.aof.1.base.rdb doesn't exist: No such file or directory"
+        );
     }
 }

@@ -165,9 +165,8 @@ impl Manifest {
     /// Makes all increments before the last `kept` history: a rewrite has put them into the base.
     pub fn retire_increments(&mut self, kept: usize) {
         let retired = self.increments.len().saturating_sub(kept);
-        for piece in self.increments.drain(..retired) {
-            self.history.push(Piece { part: Part::History, ..piece });
-        }
+        let retired = self.increments.drain(..retired);
+        self.history.splice(..0, retired.map(|piece| Piece { part: Part::History, ..piece }));
     }
 
     /// The files to be loaded, in order.
@@ -292,8 +291,8 @@ mod tests {
         manifest.next_base("appendonly.aof", true);
         manifest.retire_increments(1);
         let expected = "file appendonly.aof.3.base.rdb seq 3 type b\n\
-                        file appendonly.aof.2.base.rdb seq 2 type h\n\
                         file appendonly.aof.2.incr.aof seq 2 type h\n\
+                        file appendonly.aof.2.base.rdb seq 2 type h\n\
                         file appendonly.aof.3.incr.aof seq 3 type i\n";
         assert_eq!(manifest.to_string(), expected);
         assert_eq!(Manifest::parse(expected.as_bytes()).unwrap(), manifest);

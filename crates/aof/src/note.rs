@@ -1,17 +1,20 @@
 //! Notes between the requests of a file: lines that begin with `#`, which every reader may pass over.
 //!
 //! ```text
-//! #TS:1795867315\r\n                                         Unix seconds at which what follows was written
-//! #PLACE:8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb 9137\r\n  history, and its offset where the next request begins
-//! #SUM:1a2b3c4d 9100\r\n                                     checksum of what stands since the last sum; how far
-//!                                                          the file was durable when this was written
+//! #TS:1795867315\r\n          Unix seconds at which what follows was written
+//! #SUM:1a2b3c4d 9100 8800 8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb 51310\r\n
+//!      |        |    |    |                                        where the history stands here
+//!      |        |    |    history that the next request belongs to
+//!      |        |    the file was durable up to here when this was written
+//!      |        where what it is of begins; it ends at the note
+//!      CRC-32C of that, and of the rest of the line
 //! ```
 //!
-//! Each batch that is written ends with a sum, which is of the number beside it too; a `#PLACE` begins
-//! anew with it. What is wrong before the durable end is damage to what
-//! was promised; what is wrong behind it was on its way when the power went. CRC-32C, as iSCSI has it.
+//! Sums are written before syncs, at least twice a second while there is something to sync. What is wrong before the durable end that some sum tells of is
+//! damage to what was promised; what is wrong behind it was on its way when the power went. A sum of
+//! nothing begins anew where a server opens the file, and tells of a new history.
 //!
-//! Source: `#TS:` is stock 7's; the others are ours, and stock passes over them.
+//! Source: `#TS:` is stock 7's, `#SUM:` is ours, and stock passes over it. CRC-32C is that of iSCSI.
 
 use base::{Offset, RunId};
 use crc::{CRC_32_ISCSI, Crc, Table};
@@ -22,17 +25,31 @@ use std::io::Write;
 pub enum Note {
     /// Unix seconds at which what follows was written.
     Time(u64),
-    /// The history that what follows belongs to, and the offset in it of the next request.
-    Place(RunId, Offset),
-    /// The checksum of what stands since the last sum.
-    Sum {
-        /// The checksum.
-        sum: u32,
-        /// How many bytes of the file were durable when it was written.
-        synced: u64,
-    },
+    /// A checksum.
+    Sum(Sum),
     /// Nothing that is known here.
     Other,
+}
+
+/// A checksum, and where the file and the history stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// The checksum.
+    pub sum: u32,
+    /// The first byte it is of.
+    pub since: u64,
+    /// How many bytes of the file were durable when it was written.
+    pub synced: u64,
+    /// The history that the next request belongs to, and its offset there.
+    pub place: (RunId, Offset),
+}
+
+impl Sum {
+    /// What stands behind the checksum.
+    fn rest(&self) -> String {
+        let Sum { since, synced, place: (replid, offset), .. } = self;
+        format!(" {since} {synced} {replid} {offset}")
+    }
 }
 
 impl Note {
@@ -41,8 +58,7 @@ impl Note {
         // Writing to memory cannot fail.
         let _ = match self {
             Note::Time(seconds) => write!(out, "#TS:{seconds}\r\n"),
-            Note::Place(replid, offset) => write!(out, "#PLACE:{} {offset}\r\n", replid.as_str()),
-            Note::Sum { sum, synced } => write!(out, "#SUM:{sum:08x} {synced}\r\n"),
+            Note::Sum(sum) => write!(out, "#SUM:{:08x}{}\r\n", sum.sum, sum.rest()),
             Note::Other => Ok(()),
         };
     }
@@ -55,53 +71,61 @@ pub(crate) fn parse(text: &[u8]) -> Note {
 
 fn known(text: &[u8]) -> Option<Note> {
     let (name, rest) = std::str::from_utf8(text).ok()?.split_once(':')?;
-    Some(match name {
-        "TS" => Note::Time(rest.parse().ok()?),
-        "PLACE" => {
-            let (replid, offset) = rest.split_once(' ')?;
-            Note::Place(RunId::parse(replid.as_bytes())?, Offset(offset.parse().ok()?))
-        }
+    match name {
+        "TS" => Some(Note::Time(rest.parse().ok()?)),
         "SUM" => {
-            let (sum, synced) = rest.split_once(' ')?;
-            Note::Sum { sum: u32::from_str_radix(sum, 16).ok()?, synced: synced.parse().ok()? }
+            let mut words = rest.split(' ');
+            let mut word = || words.next();
+            let sum = u32::from_str_radix(word()?, 16).ok()?;
+            let (since, synced) = (word()?.parse().ok()?, word()?.parse().ok()?);
+            let replid = RunId::parse(word()?.as_bytes())?;
+            let place = (replid, Offset(word()?.parse().ok()?));
+            Some(Note::Sum(Sum { sum, since, synced, place })).filter(|_| words.next().is_none())
         }
-        _ => return None,
-    })
+        _ => None,
+    }
 }
 
 static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 
 /// A checksum under way.
 #[derive(Clone)]
-pub(crate) struct Sum(crc::Digest<'static, u32, Table<16>>);
+pub(crate) struct Digest(crc::Digest<'static, u32, Table<16>>);
 
-impl std::fmt::Debug for Sum {
+impl std::fmt::Debug for Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sum").finish_non_exhaustive()
+        f.debug_struct("Digest").finish_non_exhaustive()
     }
 }
 
-impl Default for Sum {
-    fn default() -> Sum {
-        Sum(CRC.digest())
+impl Default for Digest {
+    fn default() -> Digest {
+        Digest(CRC.digest())
     }
 }
 
-impl Sum {
+impl Digest {
     pub(crate) fn add(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The sum, that of `synced` as it is written included.
-    pub(crate) fn with(&self, synced: u64) -> u32 {
+    /// The sum of what was added and of what `note` says besides.
+    fn with(&self, note: &Sum) -> u32 {
         let mut digest = self.0.clone();
-        digest.update(synced.to_string().as_bytes());
+        digest.update(note.rest().as_bytes());
         digest.finalize()
     }
 
-    /// The note that ends a batch.
-    pub(crate) fn note(&self, synced: u64) -> Note {
-        Note::Sum { sum: self.with(synced), synced }
+    /// The note that ends what was added.
+    pub(crate) fn note(&self, since: u64, synced: u64, place: (RunId, Offset)) -> Note {
+        let mut note = Sum { sum: 0, since, synced, place };
+        note.sum = self.with(&note);
+        Note::Sum(note)
+    }
+
+    /// Whether `note` is of what was added.
+    pub(crate) fn fits(&self, note: &Sum) -> bool {
+        self.with(note) == note.sum
     }
 }
 
@@ -109,23 +133,23 @@ impl Sum {
 mod tests {
     use super::*;
 
+    const REPLID: &str = "8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb";
+
     #[test]
     fn notes_survive() {
-        let replid = RunId::parse(b"8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb").unwrap();
+        let place = (RunId::parse(REPLID.as_bytes()).unwrap(), Offset(51_310));
+        let sum = Sum { sum: 0x00c0_ffee, since: 9100, synced: 8800, place };
         for (note, text) in [
-            (Note::Time(1_795_867_315), "#TS:1795867315\r\n"),
-            (
-                Note::Place(replid, Offset(9137)),
-                "#PLACE:8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb 9137\r\n",
-            ),
-            (Note::Sum { sum: 0x00c0_ffee, synced: 7 }, "#SUM:00c0ffee 7\r\n"),
+            (Note::Time(1_795_867_315), "#TS:1795867315\r\n".to_owned()),
+            (Note::Sum(sum), format!("#SUM:00c0ffee 9100 8800 {REPLID} 51310\r\n")),
         ] {
             let mut line = Vec::new();
             note.write(&mut line);
             assert_eq!(line, text.as_bytes());
             assert_eq!(parse(&line[1..line.len() - 2]), note);
         }
-        for text in ["", "TS:", "TS:x", "PLACE:1 2", "SUM:xyz 1", "SUM:1", "other"] {
+        let long = format!("SUM:00c0ffee 9100 8800 {REPLID} 51310 1");
+        for text in ["", "TS:", "TS:x", "SUM:xyz 1", "SUM:1", "SUM:1 2 3 4 5", "other", &long] {
             assert_eq!(parse(text.as_bytes()), Note::Other, "{text}");
         }
     }
@@ -138,10 +162,10 @@ mod tests {
             (vec![0xff; 32], 0x62a8_ab43),
             ((0..32).collect(), 0x46dd_794e),
         ] {
-            let mut sum = Sum::default();
-            sum.add(&bytes[..10]);
-            sum.add(&bytes[10..]);
-            assert_eq!(sum.0.finalize(), expected);
+            let mut digest = Digest::default();
+            digest.add(&bytes[..10]);
+            digest.add(&bytes[10..]);
+            assert_eq!(digest.0.finalize(), expected);
         }
     }
 }

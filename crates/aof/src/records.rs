@@ -9,7 +9,7 @@
 //! happens at once or not at all. What stands before a sum that does not fit is not whole either, back
 //! to the sum before.
 
-use crate::note::{self, Note};
+use crate::note::{self, Digest, Note};
 use base::{Offset, RunId};
 use std::io::{self, BufRead, Read};
 
@@ -65,6 +65,9 @@ pub enum Reason {
     /// A number that is none, or far too large.
     #[error("a number is malformed or out of range")]
     Number,
+    /// Zeros inside of a line.
+    #[error("zeros where the file should go on")]
+    Gap,
     /// A sum that does not fit what it is of.
     #[error("the checksum does not match the bytes since offset {since}")]
     Sum {
@@ -85,10 +88,14 @@ impl Damage {
         matches!(self.reason, Reason::CutShort | Reason::OpenTransaction)
     }
 
-    /// Whether there are zeros where a request should begin: what a power cut leaves of a piece that
-    /// was on its way while a later one arrived.
+    /// Whether there are zeros where the file should go on: what a power cut leaves of a piece that was
+    /// on its way while a later one arrived.
     pub fn is_gap(&self) -> bool {
-        matches!(self.reason, Reason::Prefix { expected: '*', found: 0 })
+        match &self.reason {
+            Reason::Gap | Reason::Prefix { found: 0, .. } => true,
+            Reason::LineEnd { found } => found.contains(&0),
+            _ => false,
+        }
     }
 }
 
@@ -101,13 +108,16 @@ pub struct Records<R> {
     whole_until: u64,
     in_transaction: bool,
     line: Vec<u8>,
-    sum: note::Sum,
+    digest: Digest,
     /// Up to here sums fit; where the file begins if there was none.
     summed_until: u64,
     synced: u64,
     /// It was written here: batches end with sums.
     has_sums: bool,
+    /// What the last sum has said.
     place: Option<(RunId, Offset)>,
+    /// Bytes of requests since then.
+    request_bytes: u64,
 }
 
 impl<R: BufRead> Records<R> {
@@ -120,11 +130,12 @@ impl<R: BufRead> Records<R> {
             whole_until: offset,
             in_transaction: false,
             line: Vec::new(),
-            sum: note::Sum::default(),
+            digest: Digest::default(),
             summed_until: offset,
             synced: 0,
             has_sums: false,
             place: None,
+            request_bytes: 0,
         }
     }
 
@@ -138,10 +149,11 @@ impl<R: BufRead> Records<R> {
         self.synced
     }
 
-    /// The history that the requests belong to and the offset in it behind the last one, if a note
-    /// has said so.
-    pub fn place(&self) -> Option<(RunId, Offset)> {
-        self.place
+    /// The history that the requests belong to and the offset in it behind the last one. `before` is
+    /// where it stood at the beginning; sums know better.
+    pub fn place(&self, before: Option<(RunId, Offset)>) -> Option<(RunId, Offset)> {
+        let (replid, offset) = self.place.or(before)?;
+        Some((replid, offset + self.request_bytes))
     }
 
     /// What was not read yet.
@@ -186,8 +198,7 @@ impl<R: BufRead> Records<R> {
             Some(b'#') => {
                 self.lines -= 1;
                 if self.body().contains(&0) {
-                    // The end of the note, and what stood behind it, never arrived.
-                    return Err(self.damage(Reason::Prefix { expected: '*', found: 0 }));
+                    return Err(self.damage(Reason::Gap));
                 }
                 let note = note::parse(self.body());
                 self.note(note, begin)?;
@@ -197,9 +208,7 @@ impl<R: BufRead> Records<R> {
                 self.sum_line();
                 let count = self.number(self.body(), WORDS_MAX)?;
                 let words = self.words(count)?;
-                if let Some((_, offset)) = &mut self.place {
-                    offset.0 += self.offset - begin;
-                }
+                self.request_bytes += self.offset - begin;
                 Record::Request(words)
             }
             first => {
@@ -215,27 +224,24 @@ impl<R: BufRead> Records<R> {
     }
 
     fn note(&mut self, note: Note, begin: u64) -> Result<(), Damage> {
-        match note {
-            Note::Sum { sum, synced } => {
-                self.has_sums = true;
-                self.synced = self.synced.max(synced);
-                if sum != self.sum.with(synced) {
-                    self.whole_until = self.summed_until;
-                    return Err(self.damage(Reason::Sum { since: self.summed_until }));
-                }
-                self.sum = note::Sum::default();
-                self.summed_until = self.offset;
-                return Ok(());
-            }
-            Note::Place(replid, offset) => {
-                self.has_sums = true;
-                self.place = Some((replid, offset));
-                self.sum = note::Sum::default();
-                self.summed_until = begin;
-            }
-            Note::Time(_) | Note::Other => {}
+        let Note::Sum(sum) = note else {
+            self.sum_line();
+            return Ok(());
+        };
+        self.has_sums = true;
+        self.synced = self.synced.max(sum.synced);
+        if sum.since == begin {
+            // Of nothing: what stands between this and the sum before has none.
+            self.digest = Digest::default();
         }
-        self.sum_line();
+        if !self.digest.fits(&sum) || (sum.since != begin && sum.since != self.summed_until) {
+            self.whole_until = self.summed_until;
+            return Err(self.damage(Reason::Sum { since: self.summed_until }));
+        }
+        self.digest = Digest::default();
+        self.summed_until = self.offset;
+        self.place = Some(sum.place);
+        self.request_bytes = 0;
         Ok(())
     }
 
@@ -272,7 +278,7 @@ impl<R: BufRead> Records<R> {
         if (taken as u64) < wanted {
             return Err(self.damage(Reason::CutShort));
         }
-        self.sum.add(&word);
+        self.digest.add(&word);
         let body = word.len() - 2;
         if word.get(body..) != Some(b"\r\n") {
             let found = word.get(body..).and_then(|end| end.try_into().ok()).unwrap_or_default();
@@ -313,13 +319,14 @@ impl<R: BufRead> Records<R> {
     }
 
     fn sum_line(&mut self) {
-        self.sum.add(&self.line);
+        self.digest.add(&self.line);
     }
 
     fn number(&self, digits: &[u8], max: u64) -> Result<u64, Damage> {
         let text = std::str::from_utf8(digits).ok();
         let number = text.and_then(|text| text.parse().ok()).filter(|&number| number <= max);
-        number.ok_or_else(|| self.damage(Reason::Number))
+        let is_gap = digits.contains(&0);
+        number.ok_or_else(|| self.damage(if is_gap { Reason::Gap } else { Reason::Number }))
     }
 
     fn order(&mut self, record: &Record) -> Result<(), Damage> {

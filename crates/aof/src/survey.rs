@@ -21,15 +21,22 @@ pub struct Survey {
     pub young_at: Option<u64>,
     /// The history of its requests and the offset behind the last one, if it is whole and says so.
     pub place: Option<(RunId, Offset)>,
+    /// The histories that its requests belong to, oldest first.
+    pub histories: Vec<RunId>,
     /// Requests, those that choose a database left out.
     pub requests: u64,
 }
 
 /// Reads `input`, which begins at byte `from` of its file, to its end, or to what was written after the
-/// Unix second `until`. O(bytes).
-pub fn survey(input: impl BufRead, from: u64, until: Option<u64>) -> Survey {
+/// Unix second `until`. `before` is the place in a history where it begins, if that is known. O(bytes).
+pub fn survey(
+    input: impl BufRead,
+    from: u64,
+    until: Option<u64>,
+    before: Option<(RunId, Offset)>,
+) -> Survey {
     let mut records = Records::new(input, from);
-    let (mut requests, mut young_at) = (0, None);
+    let (mut requests, mut young_at, mut histories) = (0, None, Vec::new());
     let damage = loop {
         let before = records.whole_until();
         match records.next_record() {
@@ -43,11 +50,16 @@ pub fn survey(input: impl BufRead, from: u64, until: Option<u64>) -> Survey {
                 young_at = Some(before);
                 break None;
             }
+            Ok(Some(Record::Note(Note::Sum(sum)))) => {
+                if histories.last() != Some(&sum.place.0) {
+                    histories.push(sum.place.0);
+                }
+            }
             Ok(Some(Record::Note(_))) => {}
             Err(damage) => break Some(damage),
         }
     };
-    let place = records.place().filter(|_| damage.is_none());
+    let place = records.place(before).filter(|_| damage.is_none());
     let (mut whole_until, mut is_torn) = (records.whole_until(), false);
     if let Some(damage) = &damage {
         let (has_sums, synced) = (records.has_sums(), records.synced());
@@ -62,7 +74,7 @@ pub fn survey(input: impl BufRead, from: u64, until: Option<u64>) -> Survey {
             is_torn = damage.is_truncation() || damage.is_gap();
         }
     }
-    Survey { whole_until, damage, is_torn, young_at, place, requests }
+    Survey { whole_until, damage, is_torn, young_at, place, histories, requests }
 }
 
 /// The farthest durable end that a sum in the rest of a damaged file tells of.
@@ -70,7 +82,7 @@ fn synced_in(mut rest: impl Read) -> Option<u64> {
     /// Bytes looked through at once.
     const PIECE_BYTES: usize = 1 << 20;
     /// More than a sum's line has.
-    const LINE_BYTES: usize = 64;
+    const LINE_BYTES: usize = 160;
     const MARK: &[u8] = b"#SUM:";
     let (mut piece, mut farthest) = (Vec::new(), None);
     loop {
@@ -78,8 +90,8 @@ fn synced_in(mut rest: impl Read) -> Option<u64> {
         for at in memmem::find_iter(&piece, MARK) {
             let line = piece.get(at + 1..).unwrap_or_default();
             let Some(end) = memchr::memchr(b'\r', line) else { continue };
-            if let Note::Sum { synced, .. } = note::parse(line.get(..end).unwrap_or_default()) {
-                farthest = farthest.max(Some(synced));
+            if let Note::Sum(sum) = note::parse(line.get(..end).unwrap_or_default()) {
+                farthest = farthest.max(Some(sum.synced));
             }
         }
         if !matches!(taken, Ok(count) if count > 0) {

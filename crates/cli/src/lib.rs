@@ -15,7 +15,6 @@ mod options;
 mod repl;
 mod session;
 mod syntax;
-mod uri;
 
 pub use console::Console;
 

@@ -3,13 +3,13 @@
 //! Options end at the first word that does not begin with `-`; it and all after it are the command.
 
 use crate::format::{Delimiters, Output};
-use crate::uri::{self, UriError};
 use resp::Protocol;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 use thiserror::Error;
+use wireclient::uri::{self, UriError};
 
 /// Where a server is looked for when nothing else is said.
 const DEFAULT_HOST: &str = "127.0.0.1";

@@ -9,6 +9,8 @@
 pub mod bitmap;
 mod chance;
 pub mod connection;
+#[cfg(test)]
+mod corpus;
 mod count;
 pub mod database;
 mod docs;
@@ -20,6 +22,8 @@ pub mod geo;
 mod harness;
 pub mod hash;
 mod help;
+#[cfg(test)]
+mod hostile;
 pub mod hyperloglog;
 pub mod list;
 #[cfg(test)]

@@ -27,7 +27,8 @@ const FILLING: [&str; 12] = [
     "xadd stream 1-1 a 1",
     "xgroup create stream g 0",
 ];
-const KEYS: [&str; 12] = [
+/// The keys that are drawn.
+pub(crate) const KEYS: [&str; 12] = [
     "string", "int", "timed", "bits", "log", "list", "ints", "set", "hash", "zset", "stream",
     "none",
 ];
@@ -83,18 +84,19 @@ const LEFT_OUT: &[&str] = &[
     "sync",
 ];
 
-struct Draw(Random);
+/// Draws words for a row's arguments.
+pub(crate) struct Draw(pub(crate) Random);
 
 impl Draw {
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.0.below(bound as u64)).unwrap()
     }
 
-    fn all(&mut self, args: &[Arg], words: &mut Vec<String>) {
+    pub(crate) fn all(&mut self, args: &[Arg], words: &mut Vec<String>) {
         for arg in args {
             if arg.optional && !self.0.one_in(3) {
                 continue;
@@ -126,7 +128,7 @@ impl Draw {
     }
 
     /// Drops, doubles or exchanges a word now and then.
-    fn mutate(&mut self, words: &mut Vec<String>) {
+    pub(crate) fn mutate(&mut self, words: &mut Vec<String>) {
         while words.len() > 1 && self.0.one_in(3) {
             let at = 1 + self.below(words.len() - 1);
             match self.below(4) {
@@ -140,7 +142,7 @@ impl Draw {
 }
 
 /// Every command and subcommand with its full name.
-fn rows() -> Vec<(String, &'static Command)> {
+pub(crate) fn rows() -> Vec<(String, &'static Command)> {
     let mut rows = Vec::new();
     for command in crate::all() {
         let name = command.spec.name;

@@ -137,7 +137,6 @@ pub enum Status {
 pub enum Part {
     Acl,
     ActiveActive,
-    Aof,
     AvailabilityZone,
     Cluster,
     CpuAffinity,
@@ -164,7 +163,6 @@ impl Part {
         match self {
             Part::Acl => "access control lists",
             Part::ActiveActive => "active-active replication",
-            Part::Aof => "the append only file",
             Part::AvailabilityZone => "availability zones",
             Part::Cluster => "cluster mode",
             Part::CpuAffinity => "processor affinity",

@@ -3,8 +3,6 @@
 use conf::{LoadRequest, Loaded, MaxmemoryPolicy, Settings, Warning};
 use std::path::PathBuf;
 
-const AOF: [&str; 3] = ["appendonly", "appendfsync", "aof-use-rdb-preamble"];
-
 fn load(name: &str) -> Loaded {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/guide").join(name);
     let sentinel_mode = name == "sentinel.conf";
@@ -30,7 +28,7 @@ fn the_backlog_sample_loads() {
 
 #[test]
 fn the_master_sample_loads() {
-    let settings = check("master.conf", &AOF).settings;
+    let settings = check("master.conf", &[]).settings;
     assert_eq!(*settings.bind.get(), vec![b"0.0.0.0".to_vec()]);
     assert!(!settings.protected_mode.get());
     assert_eq!(&*settings.requirepass.get(), b"strong_master_password");
@@ -79,35 +77,14 @@ fn the_sentinel_sample_loads_and_names_the_misspelt_directive() {
 
 #[test]
 fn the_cluster_sample_loads() {
-    let warnings = [
-        "cluster-enabled",
-        "cluster-config-file",
-        "cluster-node-timeout",
-        "appendonly",
-        "appendfsync",
-        "aof-use-rdb-preamble",
-    ];
+    let warnings = ["cluster-enabled", "cluster-config-file", "cluster-node-timeout"];
     assert!(check("cluster.conf", &warnings).settings.cluster_enabled.get());
 }
 
 #[test]
 fn the_hybrid_persistence_sample_loads() {
-    let warnings = [
-        "appendonly",
-        "appendfilename",
-        "appendfsync",
-        "auto-aof-rewrite-percentage",
-        "auto-aof-rewrite-min-size",
-        "aof-use-rdb-preamble",
-        "aof-timestamp-enabled",
-        "aof-load-truncated",
-    ];
-    let loaded = check("persistence.conf", &warnings);
-    assert_eq!(
-        loaded.warnings[0].to_string(),
-        "Configuration line 12: 'appendonly' has no effect: not built yet (the append only file); \
-         data is saved by snapshots only"
-    );
+    let loaded = check("persistence.conf", &[]);
+    assert!(loaded.settings.appendonly.get() && loaded.settings.aof_use_rdb_preamble.get());
     assert_eq!(&*loaded.settings.dir.get(), b"/data/redis");
     assert_eq!(*loaded.settings.save.get(), vec![(900, 1), (300, 10), (60, 10000)]);
 }

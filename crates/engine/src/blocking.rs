@@ -103,6 +103,15 @@ impl Waiting {
         self.again_at.store(again_at(span), Ordering::Release);
     }
 
+    /// A session that stands for the one that waits, for whoever runs its request.
+    pub(crate) fn stand_in(&self) -> Session {
+        let mut session = Session::new(Arc::clone(&self.client), true);
+        session.db = self.db;
+        session.protocol = self.protocol;
+        session.served = true;
+        session
+    }
+
     /// Takes the claim: true for one caller only.
     pub fn claim(&self) -> bool {
         !self.claimed.swap(true, Ordering::AcqRel)

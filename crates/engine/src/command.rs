@@ -98,7 +98,7 @@ impl Registered {
 const NAME_BYTES_MAX: usize = 32;
 
 /// All commands by name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CommandTable {
     by_name: AHashMap<Box<[u8]>, &'static Registered>,
     all: Vec<&'static Registered>,

@@ -114,6 +114,9 @@ impl CommandLog {
 pub(crate) fn redacted(name: &str, request: Request<'_>) -> Option<OwnedRequest> {
     let is = |at: usize, word: &str| request.word(at).eq_ignore_ascii_case(word.as_bytes());
     let hides = |at: usize| match name {
+        "migrate" => (6..at).take_while(|&option| !is(option, "keys")).any(|option| {
+            is(option, "auth") && at == option + 1 || is(option, "auth2") && at <= option + 2
+        }),
         "auth" => at > 0,
         "hello" => at > 2 && (is(at - 1, "auth") || is(at - 2, "auth")),
         "config|set" => {
@@ -123,7 +126,7 @@ pub(crate) fn redacted(name: &str, request: Request<'_>) -> Option<OwnedRequest>
         }
         _ => false,
     };
-    matches!(name, "auth" | "hello" | "config|set").then(|| {
+    matches!(name, "auth" | "hello" | "config|set" | "migrate").then(|| {
         let word = |at| if hides(at) { b"(redacted)" } else { request.word(at) };
         OwnedRequest::from_words((0..request.len()).map(word))
     })
@@ -170,6 +173,10 @@ mod tests {
         let set = "config set timeout 5 masterauth pw";
         check("config|set", set, "config set timeout 5 masterauth (redacted)");
         check("get", "get auth", "get auth");
+        let migrate = "migrate h 1 k 0 9 copy AUTH2 user pw";
+        check("migrate", migrate, "migrate h 1 k 0 9 copy AUTH2 (redacted) (redacted)");
+        let migrate = "migrate h 1  0 9 auth pw keys auth a";
+        check("migrate", migrate, "migrate h 1  0 9 auth (redacted) keys auth a");
     }
 
     #[test]

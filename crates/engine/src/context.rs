@@ -1,10 +1,11 @@
 //! What a handler is given.
 
 use crate::args::Request;
-use crate::blocking::{Wait, Waiting};
+use crate::blocking::{Nothing, Wait, Waiting};
 use crate::command::Registered;
 use crate::effects::{Effects, Event};
 use crate::keys::Keys;
+use crate::migration::{Migration, Parcel, Target};
 use crate::node::Node;
 use crate::session::{Blocked, Session};
 use base::Millis;
@@ -84,6 +85,29 @@ impl Context<'_> {
         let waiting = Arc::new(Waiting::new(self.session, self.command, request, wait));
         self.node.waiters.add(&waiting);
         self.session.blocked = Some(Blocked::Keys(waiting));
+    }
+
+    /// Lets the connection wait until `parcels`, whose keys' locks the command holds, have gone to
+    /// `target`. The handler writes no reply; it runs again with what has become of them.
+    pub fn hand_off(&mut self, request: Request<'_>, target: Target, parcels: Vec<Parcel>) {
+        *self.outcome = Outcome::Blocked;
+        let (keys, nothing) = (&[][..], Nothing::Null);
+        let wait = Wait {
+            keys,
+            timeout: None,
+            nothing,
+            request: None,
+            minds_absence: false,
+            again_in: None,
+        };
+        let waiting = Arc::new(Waiting::new(self.session, self.command, request, wait));
+        if !target.copy {
+            self.node.moves.begin(parcels.iter().map(|parcel| &*parcel.key));
+        }
+        self.session.blocked = Some(Blocked::Keys(Arc::clone(&waiting)));
+        let (began_us, originated) = (base::clock::monotonic_us(), self.node.originates());
+        let migration = Migration { target, parcels, waiting, began_us, originated };
+        self.session.leaving = Some(Box::new(migration));
     }
 }
 

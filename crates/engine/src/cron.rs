@@ -23,6 +23,14 @@ pub fn tick(node: &Arc<Node>) {
     if limit > 0 && used > limit && node.originates() {
         node.memory.evicting.store(true, Ordering::Relaxed);
     }
+    if node.append_only.is_due(node, base::clock::monotonic())
+        && !node.loading.load(Ordering::Acquire)
+    {
+        let alone = node.keyspace.gate.exclusive();
+        if node.append_only.rewrite(node, &alone).is_err() {
+            tracing::warn!("a rewrite is due but too many snapshots are under way");
+        }
+    }
     let rules = node.settings.save.get();
     let changes = node.changes.load(Ordering::Relaxed);
     if node.saves.is_due(&rules, changes, base::clock::unix().0 / 1000)

@@ -298,6 +298,11 @@ impl Effects {
         self.all_cached = true;
     }
 
+    /// Lets everybody who waits for a key be looked after.
+    pub(crate) fn everything_ready(&mut self) {
+        self.all_ready = true;
+    }
+
     /// Logs `words` instead of the command as it came. May be called more than once. They join the
     /// batch when the command ends, behind the keys that it found expired.
     pub fn log_instead(&mut self, db: u32, words: &[&[u8]]) {

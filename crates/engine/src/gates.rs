@@ -37,6 +37,13 @@ pub const LIMITED: u32 = 1 << 8;
 /// There is a limit of what clients hold together. Concerns no command's answer.
 pub const CLIENTS: u32 = 1 << 9;
 
+/// The append-only file cannot be written.
+pub const FILE: u32 = 1 << 10;
+
+/// The append-only file lacks so much of the log that nothing may be added. Found by each thread for
+/// itself.
+pub const FULL: u32 = 1 << 11;
+
 /// The gates in the order in which they are asked, with what they answer.
 const ORDER: [(u32, CommandError); 6] = [
     (MEMORY, CommandError::OutOfMemory),
@@ -53,7 +60,7 @@ pub fn concerned(spec: &CommandSpec) -> GateSet {
     let write = flags.has(Flag::Write);
     let mut gates = PAUSED;
     if spec.name == "exec" {
-        gates |= PAUSED_WRITES;
+        gates |= PAUSED_WRITES | FULL;
     }
     if flags.has(Flag::DenyOom) {
         gates |= MEMORY;
@@ -62,10 +69,10 @@ pub fn concerned(spec: &CommandSpec) -> GateSet {
         gates |= FEW_REPLICAS | READ_ONLY;
     }
     if write || spec.name == "ping" {
-        gates |= DISK;
+        gates |= DISK | FILE;
     }
     if write || flags.has(Flag::MayReplicate) {
-        gates |= PAUSED_WRITES;
+        gates |= PAUSED_WRITES | FULL;
     }
     if !flags.has(Flag::Stale) {
         gates |= STALE;
@@ -111,6 +118,11 @@ fn ask_each(node: &Node, session: &Session, command: &Registered, shut: u32) -> 
         return Verdict::Refuse(CommandError::text("ERR Replica can't interact with the keyspace"));
     }
     for (gate, error) in &ORDER {
+        if shut & FILE != 0 && *gate == FEW_REPLICAS {
+            let error = node.append_only.facts().error.clone().unwrap_or_default();
+            let text = format!("MISCONF Errors writing to the AOF file: {error}");
+            return Verdict::Refuse(CommandError::Text(text));
+        }
         if shut & gate != 0 {
             return Verdict::Refuse(error.clone());
         }
@@ -121,6 +133,9 @@ fn ask_each(node: &Node, session: &Session, command: &Registered, shut: u32) -> 
     }
     let paused = shut & (PAUSED | PAUSED_WRITES) != 0;
     let queued = session.queue.is_some() && command.command.spec.name != "exec";
+    if shut & FULL != 0 && !session.executing && !queued {
+        return Verdict::Wait;
+    }
     if paused && !session.executing && !queued && node.pause.holds(command, session) {
         return Verdict::Wait;
     }

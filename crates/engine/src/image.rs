@@ -171,13 +171,23 @@ pub fn entry(
         LoadedValue::Int(number) => text(NewValue::Int(number)),
         LoadedValue::String(bytes) if bytes.len() <= INLINE_BYTES_MAX => text(new_text(&bytes)),
         LoadedValue::String(bytes) => text(NewValue::Boxed(Object::Text(bytes))),
-        LoadedValue::List(elements) => {
-            new_entry(key, list::build(&elements, limits.list)?, expire_at)
-        }
+        LoadedValue::List(nodes) => new_entry(key, list::build(nodes, limits.list)?, expire_at),
         LoadedValue::Set(members) => new_entry(key, set::build(&members, limits.set)?, expire_at),
+        LoadedValue::SetPack(bytes) => {
+            new_entry(key, set::build_packed(bytes, limits.set)?, expire_at)
+        }
+        LoadedValue::Intset(bytes) => {
+            new_entry(key, set::build_intset(bytes, limits.set)?, expire_at)
+        }
         LoadedValue::Hash(fields) => new_entry(key, hash::build(&fields, limits.hash)?, expire_at),
+        LoadedValue::HashPack(bytes) => {
+            new_entry(key, hash::build_packed(bytes, limits.hash)?, expire_at)
+        }
         LoadedValue::SortedSet(members) => {
             new_entry(key, sorted_set::build(&members, limits.sorted_set)?, expire_at)
+        }
+        LoadedValue::SortedSetPack(bytes) => {
+            new_entry(key, sorted_set::build_packed(bytes, limits.sorted_set)?, expire_at)
         }
         LoadedValue::Stream(image) => new_entry(key, stream::build(*image)?, expire_at),
     })

@@ -7,7 +7,9 @@
 //! around it goes through [`Services`].
 
 pub mod access;
+pub mod append_only;
 pub mod args;
+pub mod barrier;
 pub mod blocking;
 pub mod client;
 pub mod command;
@@ -27,6 +29,7 @@ pub mod latency;
 pub mod lazyfree;
 pub mod mailbox;
 pub mod memory;
+pub mod migration;
 pub mod monitor;
 pub mod node;
 pub mod pause;

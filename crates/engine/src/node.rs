@@ -1,6 +1,8 @@
 //! The node: everything that its threads share, as one value that is passed to whoever needs it.
 
 use crate::access::{AccessClock, Lfu};
+use crate::append_only::AppendOnly;
+use crate::barrier::Barrier;
 use crate::blocking::{Waiters, Waiting};
 use crate::client::Clients;
 use crate::command::{Command, CommandTable};
@@ -12,6 +14,7 @@ use crate::latency::Latency;
 use crate::lazyfree::LazyFree;
 use crate::mailbox::{Answer, Mailbox, Message};
 use crate::memory::Memory;
+use crate::migration::{Migration, Moves};
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
@@ -65,6 +68,13 @@ pub trait Services: Send + Sync {
     /// # Errors
     /// A text for the client, if one cannot be done.
     fn settings_changed(&self, names: &[&str]) -> Result<(), String>;
+    /// Sends keys to another server, then calls [`crate::pipeline::Worker::finish_migration`]; does not wait.
+    ///
+    /// # Errors
+    /// The migration, if nobody can take it.
+    fn migrate(&self, migration: Box<Migration>) -> Result<(), Box<Migration>> {
+        Err(migration)
+    }
     /// CONFIG REWRITE. The program may be the file's one writer (it is if a sentinel keeps its state
     /// there); `None` if the command is to write the file itself.
     fn rewrite_settings(&self, _context: &RewriteContext) -> Option<io::Result<()>> {
@@ -88,10 +98,14 @@ pub struct Node {
     pub log: Arc<Log>,
     /// Replication.
     pub replication: Replication,
+    /// Which replies must wait.
+    pub barrier: Barrier,
     /// Connections.
     pub clients: Clients,
     /// Connections that wait for keys.
     pub waiters: Waiters,
+    /// Keys on their way to another server.
+    pub moves: Moves,
     /// Channels.
     pub pubsub: PubSub,
     /// Connections that are told of every command.
@@ -114,6 +128,8 @@ pub struct Node {
     pub pause: Pause,
     /// Saving.
     pub saves: Saves,
+    /// The append-only file.
+    pub append_only: AppendOnly,
     /// Changes since the start; `saves` knows how many are on disk.
     pub changes: AtomicU64,
     /// The identity of this run.
@@ -124,6 +140,9 @@ pub struct Node {
     pub started: Millis,
     /// The data set is being loaded.
     pub loading: AtomicBool,
+    /// Monotonic milliseconds at which a stop that waits for replicas goes on without them, 0 if none
+    /// waits.
+    pub stops_at_ms: AtomicU64,
     /// A bug was caught; the node no longer vouches for its data.
     pub incomplete: AtomicBool,
     /// DEBUG SET-ACTIVE-EXPIRE.
@@ -160,8 +179,34 @@ impl Node {
         loops: usize,
         node_id: Option<RunId>,
     ) -> Node {
-        let mut random = Random::from_system();
         let table = CommandTable::new(commands, renamed);
+        Node::with_table(settings, config_path, table, loops, node_id)
+    }
+
+    /// A node without data, of the same commands.
+    pub fn another(&self, settings: Arc<Settings>, disk: Arc<dyn Disk>, loops: usize) -> Node {
+        let mut node = Node::with_table(settings, None, self.table.clone(), loops, None);
+        node.disk = disk;
+        node
+    }
+
+    /// A node in which data can be built aside: it follows somebody, so that nothing in it happens by
+    /// itself.
+    pub(crate) fn aside(&self) -> Node {
+        let node = self.another(Arc::clone(&self.settings), Arc::clone(&self.disk), 1);
+        node.log.set_mode(Mode::Proxy);
+        node.replication.set_primary(Some(Address { host: String::new(), port: 0 }));
+        node
+    }
+
+    fn with_table(
+        settings: Arc<Settings>,
+        config_path: Option<PathBuf>,
+        table: CommandTable,
+        loops: usize,
+        node_id: Option<RunId>,
+    ) -> Node {
+        let mut random = Random::from_system();
         let node = Node {
             disk: Arc::new(SystemDisk),
             config_path,
@@ -169,8 +214,10 @@ impl Node {
             keyspace: Keyspace::new(loops + THREADS_BESIDE_LOOPS),
             log: Log::new(Offset(0)),
             replication: Replication::new(RunId::generate(&mut random)),
+            barrier: Barrier::default(),
             clients: Clients::default(),
             waiters: Waiters::default(),
+            moves: Moves::default(),
             pubsub: PubSub::default(),
             monitors: Monitors::default(),
             tracking: Tracking::default(),
@@ -182,11 +229,13 @@ impl Node {
             commandlogs: CommandLogs::default(),
             pause: Pause::default(),
             saves: Saves::new(),
+            append_only: AppendOnly::default(),
             changes: AtomicU64::new(0),
             run_id: RunId::generate(&mut random),
             node_id: node_id.unwrap_or_else(|| RunId::generate(&mut random)),
             started: base::clock::monotonic(),
             loading: AtomicBool::new(false),
+            stops_at_ms: AtomicU64::new(0),
             incomplete: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),
@@ -248,6 +297,12 @@ impl Node {
     #[inline]
     pub fn expires(&self) -> bool {
         self.originates() && self.shut_gates() & (gates::PAUSED | gates::PAUSED_WRITES) == 0
+    }
+
+    /// Whether a reply of `tag` must wait at the monotonic time `now`. A replica promises nothing.
+    #[inline]
+    pub fn must_hold(&self, tag: Offset, now: Millis) -> bool {
+        self.barrier.must_hold(tag, now) && !self.replication.is_replica()
     }
 
     /// Whether keyspace events are wanted.
@@ -337,6 +392,7 @@ impl Node {
         let wanted = settings.min_replicas_to_write.get();
         let counts = wanted > 0 && settings.min_replicas_max_lag.get() > 0 && !replica;
         let good = if counts { self.replication.state().good_replicas } else { 0 };
+        set(gates::FILE, self.append_only.refuses() && !replica);
         set(gates::FEW_REPLICAS, counts && (good as u64) < wanted.unsigned_abs());
         set(gates::READ_ONLY, replica && settings.replica_read_only.get());
         let stale = replica && !self.replication.is_link_up();

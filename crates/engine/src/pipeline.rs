@@ -7,6 +7,7 @@
 
 mod apply;
 mod exec;
+mod migrate;
 mod run;
 mod serve;
 

@@ -9,7 +9,7 @@ use base::{Millis, Offset, RunId};
 use psync::history::History;
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// The primary that a replica follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,12 +110,7 @@ pub struct Replication {
     acks_wanted: AtomicBool,
     stream_db: AtomicU32,
     nudge: Nudge,
-    handed: AtomicU64,
-    replies_held: AtomicBool,
 }
-
-/// What `handed` is while no replica keeps up: every reply passes.
-const NOBODY_KEEPS_UP: u64 = u64::MAX;
 
 impl Replication {
     /// A primary with a fresh history.
@@ -138,8 +133,6 @@ impl Replication {
             acks_wanted: AtomicBool::new(false),
             stream_db: AtomicU32::new(0),
             nudge: Nudge(OnceLock::new()),
-            handed: AtomicU64::new(NOBODY_KEEPS_UP),
-            replies_held: AtomicBool::new(false),
         }
     }
 
@@ -220,48 +213,8 @@ impl Replication {
         self.waiting.load(Ordering::Acquire) > 0
     }
 
-    /// Whether the reply to a write that ends at `tag` must wait: some replica keeps up, but none has
-    /// been handed the write yet. So the death of this process alone loses nothing it has answered.
-    /// One load while no replica keeps up.
-    #[inline]
-    pub fn must_hold(&self, tag: Offset) -> bool {
-        self.handed.load(Ordering::SeqCst) < tag.0 && !self.is_replica()
-    }
-
-    /// A loop holds replies up to `tag`; it is woken when that changes. True if they may go already.
-    pub fn hold(&self, tag: Offset) -> bool {
-        self.replies_held.store(true, Ordering::SeqCst);
-        !self.must_hold(tag)
-    }
-
-    /// The kernel has been handed the log up to `end` for a replica that keeps up; `None` if there is
-    /// no such replica. True if loops hold replies and should be woken.
-    pub fn publish_handed(&self, end: Option<Offset>) -> bool {
-        self.handed.store(end.map_or(NOBODY_KEEPS_UP, |end| end.0), Ordering::SeqCst);
-        self.replies_held.swap(false, Ordering::SeqCst)
-    }
-
     /// Whether replicas should be asked to acknowledge at once; answers true once per wish.
     pub fn take_acks_wanted(&self) -> bool {
         self.acks_wanted.swap(false, Ordering::AcqRel)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replies_wait_for_a_replica_that_keeps_up() {
-        let replication = Replication::new(RunId::zero());
-        assert!(!replication.must_hold(Offset(10)), "nobody keeps up");
-        assert!(!replication.publish_handed(Some(Offset(9))), "nobody holds replies");
-        assert!(replication.must_hold(Offset(10)) && !replication.must_hold(Offset(9)));
-        assert!(!replication.hold(Offset(10)));
-        assert!(replication.publish_handed(Some(Offset(10))), "the holder is woken");
-        assert!(replication.hold(Offset(10)), "it came between the look and the hold");
-        replication.publish_handed(Some(Offset(5)));
-        replication.publish_handed(None);
-        assert!(!replication.must_hold(Offset(10)), "the last that kept up has gone");
     }
 }

@@ -5,6 +5,7 @@
 use crate::args::OwnedRequest;
 use crate::blocking::Waiting;
 use crate::client::ClientInfo;
+use crate::migration::{Delivery, Migration};
 use crate::pubsub::Kind;
 use base::{Millis, Offset};
 use keyspace::WatchFlag;
@@ -161,9 +162,13 @@ pub struct Session {
     pub replica: Option<Box<ReplicaFacts>>,
     /// What it waits for.
     pub blocked: Option<Blocked>,
+    /// A migration that its last command has begun, to be handed to the program.
+    pub leaving: Option<Box<Migration>>,
+    /// What has become of the migration that its command ends.
+    pub delivered: Option<Box<Delivery>>,
     /// It reads without touching access clocks (CLIENT NO-TOUCH).
     pub no_touch: bool,
-    /// A pause holds its next command back.
+    /// A pause, or a key that moves to another server, holds its next command back.
     pub postponed: bool,
     /// Inside EXEC.
     pub executing: bool,
@@ -196,6 +201,8 @@ impl Session {
             last_write: Offset(0),
             replica: None,
             blocked: None,
+            leaving: None,
+            delivered: None,
             no_touch: false,
             postponed: false,
             executing: false,

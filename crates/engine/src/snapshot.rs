@@ -7,8 +7,10 @@
 mod load;
 mod save;
 
-pub use load::{Dataset, LoadOptions, load_file, read_dataset};
-pub use save::{SaveRefusal, SaveState, Saves, save_at_exit, save_in_background, save_now};
+pub use load::{Dataset, LoadOptions, Rest, load_file, read_dataset};
+pub use save::{
+    SaveRefusal, SaveState, Saves, options, save_at_exit, save_in_background, save_now,
+};
 
 use crate::image;
 use crate::memory::used_memory;
@@ -107,6 +109,7 @@ pub struct Cut {
     /// Where a replica's stream goes on; a primary's begins with a SELECT.
     stream_db: u32,
     created: Millis,
+    is_aof_base: bool,
     counts: Vec<(u32, u64, u64)>,
 }
 
@@ -136,6 +139,7 @@ impl Cut {
             changes: node.changes.load(Ordering::Acquire),
             stream_db: if node.originates() { 0 } else { node.replication.stream_db() },
             created: base::clock::unix(),
+            is_aof_base: false,
             counts: counts(&node.keyspace),
         })
     }
@@ -143,6 +147,30 @@ impl Cut {
     /// The walk, to abort it.
     pub fn walk(&self) -> &Arc<Walk> {
         &self.walk
+    }
+
+    /// The database in which a replica's stream stands there.
+    pub fn stream_db(&self) -> u32 {
+        self.stream_db
+    }
+
+    /// Gives the walk up and takes it out of the shards.
+    pub fn discard(self, node: &Node) {
+        self.walk.abort();
+        node.keyspace.walk(&self.walk, || false);
+    }
+
+    /// Writes the snapshot as the base of an append-only file. Gives the number of keys.
+    ///
+    /// # Errors
+    /// As [`Cut::write`].
+    pub fn write_base<W: io::Write>(
+        mut self,
+        node: &Node,
+        writer: &mut rdb::Writer<W>,
+    ) -> io::Result<u64> {
+        self.is_aof_base = true;
+        self.write(node, writer, |_| true)
     }
 
     /// Writes the snapshot, calling `progress` with the number of keys written now and then; it ends
@@ -216,7 +244,7 @@ impl Cut {
                 id: self.replid,
                 offset: self.offset,
             }),
-            aof_base: false,
+            aof_base: self.is_aof_base,
         })
     }
 

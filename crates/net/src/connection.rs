@@ -82,7 +82,9 @@ pub(crate) struct Connection {
     pub(crate) queued: bool,
     /// It stands in the turn's list of connections to be written.
     pub(crate) dirty: bool,
-    /// The last write whose reply was let go (see `Replication::must_hold`).
+    /// The tag of the replies that wait, once it is known (see `engine::Barrier`).
+    pub(crate) tag: Option<Offset>,
+    /// The last write whose reply was let go.
     pub(crate) passed: Offset,
     /// Since when its output is above the soft limit.
     pub(crate) soft_since: Option<Millis>,
@@ -124,6 +126,7 @@ impl Connection {
             in_held: false,
             queued: false,
             dirty: false,
+            tag: None,
             passed: Offset(0),
             soft_since: None,
             keeps_input: false,

@@ -307,17 +307,19 @@ impl Running<'_> {
     }
 
     fn sleep_ms(&self) -> u64 {
-        let parked = |&slot: &usize| {
-            self.slots[slot].as_ref().is_some_and(|connection| connection.hold == Hold::Parked)
+        let parked = |postponed| {
+            let mut held = self.held.iter().filter_map(|&slot| self.slots[slot].as_ref());
+            held.any(|one| one.hold == Hold::Parked && one.session.postponed == postponed)
         };
         if !self.ready.is_empty() || self.expiry_pending {
             0
-        } else if self.held.iter().any(parked) {
+        } else if parked(false) {
             // A shard is held for microseconds; whoever holds it may want this processor.
             std::thread::yield_now();
-            self.retry_at.since(self.now).0
+            0
         } else {
             let deadline = self.held.iter().filter_map(|&slot| self.wake_at(slot)).min();
+            let deadline = deadline.into_iter().chain(parked(true).then_some(self.retry_at)).min();
             let until = deadline.map_or(CRON_MS, |at| at.since(base::clock::monotonic()).0 + 1);
             until.min(self.cron_at.since(base::clock::monotonic()).0 + 1).min(CRON_MS)
         }

@@ -3,6 +3,7 @@
 use crate::connection::{Connection, Hold, OUTPUT_PAUSE_BYTES};
 use crate::event_loop::{PAUSED_SLEEP_MS, Running};
 use base::{Millis, Offset};
+use engine::Node;
 use engine::blocking::Waiting;
 use engine::context::Outcome;
 use engine::gates::CLIENTS;
@@ -60,7 +61,8 @@ impl Running<'_> {
     /// this turn.
     fn parse(&mut self, slot: usize) -> bool {
         let Some(connection) = self.slots[slot].as_mut() else { return true };
-        if connection.dead || connection.closing || connection.hold != Hold::None {
+        let waits = connection.hold != Hold::None || connection.tag.is_some();
+        if connection.dead || connection.closing || waits {
             return true;
         }
         let limit = self.node.settings.proto_max_bulk_len.get();
@@ -270,13 +272,16 @@ impl Running<'_> {
     /// Tries parked connections again, and those whose output has drained or whose time is up.
     pub(crate) fn retry_held(&mut self) {
         let tries_parked = self.now >= self.retry_at;
-        if tries_parked && self.node.pause.is_running(self.now) {
+        let is_pausing = self.node.pause.is_running(self.now)
+            || self.node.log.is_full()
+            || self.node.moves.any();
+        if tries_parked && is_pausing {
             self.retry_at = self.now + Millis(PAUSED_SLEEP_MS);
         }
         for slot in std::mem::take(&mut self.held) {
             let Some(connection) = self.slots[slot].as_ref() else { continue };
             match connection.hold {
-                Hold::Parked if tries_parked => self.go_on(slot),
+                Hold::Parked if tries_parked || !connection.session.postponed => self.go_on(slot),
                 Hold::Blocked if self.deadline_of(slot).is_some_and(|at| at <= self.now) => {
                     self.time_out(slot);
                 }
@@ -523,14 +528,24 @@ impl Running<'_> {
         }
     }
 
-    /// Phase 4: one write per connection. Replies to writes that no replica has been handed yet are
-    /// held back; the driver of the replicas wakes the loop when they may go.
+    /// Phase 4: one write per connection. Replies that the barrier does not let pass yet are held back;
+    /// whoever moves it wakes the loop.
     pub(crate) fn write_all(&mut self) {
         self.node.log.wake_readers();
         while let Some(tag) = self.write_passing() {
-            if !self.node.replication.hold(tag) {
+            if !self.node.barrier.hold(tag, base::clock::monotonic()) {
                 break;
             }
+        }
+    }
+
+    /// The offset that the barrier must have passed before what `slot` has to say may leave. Where
+    /// reads wait too, it stays the same, and the connection stands still, until then.
+    fn tag_of(connection: &mut Connection, node: &Node) -> Offset {
+        if node.barrier.orders_reads() {
+            *connection.tag.get_or_insert_with(|| node.log.end())
+        } else {
+            connection.session.last_write
         }
     }
 
@@ -539,9 +554,9 @@ impl Running<'_> {
         let mut least = None;
         for slot in std::mem::take(&mut self.dirty) {
             let Some(connection) = self.slots[slot].as_mut() else { continue };
-            let tag = connection.session.last_write;
+            let tag = Self::tag_of(connection, self.node);
             if tag != connection.passed && !connection.dead {
-                if self.node.replication.must_hold(tag) {
+                if self.node.must_hold(tag, self.now) {
                     least = Some(least.map_or(tag, |least: Offset| least.min(tag)));
                     self.dirty.push(slot);
                     continue;
@@ -549,6 +564,14 @@ impl Running<'_> {
                 connection.passed = tag;
             }
             connection.dirty = false;
+            if connection.tag.take().is_some()
+                && connection.hold == Hold::None
+                && !connection.queued
+                && connection.parsed < connection.input.len()
+            {
+                connection.queued = true;
+                self.ready.push(slot);
+            }
             if connection.dead {
                 continue;
             }

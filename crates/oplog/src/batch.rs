@@ -149,8 +149,8 @@ impl Batch {
     }
 }
 
-/// Writes `SELECT db`.
-pub(crate) fn encode_select(db: u32, out: &mut Vec<u8>) {
+/// Writes the request `SELECT db`.
+pub fn encode_select(db: u32, out: &mut Vec<u8>) {
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(db).as_bytes();
     out.extend_from_slice(b"*2\r\n$6\r\nSELECT\r\n");

@@ -1,7 +1,9 @@
 //! The log itself: appending under one short lock, and what is kept for whom.
 //!
 //! Three things keep bytes: the backlog, if it is active, wants the last `capacity` of them; every
-//! reader wants what it has not read, up to [`READER_LAG_BYTES_MAX`]; if there is neither, nothing
+//! reader wants what it has not read, up to [`READER_LAG_BYTES_MAX`]; a *pinned* reader is never given
+//! up: while it lacks more than [`PINNED_BYTES_MAX`] the log is *full*, and who would write must wait
+//! before it takes any lock. If there is none of the three, nothing
 //! is copied and only the offset moves. Whole segments are freed when one is sealed, when a reader
 //! goes and when the backlog changes, so somewhat more than asked is held; the window that
 //! [`Log::backlog`] reports never exceeds the capacity.
@@ -22,6 +24,9 @@ use std::sync::Arc;
 /// How far a reader may fall behind before it is given up, unless [`Log::set_reader_lag_bytes_max`]
 /// says otherwise: the hard limit of stock's output buffers for replicas.
 pub const READER_LAG_BYTES_MAX: u64 = 256 << 20;
+
+/// How much a pinned reader may lack before the log is full.
+pub const PINNED_BYTES_MAX: u64 = 256 << 20;
 
 /// Who writes the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +52,21 @@ pub struct Window {
 /// What is called when the log moved while readers slept. It must not touch the log.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
+/// How far a reader has come.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    pub(crate) at: AtomicU64,
+    pub(crate) is_pinned: bool,
+}
+
 pub(crate) struct State {
     pub(crate) segments: Segments,
     /// The database the stream stands in, `None` if the next command must say.
     db: Option<u32>,
     backlog: Option<u64>,
-    readers: Vec<Arc<AtomicU64>>,
+    readers: Vec<Arc<Cursor>>,
     reader_lag_bytes_max: u64,
+    pinned_bytes_max: u64,
     select: Vec<u8>,
 }
 
@@ -62,6 +75,7 @@ pub struct Log {
     watermark: Watermark,
     generation: AtomicU64,
     proxy: AtomicBool,
+    full: AtomicBool,
     state: Mutex<State>,
     wakers: Mutex<Arc<[Waker]>>,
 }
@@ -81,12 +95,14 @@ impl Log {
             backlog: None,
             readers: Vec::new(),
             reader_lag_bytes_max: READER_LAG_BYTES_MAX,
+            pinned_bytes_max: PINNED_BYTES_MAX,
             select: Vec::new(),
         };
         Arc::new(Log {
             watermark: Watermark::new(end.0),
             generation: AtomicU64::new(0),
             proxy: AtomicBool::new(false),
+            full: AtomicBool::new(false),
             state: Mutex::new(Rank::Log, state),
             wakers: Mutex::new(Rank::Leaf, Arc::from([])),
         })
@@ -117,6 +133,7 @@ impl Log {
         end = state.push(end, batch.bytes());
         state.db = batch.last_db().or(state.db);
         self.watermark.publish(end);
+        self.note_fullness(&state, end);
         Offset(end)
     }
 
@@ -127,6 +144,7 @@ impl Log {
         let end = state.push(self.watermark.end(), bytes);
         state.db = None;
         self.watermark.publish(end);
+        self.note_fullness(&state, end);
         Offset(end)
     }
 
@@ -164,6 +182,7 @@ impl Log {
         state.readers.clear();
         state.db = None;
         self.watermark.publish(end.0);
+        self.note_fullness(&state, end.0);
     }
 
     /// Activates the backlog, or resizes it if it is active.
@@ -209,11 +228,51 @@ impl Log {
         self.state.lock().reader_lag_bytes_max = bytes;
     }
 
+    /// Changes how much a pinned reader may lack before the log is full.
+    pub fn set_pinned_bytes_max(&self, bytes: u64) {
+        self.state.lock().pinned_bytes_max = bytes;
+    }
+
     /// A cursor at `from`, the first byte it will read.
     ///
     /// # Errors
     /// If the bytes from there on are not all held.
     pub fn reader(self: &Arc<Log>, from: Offset) -> Result<Reader, OutOfBacklog> {
+        self.add_reader(from, false)
+    }
+
+    /// As [`Log::reader`], but one that is never given up: the log is full while it lacks too much.
+    ///
+    /// # Errors
+    /// If the bytes from there on are not all held.
+    pub fn pinned_reader(self: &Arc<Log>, from: Offset) -> Result<Reader, OutOfBacklog> {
+        self.add_reader(from, true)
+    }
+
+    /// Whether a pinned reader lacks so much that nobody should add to it. One load.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    fn note_fullness(&self, state: &State, end: u64) {
+        let lacks = |at| end.saturating_sub(at) > state.pinned_bytes_max;
+        let is_full = state.pinned_at().is_some_and(lacks);
+        if is_full != self.full.load(Ordering::Relaxed) {
+            self.full.store(is_full, Ordering::Relaxed);
+        }
+    }
+
+    /// A pinned reader has come further. True if the log was full and is not any more.
+    pub(crate) fn note_read(&self) -> bool {
+        if !self.is_full() {
+            return false;
+        }
+        self.note_fullness(&self.state.lock(), self.watermark.end());
+        !self.is_full()
+    }
+
+    fn add_reader(self: &Arc<Log>, from: Offset, is_pinned: bool) -> Result<Reader, OutOfBacklog> {
         let mut state = self.state.lock();
         let end = self.watermark.end();
         state.start_keeping(end);
@@ -221,7 +280,7 @@ impl Log {
         if from.0 < first || from.0 > end {
             return Err(OutOfBacklog { from, first: Offset(first), end: Offset(end) });
         }
-        let position = Arc::new(AtomicU64::new(from.0));
+        let position = Arc::new(Cursor { at: AtomicU64::new(from.0), is_pinned });
         state.readers.push(Arc::clone(&position));
         Ok(Reader::new(Arc::clone(self), self.generation(), position))
     }
@@ -257,14 +316,21 @@ impl Log {
         self.state.lock()
     }
 
-    pub(crate) fn forget_reader(&self, position: &Arc<AtomicU64>) {
+    pub(crate) fn forget_reader(&self, position: &Arc<Cursor>) {
         let mut state = self.state.lock();
         state.readers.retain(|other| !Arc::ptr_eq(other, position));
         state.trim(self.watermark.end());
+        self.note_fullness(&state, self.watermark.end());
     }
 }
 
 impl State {
+    /// Where the pinned reader stands that lacks most.
+    fn pinned_at(&self) -> Option<u64> {
+        let pinned = self.readers.iter().filter(|reader| reader.is_pinned);
+        pinned.map(|reader| reader.at.load(Ordering::Acquire)).min()
+    }
+
     fn keeps(&self) -> bool {
         self.backlog.is_some() || !self.readers.is_empty()
     }
@@ -296,7 +362,10 @@ impl State {
             return;
         }
         let limit = end.saturating_sub(self.reader_lag_bytes_max);
-        let readers = self.readers.iter().map(|at| at.load(Ordering::Acquire).max(limit));
+        let readers = self.readers.iter().map(|reader| {
+            let at = reader.at.load(Ordering::Acquire);
+            if reader.is_pinned { at } else { at.max(limit) }
+        });
         let backlog = self.backlog.map(|capacity| end.saturating_sub(capacity));
         let floor = readers.chain(backlog).min().unwrap_or(end);
         self.segments.trim(floor);

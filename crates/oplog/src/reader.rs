@@ -5,8 +5,8 @@
 //! log keeps what it has not read, up to the log's limit; a reader that falls further behind gets
 //! [`ReadError::Lagged`] and must begin anew (a replica: by a full sync).
 
-use crate::atomic::{AtomicU64, Ordering};
-use crate::log::Log;
+use crate::atomic::Ordering;
+use crate::log::{Cursor, Log};
 use crate::segments::{Located, Segment};
 use base::Offset;
 use std::sync::Arc;
@@ -42,12 +42,12 @@ pub enum ReadError {
 pub struct Reader {
     log: Arc<Log>,
     generation: u64,
-    position: Arc<AtomicU64>,
+    position: Arc<Cursor>,
     segment: Option<Arc<Segment>>,
 }
 
 impl Reader {
-    pub(crate) fn new(log: Arc<Log>, generation: u64, position: Arc<AtomicU64>) -> Reader {
+    pub(crate) fn new(log: Arc<Log>, generation: u64, position: Arc<Cursor>) -> Reader {
         Reader { log, generation, position, segment: None }
     }
 
@@ -95,13 +95,19 @@ impl Reader {
         } else {
             copy(held, max, out)
         };
-        self.position.store(position + copied as u64, Ordering::Release);
+        self.position.at.store(position + copied as u64, Ordering::Release);
         Ok(copied)
+    }
+
+    /// After a pinned reader has read: true if the log was full and is not any more, so that those who
+    /// wait to write should be woken.
+    pub fn makes_room(&self) -> bool {
+        self.log.note_read()
     }
 
     /// The next offset to be read.
     pub fn position(&self) -> Offset {
-        Offset(self.position.load(Ordering::Relaxed))
+        Offset(self.position.at.load(Ordering::Relaxed))
     }
 
     /// The bytes between the position and the end of the log.

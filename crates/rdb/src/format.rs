@@ -124,6 +124,24 @@ pub mod value_type {
     pub const HASH_METADATA: u8 = 24;
     /// A hash whose fields expire as a listpack of triples (Redis 7.4).
     pub const HASH_LISTPACK_EX: u8 = 25;
+
+    /// What stock's log calls the form of a value of this type.
+    pub const fn form(kind: u8) -> &'static str {
+        match kind {
+            HASH_ZIPMAP => "Zipmap",
+            LIST_ZIPLIST => "List ziplist",
+            LIST_QUICKLIST => "Quicklist ziplist",
+            LIST_QUICKLIST_2 => "Quicklist listpack",
+            SET_INTSET => "Intset",
+            SET_LISTPACK => "Set listpack",
+            ZSET_ZIPLIST => "Zset ziplist",
+            ZSET_LISTPACK => "Zset listpack",
+            HASH_ZIPLIST => "Hash ziplist",
+            HASH_LISTPACK | HASH_LISTPACK_EX | HASH_LISTPACK_EX_EARLY => "Hash listpack",
+            STREAM | STREAM_2 | STREAM_3 => "Stream listpack",
+            _ => "Value",
+        }
+    }
 }
 
 /// The low six bits of a length byte whose high bits are `11`.

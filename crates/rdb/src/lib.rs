@@ -24,7 +24,9 @@ pub mod stream;
 
 pub use file::{SaveError, save_to_file, write_and_sync};
 pub use format::{Attributes, MEMBER_EXPIRY_KEY, MEMBER_EXPIRY_WHEN};
-pub use load::{Fields, HashField, Item, LoadError, LoadedKey, LoadedValue, Loader};
+pub use load::{
+    Fields, HashField, Item, LoadError, LoadedKey, LoadedNode, LoadedValue, Loader, Piece, RawKeys,
+};
 pub use payload::{RestoreError, restore};
 pub use save::{
     Encoder, Info, ListNode, Options, Replication, SavedField, SavedValue, StringRef, Writer,

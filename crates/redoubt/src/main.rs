@@ -1,12 +1,13 @@
 //! The `redoubt` binary: one program under several names.
 //!
-//! Called as `redis-server`, `redis-sentinel` or `redis-cli` (or their `valkey-` names) it behaves as
-//! that program; called by its own name the first word says what it is to be.
+//! Called as `redis-server`, `redis-sentinel`, `redis-cli` or `redis-benchmark` (or their `valkey-`
+//! names) it behaves as that program; called by its own name the first word says what it is to be.
 
 mod check;
 mod daemon;
 mod identity;
 mod logging;
+mod migrate;
 mod replication;
 mod sentinel;
 mod server;
@@ -28,14 +29,15 @@ Usage: redoubt COMMAND [arguments]
   server       one server: redoubt server [/path/to/redis.conf] [--option value ...] [-]
   sentinel     a stand-alone sentinel: redoubt sentinel /path/to/sentinel.conf [--option value ...]
   cli          the client: redoubt cli [options] [command ...]
+  benchmark    load for a server, and what it takes: redoubt benchmark [options] [command ...]
   check-rdb    whether a snapshot is whole: redoubt check-rdb FILE
   check-aof    whether an append-only file is whole: redoubt check-aof [--fix] FILE
 
   --version    print the version
   --help       print this text
 
-Every command answers --help. Called as redis-server, redis-sentinel, redis-cli, redis-check-rdb or
-redis-check-aof, this program behaves as that one.
+Every command answers --help. Called as redis-server, redis-sentinel, redis-cli, redis-benchmark,
+redis-check-rdb or redis-check-aof, this program behaves as that one.
 ";
 
 /// What the program is to be.
@@ -44,6 +46,7 @@ enum Role {
     Server,
     Sentinel,
     Cli,
+    Benchmark,
     CheckRdb,
     CheckAof,
     Up,
@@ -58,6 +61,7 @@ fn role_of(name: &str, first: Option<&str>) -> (Role, usize) {
         Some("server") => Some(Role::Server),
         Some("sentinel") => Some(Role::Sentinel),
         Some("cli") => Some(Role::Cli),
+        Some("benchmark") => Some(Role::Benchmark),
         Some("check-rdb") => Some(Role::CheckRdb),
         Some("check-aof") => Some(Role::CheckAof),
         _ => None,
@@ -69,6 +73,7 @@ fn role_of(name: &str, first: Option<&str>) -> (Role, usize) {
         Some("server") => Role::Server,
         Some("sentinel") => Role::Sentinel,
         Some("cli") => Role::Cli,
+        Some("benchmark") => Role::Benchmark,
         Some("check-rdb") => Role::CheckRdb,
         Some("check-aof") => Role::CheckAof,
         Some("up") => Role::Up,
@@ -94,6 +99,7 @@ fn main() -> ExitCode {
         Role::Server => server::main(&texts, false),
         Role::Sentinel => server::main(&texts, true),
         Role::Cli => cli::run(&name, &rest),
+        Role::Benchmark => benchmark::run(&rest),
         Role::CheckRdb => check::check_rdb(&texts, &mut std::io::stdout()),
         Role::CheckAof => {
             check::check_aof(&texts, &mut std::io::stdin().lock(), &mut std::io::stdout())
@@ -135,6 +141,7 @@ mod tests {
             ("redis-server", Some("a.conf"), Role::Server, 1),
             ("valkey-sentinel", None, Role::Sentinel, 1),
             ("redis-cli", Some("ping"), Role::Cli, 1),
+            ("valkey-benchmark", Some("-q"), Role::Benchmark, 1),
             ("redis-check-aof", Some("x"), Role::CheckAof, 1),
             ("redoubt", Some("check-rdb"), Role::CheckRdb, 2),
             ("redoubt", Some("server"), Role::Server, 2),

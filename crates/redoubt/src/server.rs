@@ -5,6 +5,7 @@
 //! (answering LOADING), data, replication, service. A stop goes back the same way, saving between.
 
 mod banner;
+mod data;
 mod guard;
 mod oom;
 mod sentinel_mode;
@@ -14,6 +15,7 @@ mod start;
 
 use crate::{daemon, logging};
 use conf::{LoadRequest, Loaded, Settings};
+use data::StartOptions;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +26,8 @@ Usage: redoubt server [/path/to/redis.conf] [options] [-]
        redoubt server -v or --version
        redoubt server -h or --help
        redoubt server --check-config /path/to/redis.conf
+       redoubt server ... --allow-empty-start (start without data that cannot be understood)
+       redoubt server ... --restore-to SECONDS (load the append-only file up to that Unix time)
 
 Examples:
        redoubt server (run the server with default conf)
@@ -45,11 +49,12 @@ pub(crate) fn main(arguments: &[String], sentinel: bool) -> i32 {
         Some("--check-config") => return check_config(&arguments[1..], sentinel),
         _ => {}
     }
-    let loaded = match load(arguments, sentinel) {
-        Ok(loaded) => loaded,
-        Err(text) => return crate::complain(&format!("{text}\n")),
-    };
-    match prepare(loaded) {
+    let mut arguments = arguments.to_vec();
+    let prepared = StartOptions::take(&mut arguments).and_then(|start| {
+        let loaded = load(&arguments, sentinel)?;
+        prepare(loaded, start)
+    });
+    match prepared {
         Ok(Some(ready)) if ready.loaded.sentinel_mode => sentinel_mode::run(ready),
         Ok(Some(ready)) => start::run(ready),
         Ok(None) => 0,
@@ -61,6 +66,7 @@ pub(crate) fn main(arguments: &[String], sentinel: bool) -> i32 {
 pub(crate) struct Ready {
     pub(crate) settings: Arc<Settings>,
     pub(crate) loaded: LoadedRest,
+    pub(crate) start: StartOptions,
     pub(crate) pid_file: Option<daemon::PidFile>,
     /// The sentinel that runs beside the server, if one does.
     pub(crate) beside: Option<guard::Beside>,
@@ -102,7 +108,7 @@ fn check_config(arguments: &[String], sentinel: bool) -> i32 {
 
 /// Goes to the data directory and, if asked to, into the background. `None` if this process has
 /// handed over to the daemon.
-fn prepare(loaded: Loaded) -> Result<Option<Ready>, String> {
+fn prepare(loaded: Loaded, start: StartOptions) -> Result<Option<Ready>, String> {
     let path = loaded.path.clone();
     let says_io_threads = loaded.says("io-threads");
     let settings = Arc::new(loaded.settings);
@@ -132,7 +138,7 @@ fn prepare(loaded: Loaded) -> Result<Option<Ready>, String> {
         says_io_threads,
     };
     let beside = sentinel_mode::beside(&settings, &rest.sentinel);
-    Ok(Some(Ready { settings, loaded: rest, pid_file, beside }))
+    Ok(Some(Ready { settings, loaded: rest, start, pid_file, beside }))
 }
 
 fn write_pid_file(settings: &Settings) -> Option<daemon::PidFile> {

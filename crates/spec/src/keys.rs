@@ -7,6 +7,10 @@ pub enum BeginSearch {
     Index(usize),
     /// Behind this word, searched from `from` on (backwards if negative).
     Keyword(&'static str, i64),
+    /// At this word, unless the other word opens a list of keys.
+    IndexUnless(usize, KeyWord),
+    /// Behind a word that opens a list of keys.
+    Opened(KeyWord),
     /// Nowhere that a specification could say, if one of these words is there.
     Unknown {
         /// The words.
@@ -15,6 +19,33 @@ pub enum BeginSearch {
         /// stands there is no key itself.
         named: bool,
     },
+}
+
+/// A word behind which all is keys, among options of which some take words that could look like it. Shown
+/// to clients as a keyword that is searched from the end, which finds the wrong one if a key has its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyWord {
+    /// The word.
+    pub token: &'static str,
+    /// Where the options begin.
+    pub from: usize,
+    /// Options that take words, and how many.
+    pub options: &'static [(&'static str, usize)],
+}
+
+impl KeyWord {
+    /// Where the word stands among `words` words.
+    fn find<'a>(&self, words: usize, word: &impl Fn(usize) -> &'a [u8]) -> Option<usize> {
+        let mut at = self.from;
+        while at < words {
+            let is = |token: &str| word(at).eq_ignore_ascii_case(token.as_bytes());
+            if is(self.token) {
+                return Some(at);
+            }
+            at += 1 + self.options.iter().find(|(token, _)| is(token)).map_or(0, |(_, len)| *len);
+        }
+        None
+    }
 }
 
 /// How the other keys follow.
@@ -148,8 +179,12 @@ impl KeySpec {
         word: impl Fn(usize) -> &'a [u8],
     ) -> Option<Positions> {
         let first = match self.begin {
-            BeginSearch::Index(index) => index,
             BeginSearch::Keyword(token, from) => find_keyword(words, &word, token, from)?,
+            BeginSearch::IndexUnless(_, opener) if opener.find(words, &word).is_some() => {
+                return None;
+            }
+            BeginSearch::Index(index) | BeginSearch::IndexUnless(index, _) => index,
+            BeginSearch::Opened(opener) => opener.find(words, &word)? + 1,
             BeginSearch::Unknown { named: false, .. } => return None,
             BeginSearch::Unknown { words: tokens, .. } => {
                 find_keyword(words, &word, tokens.first()?, -2)?
@@ -236,5 +271,24 @@ mod tests {
         check(KeySpec::counted(1, &[]), "zunion 2 a b", Some(&[2, 3]));
         check(KeySpec::counted(1, &[]), "zunion 3 a b", None);
         check(KeySpec::counted(1, &[]), "zunion x a b", None);
+    }
+
+    #[test]
+    fn a_list_that_a_word_opens() {
+        let opener = KeyWord { token: "KEYS", from: 3, options: &[("AUTH", 1)] };
+        let find = FindKeys::Range { last: -1, step: 1, limit: 0 };
+        let opened = KeySpec { begin: BeginSearch::Opened(opener), find, flags: &[] };
+        let begin = BeginSearch::IndexUnless(1, opener);
+        let single = KeySpec { begin, ..KeySpec::one(1, &[]) };
+        for (line, keys, key) in [
+            ("move k 0", None, Some(&[1][..])),
+            ("move  0 keys keys a", Some(&[4, 5][..]), None),
+            ("move  0 auth keys keys keys keys", Some(&[6, 7]), None),
+            ("move k 0 auth keys", None, Some(&[1])),
+            ("move k 0 keys", None, None),
+        ] {
+            check(opened, line, keys);
+            check(single, line, key);
+        }
     }
 }

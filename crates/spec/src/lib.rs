@@ -12,7 +12,7 @@ mod keys;
 pub use argument::{Arg, ArgKind};
 pub use category::{Category, categories};
 pub use flag::{Flag, FlagSet};
-pub use keys::{BeginSearch, FindKeys, KeyFlag, KeySpec, Positions};
+pub use keys::{BeginSearch, FindKeys, KeyFlag, KeySpec, KeyWord, Positions};
 
 /// The family a command belongs to, as `COMMAND DOCS` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -68,6 +68,16 @@ impl<'a> Listpack<'a> {
         }
         let (mut at, mut count) = (HEADER_LEN, 0_usize);
         while at < end {
+            // Nearly all elements have a head of one byte and a length behind them of one.
+            if let Some(len) = element::short_len(*bytes.get(at)?) {
+                let next = at + len + 1;
+                if next > end || usize::from(*bytes.get(next - 1)?) != len {
+                    return None;
+                }
+                at = next;
+                count += 1;
+                continue;
+            }
             let (_, len) = element::decode_foreign(bytes.get(at..end)?)?;
             let back_at = at.checked_add(len)?;
             let next = back_at.checked_add(back_len(len))?;

@@ -8,6 +8,7 @@ pub mod bitmap;
 pub mod collection;
 pub mod digest;
 pub mod fields;
+mod foreign;
 pub mod geo;
 pub mod hash;
 pub mod hyperloglog;

@@ -12,6 +12,7 @@
 //! reply accepted and [`PUSHES_MAX`].
 
 mod stream;
+pub mod uri;
 
 use resp::value::FRAME_BYTES_MAX_DEFAULT;
 use resp::{DecodeError, Decoder, Protocol, Value};
@@ -151,6 +152,15 @@ impl Client {
     /// `Io` if the system refuses, or the timeout is zero.
     pub fn set_read_timeout(&mut self, timeout: Option<Duration>) -> Result<(), ClientError> {
         self.stream.set_read_timeout(timeout).map_err(ClientError::Io)
+    }
+
+    /// Bounds every later read and write.
+    ///
+    /// # Errors
+    /// `Io` if the system refuses, or the timeout is zero.
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) -> Result<(), ClientError> {
+        self.stream.set_write_timeout(timeout).map_err(ClientError::Io)?;
+        self.set_read_timeout(timeout)
     }
 
     /// Authenticates; without a user as `default`.

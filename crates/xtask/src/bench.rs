@@ -8,6 +8,7 @@
 
 mod generator;
 mod memory;
+mod persistence;
 mod report;
 mod server;
 mod workload;
@@ -63,7 +64,9 @@ pub fn task(mut arguments: Arguments, words: &[String]) -> Outcome {
     let quick = arguments.flag("--quick");
     let write_docs = arguments.flag("--write-docs");
     let memory = arguments.flag("--memory");
-    let (rounds, window_ms, keys) = if quick { (3, 700, 100_000) } else { (5, 2_500, 1_000_000) };
+    let persistence = arguments.flag("--persistence");
+    let all_keys = if persistence { 2_000_000 } else { 1_000_000 };
+    let (rounds, window_ms, keys) = if quick { (3, 700, 100_000) } else { (5, 2_500, all_keys) };
     let plan = Plan {
         rounds: arguments.number("--rounds", rounds)?,
         warm_ms: arguments.number("--warm", window_ms / 5)?,
@@ -83,6 +86,12 @@ pub fn task(mut arguments: Arguments, words: &[String]) -> Outcome {
     let (name, text) = if memory {
         let folder = workspace::scratch("bench")?;
         ("memory", memory::measure(&programs, &folder, words, &mut verdicts)?)
+    } else if persistence {
+        let folder = workspace::scratch("bench")?;
+        let Plan { rounds, keys, seed, .. } = plan;
+        let amount = persistence::Amount { rounds, keys, seed };
+        let text = persistence::measure(&programs, &folder, amount, words, &mut verdicts)?;
+        ("persistence", text)
     } else {
         let report = measure(programs, plan)?;
         if judged {

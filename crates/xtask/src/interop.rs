@@ -4,9 +4,11 @@
 //! sentence. `--program` may be stock itself, which shows that a case asks for nothing but what stock
 //! does; cases about `redoubt up` are then left out.
 
+mod benchmark;
 mod compare;
 mod failover;
 mod load;
+mod migrate;
 mod replication;
 mod replies;
 mod settings;
@@ -38,7 +40,7 @@ pub struct Stage {
 type Play = fn(&Stage) -> Outcome;
 
 /// Cases that any program with stock's command line can play.
-const FOR_ALL: [(&str, Play); 30] = [
+const FOR_ALL: [(&str, Play); 33] = [
     ("replies-listed", replies::listed),
     ("replies-drawn", differential::drawn),
     ("replication-of-drawn-effects", differential::drawn_replicated),
@@ -67,6 +69,9 @@ const FOR_ALL: [(&str, Play); 30] = [
     ("restart-after-kill-loads-the-snapshot", snapshot::after_kill),
     ("snapshot-moves-to-stock", snapshot::to_stock),
     ("snapshot-comes-from-stock", snapshot::from_stock),
+    ("benchmark-lines", benchmark::lines),
+    ("keys-migrate-to-stock", migrate::to_stock),
+    ("keys-migrate-from-stock", migrate::from_stock),
     ("bad-settings-are-fatal", settings::bad),
     ("guide-settings-load", settings::guide),
 ];

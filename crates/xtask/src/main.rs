@@ -54,6 +54,8 @@ cargo xtask bench [--against PATH] [--quick] [--write-docs] [--seed 1] [--rounds
                                  Redoubt and stock on the same core: CPU per operation, rates
 cargo xtask bench --memory [--against PATH] [--write-docs]
                                  bytes a key takes, type by type
+cargo xtask bench --persistence [--against PATH] [--quick] [--write-docs] [--keys 2000000]
+                                 how long SAVE and loading take
 cargo xtask gen [--check]        write the documents that come out of the program's tables
 cargo xtask setup                fetch stock redis and the client libraries into target/";
 

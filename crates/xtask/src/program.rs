@@ -96,6 +96,21 @@ impl Program {
         command
     }
 
+    /// The load generator. `None` if it is not known where that is.
+    pub fn benchmark(&self) -> Option<Command> {
+        if self.kind == Kind::Redoubt {
+            let mut command = self.command();
+            command.arg("benchmark");
+            return Some(command);
+        }
+        let path = self.path.with_file_name("redis-benchmark");
+        let there = path.is_file();
+        there.then(|| match &self.stock {
+            Some(stock) => stock.command(&path),
+            None => Command::new(&path),
+        })
+    }
+
     /// A sentinel of its own with the settings of a file, which it rewrites.
     pub fn sentinel(&self, settings: &Path) -> Command {
         let mut command = self.command();

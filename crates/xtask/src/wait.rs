@@ -10,12 +10,31 @@ use std::time::Duration;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Between two looks when the time is measured.
+const LOOK_CLOSELY_EVERY: Duration = Duration::from_millis(2);
 
 /// Looks until `look` finds something, for at most `limit_ms`.
 ///
 /// # Errors
 /// That `what` did not come about in time.
-pub fn until<T>(what: &str, limit_ms: u64, mut look: impl FnMut() -> Option<T>) -> Outcome<T> {
+pub fn until<T>(what: &str, limit_ms: u64, look: impl FnMut() -> Option<T>) -> Outcome<T> {
+    look_every(LOOK_EVERY, what, limit_ms, look)
+}
+
+/// As [`until`], looking so often that the time it took can be told.
+///
+/// # Errors
+/// That `what` did not come about in time.
+pub fn closely<T>(what: &str, limit_ms: u64, look: impl FnMut() -> Option<T>) -> Outcome<T> {
+    look_every(LOOK_CLOSELY_EVERY, what, limit_ms, look)
+}
+
+fn look_every<T>(
+    step: Duration,
+    what: &str,
+    limit_ms: u64,
+    mut look: impl FnMut() -> Option<T>,
+) -> Outcome<T> {
     let start = clock::monotonic();
     loop {
         if let Some(found) = look() {
@@ -24,7 +43,7 @@ pub fn until<T>(what: &str, limit_ms: u64, mut look: impl FnMut() -> Option<T>) 
         if clock::monotonic().since(start).0 > limit_ms {
             return Err(Failure::new(format!("waited {limit_ms} ms in vain: {what}")));
         }
-        pause(LOOK_EVERY);
+        pause(step);
     }
 }
 

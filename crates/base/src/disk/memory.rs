@@ -392,7 +392,9 @@ impl Disk for MemoryDisk {
         let (done, kept): (Vec<Naming>, Vec<Naming>) = std::mem::take(&mut state.namings)
             .into_iter()
             .partition(|naming| naming.directory() == Some(path));
-        done.iter().for_each(|naming| state.durable_names.apply(naming));
+        for naming in &done {
+            state.durable_names.apply(naming);
+        }
         state.namings = kept;
         Ok(())
     }
@@ -404,7 +406,9 @@ mod tests {
 
     fn written(disk: &MemoryDisk, path: &str, pieces: &[&[u8]]) -> Box<dyn DiskFile> {
         let mut file = disk.create(Path::new(path)).unwrap();
-        pieces.iter().for_each(|piece| file.write_all(piece).unwrap());
+        for piece in pieces {
+            file.write_all(piece).unwrap();
+        }
         file
     }
 

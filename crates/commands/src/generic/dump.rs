@@ -7,7 +7,7 @@ use base::Millis;
 use engine::effects::Event;
 use engine::image::{self, Limits};
 use engine::{Args, Command, CommandError, CommandResult, Context};
-use rdb::{Encoder, payload};
+use rdb::{Encoder, RestoreError, payload};
 use smallvec::SmallVec;
 use spec::{Arg, Category, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use std::sync::atomic::Ordering;
@@ -125,6 +125,12 @@ fn expiry(cx: &Context<'_>, ttl: &[u8], absolute: bool) -> Result<Option<Millis>
     Ok((ttl > 0).then(|| Millis(if absolute { ttl } else { cx.now.0.saturating_add(ttl) })))
 }
 
+/// Logs what stock logs of a payload that it refuses.
+fn tell_of_damage(payload: &[u8], what: &str) {
+    let form = payload.first().map_or("Value", |&kind| rdb::format::value_type::form(kind));
+    tracing::warn!("{form} {what}");
+}
+
 fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, ttl, bytes) = (args.key()?, args.bytes()?, args.bytes()?);
     let options = Options::parse(args)?;
@@ -133,10 +139,17 @@ fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     let expire_at = expiry(cx, ttl, options.absolute)?;
     let verify = !cx.node.skip_checksums.load(Ordering::Relaxed);
-    let value = payload::restore(bytes, verify)
-        .map_err(|error| CommandError::Text(format!("ERR {error}")))?;
-    let entry = image::entry(key, value, expire_at, &Limits::of(&cx.node.settings))
-        .map_err(|_| CommandError::text("ERR Bad data format"))?;
+    let value = payload::restore(bytes, verify).map_err(|error| {
+        if error == RestoreError::BadData {
+            tell_of_damage(bytes, "integrity check failed");
+        }
+        CommandError::Text(format!("ERR {error}"))
+    })?;
+    let entry =
+        image::entry(key, value, expire_at, &Limits::of(&cx.node.settings)).map_err(|error| {
+            tell_of_damage(bytes, &format!("integrity check failed: {error}"));
+            CommandError::text("ERR Bad data format")
+        })?;
     let db = cx.keys.db;
     if expire_at.is_some_and(|at| at <= cx.now) && cx.node.originates() {
         if cx.keys.remove(key).is_some() {

@@ -204,6 +204,39 @@ mod tests {
         server.check("object encoding other", "$9\r\nhashtable\r\n");
     }
 
+    /// Wherever the file is cut for the threads that load it.
+    #[test]
+    fn snapshots_of_many_and_of_large_sets_keep_it_too() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut server = Server::new();
+        let path = dir.path().to_string_lossy().into_owned();
+        server.node().settings.dir.set(path.as_bytes().into());
+        server.node().settings.enable_debug_command.set(conf::ProtectedAction::Yes);
+        for number in 0..4000 {
+            server.line(&format!("sadd s{number} a b {number}"));
+            server.line(&format!("pexpirememberat s{number} a 99999999999999"));
+            server.line(&format!("sadd plain{number} a {number}x"));
+        }
+        let members: Vec<String> = (0..70_000).map(|number| number.to_string()).collect();
+        server.line(&format!("sadd large {}", members.join(" ")));
+        server.line("pexpirememberat large 69999 99999999999999");
+        server.check("debug reload", "+OK\r\n");
+        for number in 0..4000 {
+            server.check(&format!("object encoding s{number}"), "$9\r\nhashtable\r\n");
+            server.check(&format!("object encoding plain{number}"), "$8\r\nlistpack\r\n");
+        }
+        server.check("pexpirememberat large 69998 1", ":1\r\n");
+        server.check("scard large", ":69999\r\n");
+        let expiring = |server: &mut Server| {
+            let shard = keyspace::Keyspace::shard_of(b"large");
+            let hash = keyspace::Keyspace::hash(b"large");
+            let shard = server.node().keyspace.lock(shard);
+            let entry = shard.find(0, hash, b"large").expect("the set");
+            engine::keys::view::<values::Set>(entry).expect("a set").expiring().count()
+        };
+        assert_eq!(expiring(&mut server), 1);
+    }
+
     const WRONG_TYPE: &str =
         "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 }

@@ -8,6 +8,7 @@ pub(crate) mod expire;
 mod expire_member;
 mod keys;
 mod kind;
+mod migrate;
 pub(crate) mod object;
 mod random;
 mod rename;
@@ -29,6 +30,7 @@ pub const COMMANDS: &[&Command] = &[
     &expire_member::EXPIREMEMBERAT,
     &ttl::EXPIRETIME,
     &keys::KEYS,
+    &migrate::MIGRATE,
     &copy::MOVE,
     &object::OBJECT,
     &expire::PERSIST,

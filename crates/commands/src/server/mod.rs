@@ -20,6 +20,7 @@ use engine::Command;
 
 /// The group's commands.
 pub const COMMANDS: &[&Command] = &[
+    &save::BGREWRITEAOF,
     &save::BGSAVE,
     &command::COMMAND,
     &commandlog::COMMANDLOG,

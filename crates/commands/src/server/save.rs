@@ -1,7 +1,9 @@
-//! SAVE, BGSAVE, LASTSAVE: snapshots on disk.
+//! SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF: the data on disk.
 //!
-//! Both have the whole keyspace alone: SAVE until the file is written, BGSAVE for the cut only.
+//! All have the whole keyspace alone: SAVE until the file is written, the others for the cut only.
 
+use base::Millis;
+use engine::append_only::RewriteRefusal;
 use engine::snapshot::{SaveRefusal, save_in_background, save_now};
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, Category, CommandSpec, Flag, Group, ReplyShape};
@@ -45,6 +47,25 @@ pub const BGSAVE: Command = Command {
         ..CommandSpec::EMPTY
     },
     run: bgsave,
+    subcommands: &[],
+};
+
+/// BGREWRITEAOF.
+pub const BGREWRITEAOF: Command = Command {
+    spec: CommandSpec {
+        name: "bgrewriteaof",
+        since: "1.0.0",
+        group: Group::Server,
+        summary: "Rewrites the append-only file in the background.",
+        complexity: "O(1)",
+        flags: &[Flag::Admin, Flag::NoScript, Flag::NoAsyncLoading, Flag::WholeKeyspace],
+        reply: &[
+            ReplyShape::Status("Background append only file rewriting started"),
+            ReplyShape::Status("Background append only file rewriting scheduled"),
+        ],
+        ..CommandSpec::EMPTY
+    },
+    run: bgrewriteaof,
     subcommands: &[],
 };
 
@@ -102,6 +123,32 @@ fn bgsave(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         Some(Err(SaveRefusal::TooManyWalks)) | None => {
             cx.node.saves.state().scheduled = true;
             cx.reply.simple("Background saving scheduled");
+        }
+    }
+    Ok(())
+}
+
+fn bgrewriteaof(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    args.end()?;
+    let alone = cx.alone.ok_or(CommandError::Internal)?;
+    cx.keys.release();
+    let saves = cx.node.saves.state().running.is_some();
+    let refused = if cx.session.executing || saves {
+        // A transaction is not cut in two, and one walk to the disk at a time is enough.
+        Err(RewriteRefusal::NotNow)
+    } else {
+        cx.node.append_only.rewrite(cx.node, alone)
+    };
+    match refused {
+        Ok(()) => cx.reply.simple("Background append only file rewriting started"),
+        Err(RewriteRefusal::Running) => {
+            return Err(CommandError::text(
+                "ERR Background append only file rewriting already in progress",
+            ));
+        }
+        Err(RewriteRefusal::NotNow) => {
+            cx.node.append_only.schedule(Millis(0));
+            cx.reply.simple("Background append only file rewriting scheduled");
         }
     }
     Ok(())

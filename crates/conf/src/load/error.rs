@@ -120,7 +120,6 @@ impl fmt::Display for Warning {
                 write!(f, "Configuration line {line_number}: '{directive}' has no effect: ")?;
                 write!(f, "not built yet ({part})")?;
                 match *directive {
-                    "appendonly" => f.write_str("; data is saved by snapshots only"),
                     "tls-port" => f.write_str("; no TLS port is opened"),
                     _ => Ok(()),
                 }

@@ -172,9 +172,10 @@ fn what_is_not_built_warns_once_and_not_when_switched_off() {
     let warnings = |lines: &str| -> Vec<&'static str> {
         load(lines).unwrap().warnings.iter().map(Warning::directive).collect()
     };
-    assert_eq!(warnings("appendonly yes\nappendonly yes\nslaveof a 1"), ["appendonly"]);
-    assert_eq!(warnings("appendonly no\ncluster-enabled no\ntls-port 0"), [""; 0]);
-    assert_eq!(warnings("appendfsync everysec\ncluster-enabled yes").len(), 2);
+    let twice = "cluster-enabled yes\ncluster-enabled yes\nslaveof a 1";
+    assert_eq!(warnings(twice), ["cluster-enabled"]);
+    assert_eq!(warnings("appendonly yes\ncluster-enabled no\ntls-port 0"), [""; 0]);
+    assert_eq!(warnings("tls-port 7000\ncluster-enabled yes").len(), 2);
     assert_eq!(warnings("lua-replicate-commands yes"), ["lua-replicate-commands"]);
 }
 

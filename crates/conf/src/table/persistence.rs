@@ -20,40 +20,39 @@ macro_rules! persistence_settings {
         /// Refuses writes after a background save failed.
         stop_writes_on_bgsave_error: Flag = Row::flag("stop-writes-on-bgsave-error", true);
         /// Logs every write to a file.
-        appendonly: Flag = Row::flag("appendonly", false).not_built(Part::Aof);
+        appendonly: Flag = Row::flag("appendonly", false);
         /// The base name of the append only files.
         appendfilename: Text = Row::text("appendfilename", "appendonly.aof")
-            .canon(parse::append_file_name).immutable().not_built(Part::Aof);
+            .canon(parse::append_file_name).immutable();
         /// The directory of the append only files, below `dir`.
         appenddirname: Text = Row::text("appenddirname", "appendonlydir")
-            .canon(parse::append_dir_name).immutable().not_built(Part::Aof);
+            .canon(parse::append_dir_name).immutable();
         /// How often the append only file is forced to disk.
         appendfsync: Choice<AppendFsync> =
-            Row::choice("appendfsync", AppendFsync::WORDS, AppendFsync::Everysec.at())
-            .not_built(Part::Aof);
+            Row::choice("appendfsync", AppendFsync::WORDS, AppendFsync::Everysec.at());
         /// Does not force the append only file to disk during saves.
         no_appendfsync_on_rewrite: Flag =
-            Row::flag("no-appendfsync-on-rewrite", false).not_built(Part::Aof);
+            Row::flag("no-appendfsync-on-rewrite", false);
         /// Rewrites the append only file when it has grown by so much.
         auto_aof_rewrite_percentage: Number =
             Row::number("auto-aof-rewrite-percentage", 100, 0, INT)
-            .unit(Unit::Percent).not_built(Part::Aof);
+            .unit(Unit::Percent);
         /// The least size at which the append only file is rewritten.
         auto_aof_rewrite_min_size: Number =
-            Row::bytes("auto-aof-rewrite-min-size", 64 * MB, 0, LONG).not_built(Part::Aof);
+            Row::bytes("auto-aof-rewrite-min-size", 64 * MB, 0, LONG);
         /// Loads an append only file whose end is missing.
-        aof_load_truncated: Flag = Row::flag("aof-load-truncated", true).not_built(Part::Aof);
+        aof_load_truncated: Flag = Row::flag("aof-load-truncated", true);
         /// Begins a rewritten append only file with a snapshot.
         aof_use_rdb_preamble: Flag =
-            Row::flag("aof-use-rdb-preamble", true).not_built(Part::Aof);
+            Row::flag("aof-use-rdb-preamble", true);
         /// Writes the time into the append only file.
         aof_timestamp_enabled: Flag =
-            Row::flag("aof-timestamp-enabled", false).not_built(Part::Aof);
+            Row::flag("aof-timestamp-enabled", false);
         /// Forces a rewritten append only file to disk piece by piece.
         aof_rewrite_incremental_fsync: Flag =
-            Row::flag("aof-rewrite-incremental-fsync", true).not_built(Part::Aof);
+            Row::flag("aof-rewrite-incremental-fsync", true);
         /// Keeps append only files that are no longer needed.
         aof_disable_auto_gc: Flag =
-            Row::flag("aof-disable-auto-gc", false).not_built(Part::Aof);
+            Row::flag("aof-disable-auto-gc", false);
     } } };
 }

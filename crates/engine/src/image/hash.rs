@@ -4,6 +4,7 @@ use super::{BadValue, Image};
 use base::Millis;
 use conf::Settings;
 use rdb::{HashField, SavedField, SavedValue};
+use structures::listpack::{Item, Listpack};
 use values::digest::ValueDigest;
 use values::{Hash, HashLimits, HashRef};
 
@@ -23,6 +24,21 @@ pub(super) fn build(fields: &[HashField], limits: HashLimits) -> Result<Hash, Ba
     let mut hash = Hash::default();
     let mut set = |field: &HashField| hash.set(&field.field, &field.value, field.expire_at, limits);
     if fields.iter().all(&mut set) { Ok(hash) } else { Err(BadValue::Duplicate) }
+}
+
+/// The hash of a sound pack of pairs.
+pub(super) fn build_packed(bytes: Vec<u8>, limits: HashLimits) -> Result<Hash, BadValue> {
+    if Listpack::of(&bytes).is_empty() {
+        return Err(BadValue::Empty);
+    }
+    Hash::of_pack(bytes, limits).or_else(|bytes| {
+        let mut elements = Listpack::of(&bytes).iter().map(Item::to_vec);
+        let mut fields = Vec::new();
+        while let (Some(field), Some(value)) = (elements.next(), elements.next()) {
+            fields.push(HashField { field, value, expire_at: None });
+        }
+        build(&fields, limits)
+    })
 }
 
 impl Image for Hash {

@@ -2,10 +2,10 @@
 
 use super::{BadValue, Image};
 use conf::Settings;
-use rdb::{ListNode, SavedValue};
+use rdb::{ListNode, LoadedNode, SavedValue};
 use values::digest::ValueDigest;
 use values::list::{End, Part};
-use values::{List, ListLimits, ListRef};
+use values::{Collection, List, ListLimits, ListRef};
 
 /// The limits of the nodes of lists.
 pub(super) fn limits(settings: &Settings) -> ListLimits {
@@ -16,16 +16,20 @@ pub(super) fn limits(settings: &Settings) -> ListLimits {
     }
 }
 
-/// The list of `elements`.
-pub(super) fn build(elements: &[Vec<u8>], limits: ListLimits) -> Result<List, BadValue> {
-    if elements.is_empty() {
-        return Err(BadValue::Empty);
-    }
+/// The list of `nodes`.
+pub(super) fn build(nodes: Vec<LoadedNode>, limits: ListLimits) -> Result<List, BadValue> {
     let mut list = List::default();
-    for element in elements {
-        list.push(End::Right, element, limits);
+    for node in nodes {
+        match node {
+            LoadedNode::Packed(bytes) => list.push_pack(bytes, limits),
+            LoadedNode::Elements(elements) => {
+                for element in elements {
+                    list.push(End::Right, &element, limits);
+                }
+            }
+        }
     }
-    Ok(list)
+    if list.is_empty() { Err(BadValue::Empty) } else { Ok(list) }
 }
 
 impl Image for List {
@@ -71,6 +75,6 @@ mod tests {
 
     #[test]
     fn no_list_is_empty() {
-        assert_eq!(build(&[], ListLimits::default()), Err(BadValue::Empty));
+        assert_eq!(build(Vec::new(), ListLimits::default()), Err(BadValue::Empty));
     }
 }

@@ -3,6 +3,8 @@
 use super::{BadValue, Image};
 use conf::Settings;
 use rdb::SavedValue;
+use structures::intset::Intset;
+use structures::listpack::{Item, Listpack};
 use values::digest::ValueDigest;
 use values::{Set, SetLimits, SetRef};
 
@@ -27,6 +29,29 @@ pub(super) fn build(members: &[Vec<u8>], limits: SetLimits) -> Result<Set, BadVa
     } else {
         Err(BadValue::Duplicate)
     }
+}
+
+/// The set of a sound pack.
+pub(super) fn build_packed(bytes: Vec<u8>, limits: SetLimits) -> Result<Set, BadValue> {
+    if Listpack::of(&bytes).is_empty() {
+        return Err(BadValue::Empty);
+    }
+    Set::of_pack(bytes, limits).or_else(|bytes| {
+        let members: Vec<_> = Listpack::of(&bytes).iter().map(Item::to_vec).collect();
+        build(&members, limits)
+    })
+}
+
+/// The set of a sound intset.
+pub(super) fn build_intset(bytes: Vec<u8>, limits: SetLimits) -> Result<Set, BadValue> {
+    if Intset::of(&bytes).is_empty() {
+        return Err(BadValue::Empty);
+    }
+    Set::of_intset(bytes, limits).or_else(|bytes| {
+        let members: Vec<_> =
+            Intset::of(&bytes).iter().map(|value| Item::Int(value).to_vec()).collect();
+        build(&members, limits)
+    })
 }
 
 impl Image for Set {

@@ -3,6 +3,7 @@
 use super::{BadValue, Image};
 use conf::Settings;
 use rdb::SavedValue;
+use structures::listpack::Listpack;
 use values::digest::ValueDigest;
 use values::{SortedSet, SortedSetLimits, SortedSetRef};
 
@@ -30,6 +31,22 @@ pub(super) fn build(
     let mut is_new =
         |(member, score): &(Vec<u8>, f64)| set.insert(member, *score, limits).is_none();
     if members.iter().all(&mut is_new) { Ok(set) } else { Err(BadValue::Duplicate) }
+}
+
+/// The sorted set of a sound pack of members and scores.
+pub(super) fn build_packed(bytes: Vec<u8>, limits: SortedSetLimits) -> Result<SortedSet, BadValue> {
+    if Listpack::of(&bytes).is_empty() {
+        return Err(BadValue::Empty);
+    }
+    SortedSet::of_pack(bytes, limits).or_else(|bytes| {
+        let (mut elements, mut members) = (Listpack::of(&bytes).iter(), Vec::new());
+        while let (Some(member), Some(score)) = (elements.next(), elements.next()) {
+            let score = score.to_vec();
+            let score = std::str::from_utf8(&score).ok().and_then(|text| text.trim().parse().ok());
+            members.push((member.to_vec(), score.ok_or(BadValue::Damaged)?));
+        }
+        build(&members, limits)
+    })
 }
 
 impl Image for SortedSet {

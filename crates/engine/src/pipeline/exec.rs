@@ -3,7 +3,7 @@
 use super::prepare;
 use super::run::{Held, Worker};
 use crate::args::{OwnedRequest, Request};
-use crate::command::Registered;
+use crate::command::{Registered, Scope};
 use crate::context::Outcome;
 use crate::error::CommandError;
 use crate::gates::{self, Verdict};
@@ -12,6 +12,7 @@ use crate::session::{Session, Watched};
 use crate::{tracking, transaction};
 use keyspace::{Exclusive, LockSet};
 use resp::reply::Writer;
+use spec::Flag;
 use std::sync::atomic::Ordering;
 
 impl<'n> Worker<'n> {
@@ -43,11 +44,15 @@ impl<'n> Worker<'n> {
                 if let Some(error) = refusal {
                     return worker.refuse(session, Some(command), &error, out);
                 }
+                if worker.moves_touch(session) {
+                    return Worker::postpone(session);
+                }
                 let mut locks = LockSet::all(keyspace);
                 worker.exec_under(session, command, &mut locks, Some(alone), out)
             });
         }
         match LockSet::keys(keyspace, &mut shards) {
+            Some(_) if self.moves_touch(session) => Worker::postpone(session),
             Some(mut locks) => self.exec_under(session, command, &mut locks, None, out),
             None => Outcome::Parked,
         }
@@ -68,6 +73,22 @@ impl<'n> Worker<'n> {
         session.executing = false;
         session.queue = Some(queue);
         refusal
+    }
+
+    /// Whether a queued command names a key that moves to another server, or may change any.
+    #[inline]
+    fn moves_touch(&self, session: &Session) -> bool {
+        self.node.moves.any()
+            && session.queue.as_ref().is_some_and(|queue| {
+                queue.requests.iter().any(|owned| {
+                    let request = owned.request();
+                    self.node.table.resolve(request).is_some_and(|command| {
+                        let everything = command.scope_of(request) == Scope::All;
+                        (everything && command.flags.has(Flag::Write))
+                            || self.names_moving(command, request)
+                    })
+                })
+            })
     }
 
     fn exec_under(

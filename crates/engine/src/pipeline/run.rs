@@ -149,6 +149,11 @@ impl<'n> Worker<'n> {
         if !self.deferred.is_empty() {
             self.serve_deferred();
         }
+        if matches!(outcome, Outcome::Blocked)
+            && let Some(migration) = session.leaving.take()
+        {
+            self.hand_off(migration);
+        }
         if session.reply_mode != ReplyMode::On {
             withhold(session, prepared, &outcome, start, out);
         }
@@ -181,6 +186,9 @@ impl<'n> Worker<'n> {
         self.own_gates = 0;
         if self.node.shut_gates() & gates::LIMITED != 0 && self.make_room() == Room::None {
             self.own_gates = gates::MEMORY;
+        }
+        if self.node.log.is_full() {
+            self.own_gates |= gates::FULL;
         }
         let verdict = gates::ask(self.node, session, command, self.own_gates);
         if matches!(verdict, Verdict::Wait) != session.postponed {
@@ -230,6 +238,9 @@ impl<'n> Worker<'n> {
                         return worker.refuse(session, Some(command), &error, out);
                     }
                 }
+                if command.flags.has(Flag::Write) && worker.node.moves.any() {
+                    return Worker::postpone(session);
+                }
                 let mut locks = LockSet::all(keyspace);
                 let held = Held { locks: &mut locks, alone: Some(alone), first: None };
                 worker.mark_mail(session);
@@ -253,6 +264,9 @@ impl<'n> Worker<'n> {
         let Some(mut locks) = LockSet::keys(keyspace, &mut shards) else {
             return Outcome::Parked;
         };
+        if self.node.moves.any() && self.names_moving(command, request) {
+            return Worker::postpone(session);
+        }
         let held = Held { locks: &mut locks, alone: None, first };
         self.mark_mail(session);
         let outcome = self.run(session, command, request, held, out);

@@ -96,6 +96,10 @@ impl<'n> Worker<'n> {
         if !locks.extend(&shards) {
             return false;
         }
+        if self.node.moves.any() && self.names_moving(waiting.command, request) {
+            self.node.moves.pass_over();
+            return true;
+        }
         let (place, now) = (Place::of(&key.1), self.now);
         let shard = locks.shard(place.shard);
         let entry = shard.and_then(|shard| shard.find(key.0, place.hash, &key.1));
@@ -108,10 +112,7 @@ impl<'n> Worker<'n> {
         }
         // What fed it may have taken its time: a key that it gave an expiry may be gone by now.
         self.now = base::clock::unix();
-        let mut session = Session::new(Arc::clone(&waiting.client), true);
-        session.db = waiting.db;
-        session.protocol = waiting.protocol;
-        session.served = true;
+        let mut session = waiting.stand_in();
         let mut reply = Vec::new();
         let held = Held { locks, alone, first: None };
         let outcome = self.run(&mut session, waiting.command, request, held, &mut reply);

@@ -1,14 +1,27 @@
 //! Loading a snapshot aside: the data set is replaced only when the new one is complete.
 
-use crate::image::{self, BadValue, Limits};
-use crate::keys::Place;
+mod build;
+
+use crate::image::Limits;
+use crate::node::Node;
 use base::disk::Disk;
 use base::{Millis, Offset, RunId};
+use build::{Batch, Crew, Site};
 use keyspace::{Exclusive, Keyspace, SHARD_COUNT, Shard};
-use rdb::{Item, LoadError, LoadedKey, Loader};
+use psync::history::History;
+use rdb::{Item, LoadError, Loader, Piece};
 use std::collections::BTreeSet;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
+use std::num::NonZero;
 use std::path::Path;
+use std::thread;
+
+/// Threads that one load is spread over.
+const THREADS_MAX: usize = 8;
+
+/// About the bytes of records that are handed to a thread at once: enough to be worth the hand-over, and
+/// little enough for a second-level cache.
+const BATCH_BYTES: usize = 128 << 10;
 
 /// A data set that was loaded but is not served yet.
 #[derive(Debug)]
@@ -22,11 +35,16 @@ pub struct Dataset {
     pub expired: u64,
     /// Keys left out because their collections were empty.
     pub empty: u64,
+    /// Keys left out because their values are those of modules.
+    pub left_out: u64,
     /// The history the snapshot belongs to and its offset in it, if it says so.
     pub history: Option<(RunId, Offset)>,
     /// The database in which that history's stream stands there.
     pub stream_db: u32,
 }
+
+/// What stands behind a snapshot.
+pub type Rest<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
 
 /// How a load treats what it finds.
 #[derive(Clone, Copy, Debug)]
@@ -41,42 +59,42 @@ pub struct LoadOptions {
     pub limits: Limits,
 }
 
-/// What a snapshot says of members that expire, behind their key.
-#[derive(Debug, Default)]
-struct Members {
-    /// The key that was added last.
-    key: Option<Vec<u8>>,
-    /// The member of it that was named last.
-    member: Option<Vec<u8>>,
-}
-
-impl Members {
-    /// Takes note of a field.
-    fn note(&mut self, set: &mut Dataset, db: u32, name: &[u8], value: Vec<u8>) {
-        if name == rdb::MEMBER_EXPIRY_KEY {
-            self.member = Some(value);
-        } else if name == rdb::MEMBER_EXPIRY_WHEN {
-            let at = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
-            if let (Some(key), Some(member), Some(at)) = (&self.key, self.member.take(), at) {
-                set.expire_member(db, key, &member, Millis(at));
-            }
-        }
-    }
-}
-
 impl Dataset {
-    /// Lets a member of the set, or a field of the hash, at `key` expire.
-    fn expire_member(&mut self, db: u32, key: &[u8], member: &[u8], at: Millis) {
-        let place = Place::of(key);
-        let Some(shard) = self.shards.get_mut(usize::from(place.shard)) else { return };
-        if let Some(change) = shard.change(db, place.hash, key) {
-            image::expire_member(change, member, at);
+    /// Everything that `keyspace` holds; nobody else uses it. `keys` are those loaded, expired, empty.
+    pub(crate) fn taken_from(
+        keyspace: &Keyspace,
+        databases: u32,
+        history: Option<(RunId, Offset)>,
+        stream_db: u32,
+        (_, expired, empty): (u64, u64, u64),
+    ) -> Dataset {
+        let shards: Vec<Shard> =
+            (0..SHARD_COUNT).map(|index| std::mem::take(&mut *keyspace.lock(index))).collect();
+        let keys = shards.iter().flat_map(|shard| shard.dbs().map(|(_, db)| db.len() as u64)).sum();
+        Dataset { shards, databases, keys, expired, empty, left_out: 0, history, stream_db }
+    }
+
+    /// Makes the data set that of `node`, whose log goes on in its history: the start of a server.
+    pub fn adopt(self, node: &Node) {
+        let (history, stream_db) = (self.history, self.stream_db);
+        let alone = node.keyspace.gate.exclusive();
+        drop(self.install(&node.keyspace, &alone));
+        if let Some((replid, offset)) = history {
+            node.log.reset(offset);
+            node.replication.set_stream_db(stream_db);
+            let mut state = node.replication.state();
+            state.history = History::new(replid);
+            state.link.ever_synced = true;
         }
-        shard.note_fields(db, place.hash, key);
     }
 
     /// Puts the data set in place of everything `keyspace` holds, giving that back to be freed.
     pub fn install(self, keyspace: &Keyspace, _alone: &Exclusive<'_>) -> Vec<Shard> {
+        self.put_into(keyspace)
+    }
+
+    /// As [`Dataset::install`], into a keyspace that nobody else knows.
+    pub(crate) fn put_into(self, keyspace: &Keyspace) -> Vec<Shard> {
         let (mut old, now) = (Vec::new(), base::clock::unix());
         for (index, mut new) in (0..SHARD_COUNT).zip(self.shards) {
             let mut shard = keyspace.lock(index);
@@ -92,99 +110,156 @@ impl Dataset {
     }
 }
 
-/// Reads a whole snapshot from `input`; `progress` is called now and then with the bytes read.
+/// Reads a whole snapshot from `input`; `progress` is called now and then with the bytes read. Gives
+/// also what stands behind it, and how long it is.
+///
+/// Keys are built on as many threads as there are processors, the calling one included, which alone
+/// touches `input`.
 ///
 /// # Errors
 /// [`LoadError`]; nothing is kept then.
 pub fn read_dataset<R: Read>(
     input: R,
     options: LoadOptions,
+    progress: impl FnMut(u64),
+) -> Result<(Dataset, Rest<R>, u64), LoadError> {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let division = Division { workers: processors.min(THREADS_MAX) - 1, batch_bytes: BATCH_BYTES };
+    read_divided(input, options, division, progress)
+}
+
+/// How the work is divided.
+#[derive(Clone, Copy, Debug)]
+struct Division {
+    /// Threads beside the calling one.
+    workers: usize,
+    /// About the bytes of records that are handed to a thread at once.
+    batch_bytes: usize,
+}
+
+fn read_divided<R: Read>(
+    input: R,
+    options: LoadOptions,
+    division: Division,
     mut progress: impl FnMut(u64),
-) -> Result<(Dataset, R), LoadError> {
-    /// Keys between two calls of `progress`.
-    const PROGRESS_KEYS: u64 = 1024;
+) -> Result<(Dataset, Rest<R>, u64), LoadError> {
     let mut loader = Loader::new(input).verify_checksum(options.checksum);
-    let mut set = Dataset {
-        shards: (0..SHARD_COUNT).map(|_| Shard::default()).collect(),
-        databases: 0,
-        keys: 0,
-        expired: 0,
-        empty: 0,
-        history: None,
-        stream_db: 0,
+    let site = Site::new(options);
+    let (about, counts) = thread::scope(|scope| {
+        let mut crew = Crew::start(scope, &site, division.workers);
+        let about = About::default();
+        let about = about.read(&mut loader, &site, division, &mut crew, &mut progress);
+        (about, crew.finish())
+    });
+    let shards = site.finish()?;
+    if !counts.passed_over.modules.is_empty() {
+        let names: Vec<_> = counts.passed_over.modules.iter().map(String::as_str).collect();
+        tracing::warn!(
+            "The snapshot has data of modules that this server does not have ({}): it was left out, {} keys",
+            names.join(", "),
+            counts.passed_over.keys
+        );
+    }
+    let set = Dataset {
+        shards,
+        databases: about.databases,
+        keys: counts.keys,
+        expired: counts.expired,
+        empty: counts.empty,
+        left_out: counts.passed_over.keys,
+        history: about.history,
+        stream_db: about.stream_db,
     };
-    let (mut db, mut replid, mut seen) = (0, None, 0);
-    let mut members = Members::default();
-    while let Some(item) = loader.next_item()? {
+    let offset = loader.offset();
+    let (rest, unread) = loader.into_rest();
+    Ok((set, io::Cursor::new(unread).chain(rest), offset))
+}
+
+/// Whether a field says something of a member of the key before it.
+fn is_of_member(name: &[u8]) -> bool {
+    name == rdb::MEMBER_EXPIRY_KEY || name == rdb::MEMBER_EXPIRY_WHEN
+}
+
+/// What a snapshot says beside its keys.
+#[derive(Debug, Default)]
+struct About {
+    databases: u32,
+    history: Option<(RunId, Offset)>,
+    stream_db: u32,
+    /// The database of the keys that come next.
+    db: u32,
+    replid: Option<RunId>,
+}
+
+impl About {
+    /// Reads to the end or to the first fault, which the site is told.
+    fn read<R: Read>(
+        mut self,
+        loader: &mut Loader<R>,
+        site: &Site,
+        division: Division,
+        crew: &mut Crew<'_, '_>,
+        progress: &mut impl FnMut(u64),
+    ) -> About {
+        while !site.has_fault() {
+            match loader.next_piece(division.batch_bytes) {
+                Ok(None) => break,
+                Ok(Some(Piece::Keys(keys))) => {
+                    crew.build(Batch { db: self.db, keys, is_cut_off: false });
+                    progress(loader.offset());
+                }
+                Ok(Some(Piece::Item(Item::Key(key)))) => {
+                    crew.add(self.db, key, loader.offset());
+                    progress(loader.offset());
+                }
+                Ok(Some(Piece::Item(Item::ModuleSkipped { module, key }))) => {
+                    crew.pass_over(module, key.is_some());
+                }
+                Ok(Some(Piece::Item(Item::Aux { key, value }))) if is_of_member(&key) => {
+                    crew.note(&key, value);
+                }
+                Ok(Some(Piece::Item(item))) => {
+                    if let Err(source) = self.note(item, site.options().databases) {
+                        let offset = loader.offset();
+                        site.blame(offset, LoadError::Io { offset, source });
+                    }
+                }
+                Err((keys, error)) => {
+                    // What the keys before it show comes first.
+                    if let Some(keys) = keys {
+                        crew.build(Batch { db: self.db, keys, is_cut_off: true });
+                    }
+                    site.blame(loader.offset(), error);
+                }
+            }
+        }
+        self
+    }
+
+    fn note(&mut self, item: Item, databases: u32) -> io::Result<()> {
         match item {
-            Item::SelectDb(number) if number < options.databases => {
-                db = number;
-                set.databases = set.databases.max(number + 1);
+            Item::SelectDb(number) if number < databases => {
+                self.db = number;
+                self.databases = self.databases.max(number + 1);
             }
             Item::SelectDb(number) => {
-                return Err(LoadError::Io {
-                    offset: loader.offset(),
-                    source: io::Error::other(format!(
-                        "the snapshot has a database {number} but only {} are configured",
-                        options.databases
-                    )),
-                });
+                return Err(io::Error::other(format!(
+                    "the snapshot has a database {number} but only {databases} are configured"
+                )));
             }
-            Item::Aux { key, value } if key == b"repl-id" => replid = RunId::parse(&value),
+            Item::Aux { key, value } if key == b"repl-id" => self.replid = RunId::parse(&value),
             Item::Aux { key, value } if key == b"repl-stream-db" => {
                 let db = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
-                set.stream_db = db.filter(|&db| db < options.databases).unwrap_or(0);
+                self.stream_db = db.filter(|&db| db < databases).unwrap_or(0);
             }
             Item::Aux { key, value } if key == b"repl-offset" => {
                 let offset = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
-                set.history = replid.zip(offset.map(Offset));
-            }
-            Item::Aux { key, value } => members.note(&mut set, db, &key, value),
-            Item::Key(loaded) => {
-                seen += 1;
-                let at = loaded.attributes.expire_at;
-                if at.zip(options.expired_before).is_some_and(|(at, now)| at <= now) {
-                    set.expired += 1;
-                    members.key = None;
-                } else {
-                    let added = add(&mut set, db, loaded, &options.limits);
-                    members.key = Some(added.map_err(|error| LoadError::Io {
-                        offset: loader.offset(),
-                        source: io::Error::new(io::ErrorKind::InvalidData, error),
-                    })?);
-                }
-                if seen % PROGRESS_KEYS == 0 {
-                    progress(loader.offset());
-                }
+                self.history = self.replid.zip(offset.map(Offset));
             }
             _ => {}
         }
+        Ok(())
     }
-    let (rest, _unread) = loader.into_rest();
-    Ok((set, rest))
-}
-
-/// Adds a key, whose name is given back.
-fn add(
-    set: &mut Dataset,
-    db: u32,
-    loaded: LoadedKey,
-    limits: &Limits,
-) -> Result<Vec<u8>, BadValue> {
-    let LoadedKey { key, value, attributes } = loaded;
-    let entry = match image::entry(&key, value, attributes.expire_at, limits) {
-        Err(BadValue::Empty) => {
-            set.empty += 1;
-            return Ok(key);
-        }
-        entry => entry?,
-    };
-    let place = Place::of(&key);
-    if let Some(shard) = set.shards.get_mut(usize::from(place.shard)) {
-        shard.insert(db, place.hash, entry);
-        set.keys += 1;
-    }
-    Ok(key)
 }
 
 /// Reads the snapshot file at `path`; `Ok(None)` if there is none.
@@ -197,13 +272,13 @@ pub fn load_file(
     options: LoadOptions,
     progress: impl FnMut(u64),
 ) -> Result<Option<Dataset>, LoadError> {
-    /// Read-ahead.
-    const BUFFER_BYTES: usize = 1 << 20;
     let file = match disk.read(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(LoadError::Io { offset: 0, source }),
     };
-    let input = BufReader::with_capacity(BUFFER_BYTES, file);
-    read_dataset(input, options, progress).map(|(set, _)| Some(set))
+    read_dataset(file, options, progress).map(|(set, ..)| Some(set))
 }
+
+#[cfg(test)]
+mod tests;

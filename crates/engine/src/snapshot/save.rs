@@ -126,14 +126,19 @@ fn begin(node: &Node, alone: &keyspace::Exclusive<'_>) -> Result<Cut, SaveRefusa
     Ok(cut)
 }
 
-fn carry_out(node: &Node, cut: Cut) -> Result<(), rdb::SaveError> {
-    let (dir, name) = target(node);
-    let changes = cut.changes;
-    let options = rdb::Options {
+/// How snapshots are written, as the settings want it.
+pub fn options(node: &Node) -> rdb::Options {
+    rdb::Options {
         compression: node.settings.rdbcompression.get(),
         checksum: node.settings.rdbchecksum.get(),
         ..rdb::Options::default()
-    };
+    }
+}
+
+fn carry_out(node: &Node, cut: Cut) -> Result<(), rdb::SaveError> {
+    let (dir, name) = target(node);
+    let changes = cut.changes;
+    let options = options(node);
     let mut cut = Some(cut);
     let result = rdb::save_to_file(&*node.disk, &dir, &name, options, |writer| match cut.take() {
         Some(cut) => cut.write(node, writer, |keys| {
@@ -144,8 +149,7 @@ fn carry_out(node: &Node, cut: Cut) -> Result<(), rdb::SaveError> {
     });
     if let Some(cut) = cut {
         // The file could not even be made: the walk must still be taken out of the shards.
-        cut.walk().abort();
-        node.keyspace.walk(cut.walk(), || false);
+        cut.discard(node);
     }
     let now_s = base::clock::unix().0 / 1000;
     let mut state = node.saves.state();

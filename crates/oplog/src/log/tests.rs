@@ -116,6 +116,28 @@ fn a_small_backlog_reports_a_small_window() {
 }
 
 #[test]
+fn a_pinned_reader_is_never_given_up_and_fills_the_log() {
+    let log = Log::new(Offset(0));
+    log.set_mode(Mode::Proxy);
+    log.set_reader_lag_bytes_max(MIB);
+    log.set_pinned_bytes_max(2 * MIB);
+    let mut pinned = log.pinned_reader(Offset(0)).unwrap();
+    log.append_raw(&vec![1; 2 * SEGMENT_BYTES]);
+    assert!(!log.is_full());
+    log.append_raw(&vec![2; 4 * SEGMENT_BYTES]);
+    assert!(log.is_full());
+    let mut out = Vec::new();
+    assert_eq!(pinned.read(3 * SEGMENT_BYTES, &mut out), Ok(3 * SEGMENT_BYTES));
+    assert!(!pinned.makes_room() && log.is_full());
+    assert_eq!(pinned.read(SEGMENT_BYTES, &mut out), Ok(SEGMENT_BYTES));
+    assert!(pinned.makes_room() && !log.is_full());
+    log.append_raw(&[3]);
+    assert!(log.is_full());
+    drop(pinned);
+    assert!(!log.is_full());
+}
+
+#[test]
 fn a_reader_keeps_what_it_lacks_up_to_the_limit() {
     let log = Log::new(Offset(0));
     log.set_mode(Mode::Proxy);

@@ -4,7 +4,15 @@ use super::{LoadError, LoadedValue, Loader};
 use crate::format::value_type;
 use std::io;
 use structures::intset::Intset;
-use structures::listpack::{self, Listpack};
+use structures::listpack::{Item, Listpack, ListpackBuf};
+
+/// A set of more members than this, or of more bytes than the other, is not put into a listpack here.
+const PACKED_ELEMENTS_MAX: u64 = 128;
+/// See above.
+const PACKED_BYTES_MAX: usize = 16 << 10;
+
+/// Bytes of a usual element of a listpack.
+const ELEMENT_BYTES: usize = 12;
 
 /// Elements that room is made for on a promise.
 const PROMISED_ELEMENTS_MAX: u64 = 1024;
@@ -26,34 +34,58 @@ impl<R: io::Read> Loader<R> {
         Ok(strings)
     }
 
-    /// The elements of a listpack in a string.
-    pub(super) fn listpack(&mut self) -> Result<Vec<Vec<u8>>, LoadError> {
+    /// A sound listpack in a string.
+    pub(super) fn pack(&mut self) -> Result<Vec<u8>, LoadError> {
         let bytes = self.bytes()?;
-        let pack = Listpack::validate(&bytes);
-        let pack = pack.ok_or_else(|| self.source.malformed("a damaged listpack"))?;
-        Ok(pack.iter().map(listpack::Item::to_vec).collect())
+        match Listpack::validate(&bytes) {
+            Some(_) => Ok(bytes),
+            None => Err(self.source.malformed("a damaged listpack")),
+        }
+    }
+
+    /// A sound listpack of an even number of elements in a string.
+    pub(super) fn pack_of_pairs(&mut self, odd: &'static str) -> Result<Vec<u8>, LoadError> {
+        let bytes = self.pack()?;
+        if Listpack::of(&bytes).len().is_multiple_of(2) {
+            Ok(bytes)
+        } else {
+            Err(self.source.malformed(odd))
+        }
+    }
+
+    /// A set element by element: as a listpack while it is small.
+    fn members(&mut self) -> Result<LoadedValue, LoadError> {
+        let count = self.source.length()?;
+        let about = usize::try_from(count.min(PACKED_ELEMENTS_MAX)).unwrap_or(0) * ELEMENT_BYTES;
+        let (mut pack, mut packed) = (ListpackBuf::with_capacity(about), 0);
+        while packed < count && count <= PACKED_ELEMENTS_MAX {
+            if pack.as_bytes().len() > PACKED_BYTES_MAX {
+                break;
+            }
+            self.string_into(&mut pack)?;
+            packed += 1;
+        }
+        if packed == count {
+            return Ok(LoadedValue::SetPack(pack.into_bytes()));
+        }
+        let mut members: Vec<_> = pack.view().iter().map(Item::to_vec).collect();
+        for _ in packed..count {
+            members.push(self.bytes()?);
+        }
+        Ok(LoadedValue::Set(members))
     }
 
     pub(super) fn set(&mut self, kind: u8) -> Result<LoadedValue, LoadError> {
-        Ok(LoadedValue::Set(match kind {
-            value_type::SET => self.strings()?,
-            value_type::SET_LISTPACK => self.listpack()?,
+        Ok(match kind {
+            value_type::SET => self.members()?,
+            value_type::SET_LISTPACK => LoadedValue::SetPack(self.pack()?),
             _ => {
                 let bytes = self.bytes()?;
-                let set = Intset::validate(&bytes);
-                let set = set.ok_or_else(|| self.source.malformed("a damaged intset"))?;
-                set.iter().map(|value| listpack::Item::Int(value).to_vec()).collect()
+                if Intset::validate(&bytes).is_none() {
+                    return Err(self.source.malformed("a damaged intset"));
+                }
+                LoadedValue::Intset(bytes)
             }
-        }))
+        })
     }
-}
-
-/// `elements` in pairs; `None` if one is left over.
-pub(super) fn pairs(elements: Vec<Vec<u8>>) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut pairs = Vec::with_capacity(elements.len() / 2);
-    let mut elements = elements.into_iter();
-    while let Some(first) = elements.next() {
-        pairs.push((first, elements.next()?));
-    }
-    Some(pairs)
 }

@@ -9,11 +9,14 @@
 //! 22   count   (field, value, time: i64)*                  in files of Valkey 9; -1 for none
 //! ```
 
-use super::collection::pairs;
 use super::{LoadError, LoadedValue, Loader, unix_millis};
 use crate::format::{self, value_type};
 use base::Millis;
 use std::io;
+use structures::listpack::{Item, Listpack};
+
+/// What is wrong with an odd number of elements.
+const ODD: &str = "a field without a value";
 
 /// A field of a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,20 +31,16 @@ pub struct HashField {
 
 impl<R: io::Read> Loader<R> {
     pub(super) fn hash(&mut self, kind: u8) -> Result<LoadedValue, LoadError> {
+        match kind {
+            value_type::HASH_ZIPMAP => return self.zipmap().map(LoadedValue::HashPack),
+            value_type::HASH_ZIPLIST => {
+                return self.ziplist_of_pairs(ODD).map(LoadedValue::HashPack);
+            }
+            value_type::HASH_LISTPACK => return self.pack_of_pairs(ODD).map(LoadedValue::HashPack),
+            _ => {}
+        }
         Ok(LoadedValue::Hash(match kind {
             value_type::HASH => self.plain_fields()?,
-            value_type::HASH_ZIPMAP => {
-                let elements = self.zipmap()?;
-                self.paired(elements)?
-            }
-            value_type::HASH_ZIPLIST => {
-                let elements = self.ziplist()?;
-                self.paired(elements)?
-            }
-            value_type::HASH_LISTPACK => {
-                let elements = self.listpack()?;
-                self.paired(elements)?
-            }
             value_type::HASH_METADATA_EARLY if self.version >= format::VERSION_VALKEY_MIN => {
                 self.timed_fields()?
             }
@@ -94,15 +93,9 @@ impl<R: io::Read> Loader<R> {
         Ok(fields)
     }
 
-    fn paired(&mut self, elements: Vec<Vec<u8>>) -> Result<Vec<HashField>, LoadError> {
-        let pairs = pairs(elements);
-        let pairs = pairs.ok_or_else(|| self.source.malformed("a field without a value"))?;
-        let field = |(field, value)| HashField { field, value, expire_at: None };
-        Ok(pairs.into_iter().map(field).collect())
-    }
-
     fn tripled(&mut self) -> Result<Vec<HashField>, LoadError> {
-        let mut elements = self.listpack()?.into_iter();
+        let bytes = self.pack()?;
+        let mut elements = Listpack::of(&bytes).iter().map(Item::to_vec);
         let mut fields = Vec::new();
         while let Some(field) = elements.next() {
             let value = elements.next();

@@ -10,8 +10,10 @@ mod fields;
 mod hash;
 mod list;
 mod module;
+mod piece;
 mod sorted_set;
 mod source;
+mod span;
 mod stream;
 mod string;
 mod ziplist;
@@ -21,6 +23,7 @@ use crate::stream::StreamImage;
 use base::Millis;
 pub use fields::Fields;
 pub use hash::HashField;
+pub use piece::{Piece, RawKeys};
 use source::Source;
 use std::io;
 use structures::lzf::LzfError;
@@ -82,21 +85,38 @@ pub struct LoadedKey {
     pub attributes: Attributes,
 }
 
-/// A value as the file had it.
+/// A part of a list as the file had it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadedNode {
+    /// Elements in a listpack, which is sound.
+    Packed(Vec<u8>),
+    /// Elements one by one.
+    Elements(Vec<Vec<u8>>),
+}
+
+/// A value as the file had it. Packs are sound as packs; what is in them was not looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LoadedValue {
     /// A string of bytes.
     String(Vec<u8>),
     /// A string that is the decimal form of this integer.
     Int(i64),
-    /// The elements of a list in order.
-    List(Vec<Vec<u8>>),
+    /// The parts of a list in order.
+    List(Vec<LoadedNode>),
     /// The members of a set in the file's order; that none is twice is not checked here.
     Set(Vec<Vec<u8>>),
+    /// The members of a set in a listpack.
+    SetPack(Vec<u8>),
+    /// The members of a set in an intset: ascending, each once.
+    Intset(Vec<u8>),
     /// Members and scores, none of which is a NaN; duplicates are not checked for.
     SortedSet(Vec<(Vec<u8>, f64)>),
+    /// Members and scores by turns in a listpack of an even number of elements.
+    SortedSetPack(Vec<u8>),
     /// The fields of a hash; duplicates are not checked for.
     Hash(Vec<HashField>),
+    /// Fields and values by turns in a listpack of an even number of elements.
+    HashPack(Vec<u8>),
     /// A stream, whose blocks are listpacks of any content.
     Stream(Box<StreamImage>),
 }
@@ -159,7 +179,7 @@ pub enum LoadError {
         offset: u64,
     },
     /// The bytes are not those that were written.
-    #[error("wrong checksum: expected {expected:016x}, got {computed:016x}")]
+    #[error("RDB CRC error: wrong checksum, expected {expected:016x}, got {computed:016x}")]
     Checksum {
         /// The one in the file.
         expected: u64,
@@ -176,12 +196,16 @@ pub struct Loader<R> {
     verify: bool,
     version: u16,
     state: State,
+    /// The beginning of a record that is read by itself, and the offset of that.
+    large: Option<(Vec<u8>, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Header,
     Records,
+    /// Records of keys that were cut out: they end where the bytes do.
+    Cut,
     Finished,
     Failed,
 }
@@ -195,14 +219,21 @@ impl<R: io::Read> Loader<R> {
             verify: true,
             version: 0,
             state: State::Header,
+            large: None,
         }
     }
 
     /// A loader of one value as DUMP gives it: `len` bytes written by `version`.
     pub(crate) fn of_value(input: R, len: usize, version: u16) -> Loader<R> {
         let source = Source::with_buffer(input, len);
-        let string_len_max = STRING_LEN_MAX;
-        Loader { source, string_len_max, verify: false, version, state: State::Records }
+        Loader {
+            source,
+            string_len_max: STRING_LEN_MAX,
+            verify: false,
+            version,
+            state: State::Records,
+            large: None,
+        }
     }
 
     /// Reads type and value.
@@ -243,7 +274,8 @@ impl<R: io::Read> Loader<R> {
     pub fn next_item(&mut self) -> Result<Option<Item>, LoadError> {
         let result = match self.state {
             State::Header => self.header().and_then(|()| self.item()),
-            State::Records => self.item(),
+            State::Cut if self.source.is_drained() => Ok(None),
+            State::Records | State::Cut => self.item(),
             State::Finished => Ok(None),
             State::Failed => Err(self.source.malformed("reading went on after an error")),
         };

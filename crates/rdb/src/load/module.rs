@@ -44,7 +44,7 @@ impl<R: io::Read> Loader<R> {
         Ok(Item::ModuleSkipped { module, key: Some(key) })
     }
 
-    fn skip_parts(&mut self) -> Result<(), LoadError> {
+    pub(super) fn skip_parts(&mut self) -> Result<(), LoadError> {
         loop {
             match self.source.length()? {
                 part::END => return Ok(()),

@@ -1,6 +1,5 @@
 //! Sorted sets: scores in decimal, as doubles, or both halves in one pack.
 
-use super::collection::pairs;
 use super::{LoadError, LoadedValue, Loader};
 use crate::format::value_type;
 use std::io;
@@ -10,41 +9,31 @@ const NAN: u8 = 253;
 const INFINITY: u8 = 254;
 const NEGATIVE_INFINITY: u8 = 255;
 
+/// What is wrong with an odd number of elements.
+const ODD: &str = "a member without a score";
+
 impl<R: io::Read> Loader<R> {
     pub(super) fn sorted_set(&mut self, kind: u8) -> Result<LoadedValue, LoadError> {
-        let members = match kind {
+        match kind {
             value_type::ZSET_ZIPLIST => {
-                let elements = self.ziplist()?;
-                self.scored(elements)?
+                return self.ziplist_of_pairs(ODD).map(LoadedValue::SortedSetPack);
             }
             value_type::ZSET_LISTPACK => {
-                let elements = self.listpack()?;
-                self.scored(elements)?
+                return self.pack_of_pairs(ODD).map(LoadedValue::SortedSetPack);
             }
-            _ => {
-                let (count, mut members) = self.count()?;
-                for _ in 0..count {
-                    let member = self.bytes()?;
-                    let score = if kind == value_type::ZSET_2 {
-                        Some(f64::from_le_bytes(self.source.array()?))
-                    } else {
-                        self.decimal()?
-                    };
-                    members.push((member, self.checked_score(score)?));
-                }
-                members
-            }
-        };
+            _ => {}
+        }
+        let (count, mut members) = self.count()?;
+        for _ in 0..count {
+            let member = self.bytes()?;
+            let score = if kind == value_type::ZSET_2 {
+                Some(f64::from_le_bytes(self.source.array()?))
+            } else {
+                self.decimal()?
+            };
+            members.push((member, self.checked_score(score)?));
+        }
         Ok(LoadedValue::SortedSet(members))
-    }
-
-    fn scored(&mut self, elements: Vec<Vec<u8>>) -> Result<Vec<(Vec<u8>, f64)>, LoadError> {
-        let pairs = pairs(elements);
-        let pairs = pairs.ok_or_else(|| self.source.malformed("a member without a score"))?;
-        pairs
-            .into_iter()
-            .map(|(member, score)| Ok((member, self.checked_score(parsed(&score))?)))
-            .collect()
     }
 
     fn decimal(&mut self) -> Result<Option<f64>, LoadError> {

@@ -2,7 +2,8 @@
 //!
 //! `buffer[start..end]` is read but not consumed; `buffer[..start]` is consumed, and of that
 //! `buffer[..summed]` is in the checksum. So the checksum is taken in large pieces, and still stops
-//! exactly at the byte that is consumed.
+//! exactly at the byte that is consumed. While there is a capture, what is consumed is also kept:
+//! `captured` and then `buffer[mark..start]`.
 
 use super::LoadError;
 use crate::checksum::Checksum;
@@ -25,11 +26,23 @@ pub(super) enum Length {
 pub(super) struct Source<R> {
     input: R,
     buffer: Vec<u8>,
+    /// The bytes asked for at once, if the buffer is not larger anyway.
+    room: usize,
     start: usize,
     end: usize,
     summed: usize,
     before: u64,
-    checksum: Checksum,
+    /// `None` if nobody will ask for it.
+    checksum: Option<Checksum>,
+    captured: Vec<u8>,
+    mark: Option<usize>,
+}
+
+impl Source<io::Empty> {
+    /// A source of `bytes` alone, the first of which is at `offset` of something larger.
+    pub(super) fn of_bytes(bytes: Vec<u8>, offset: u64) -> Source<io::Empty> {
+        Source::with_prefix(bytes, offset, io::empty())
+    }
 }
 
 impl<R: io::Read> Source<R> {
@@ -41,12 +54,32 @@ impl<R: io::Read> Source<R> {
     pub(super) fn with_buffer(input: R, len: usize) -> Source<R> {
         Source {
             input,
-            buffer: vec![0; len.clamp(1, BUFFER_BYTES)],
+            buffer: Vec::new(),
+            room: len.clamp(1, BUFFER_BYTES),
             start: 0,
             end: 0,
             summed: 0,
             before: 0,
-            checksum: Checksum::new(),
+            checksum: Some(Checksum::new()),
+            captured: Vec::new(),
+            mark: None,
+        }
+    }
+
+    /// A source of `prefix`, the first byte of which is at `offset`, and then `input`; without a
+    /// checksum.
+    pub(super) fn with_prefix(prefix: Vec<u8>, offset: u64, input: R) -> Source<R> {
+        Source {
+            input,
+            start: 0,
+            end: prefix.len(),
+            buffer: prefix,
+            room: BUFFER_BYTES,
+            summed: 0,
+            before: offset,
+            checksum: None,
+            captured: Vec::new(),
+            mark: None,
         }
     }
 
@@ -58,7 +91,54 @@ impl<R: io::Read> Source<R> {
     /// The checksum of the bytes consumed.
     pub(super) fn checksum(&mut self) -> u64 {
         self.sum_up();
-        self.checksum.value()
+        self.checksum.as_ref().map_or(0, Checksum::value)
+    }
+
+    /// Keeps what is consumed from here on, behind what `kept` holds already.
+    pub(super) fn capture(&mut self, kept: Vec<u8>) {
+        self.captured = kept;
+        self.mark = Some(self.start);
+    }
+
+    /// The bytes kept so far.
+    pub(super) fn captured_len(&self) -> usize {
+        self.captured.len() + self.mark.map_or(0, |mark| self.start.saturating_sub(mark))
+    }
+
+    /// Ends the capture and gives what was kept.
+    pub(super) fn captured(&mut self) -> Vec<u8> {
+        self.keep();
+        self.mark = None;
+        std::mem::take(&mut self.captured)
+    }
+
+    fn keep(&mut self) {
+        if let Some(mark) = &mut self.mark {
+            let kept = self.buffer.get(*mark..self.start).unwrap_or_default();
+            self.captured.extend_from_slice(kept);
+            *mark = self.start;
+        }
+    }
+
+    /// Whether all that was read is consumed.
+    pub(super) fn is_drained(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// How many bytes are read but not consumed.
+    pub(super) fn unread_len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Takes back the consumption of the last `len` bytes, which are still in the buffer.
+    pub(super) fn unread(&mut self, len: usize) {
+        self.start = self.start.saturating_sub(len).max(self.summed);
+    }
+
+    /// The next byte, which stays unconsumed.
+    pub(super) fn peek(&mut self) -> Result<u8, LoadError> {
+        let byte = self.available()?.first().copied();
+        byte.ok_or(LoadError::UnexpectedEnd { offset: self.offset() })
     }
 
     pub(super) fn into_rest(mut self) -> (R, Vec<u8>) {
@@ -70,7 +150,19 @@ impl<R: io::Read> Source<R> {
         LoadError::Malformed { what, offset: self.offset() }
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, LoadError> {
+        if self.start < self.end
+            && let Some(&byte) = self.buffer.get(self.start)
+        {
+            self.start += 1;
+            return Ok(byte);
+        }
+        self.byte_after_filling()
+    }
+
+    #[cold]
+    fn byte_after_filling(&mut self) -> Result<u8, LoadError> {
         let byte = self.available()?.first().copied();
         self.start += 1;
         byte.ok_or(LoadError::UnexpectedEnd { offset: self.offset() })
@@ -103,8 +195,29 @@ impl<R: io::Read> Source<R> {
         Ok(bytes)
     }
 
+    /// Gives the next `len` bytes to `take`, in place if they lie in the buffer.
+    pub(super) fn with_bytes<T>(
+        &mut self,
+        len: usize,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, LoadError> {
+        if len <= self.unread_len() {
+            let begin = self.start;
+            self.start += len;
+            return Ok(take(self.buffer.get(begin..self.start).unwrap_or_default()));
+        }
+        self.bytes(len).map(|bytes| take(&bytes))
+    }
+
     /// Passes over `len` bytes.
+    #[inline]
     pub(super) fn skip(&mut self, len: u64) -> Result<(), LoadError> {
+        if let Ok(len) = usize::try_from(len)
+            && len <= self.unread_len()
+        {
+            self.start += len;
+            return Ok(());
+        }
         let mut left = len;
         while left > 0 {
             left -= self.piece(usize::try_from(left).unwrap_or(usize::MAX))?.len() as u64;
@@ -120,6 +233,7 @@ impl<R: io::Read> Source<R> {
         }
     }
 
+    #[inline]
     pub(super) fn length_or_special(&mut self) -> Result<Length, LoadError> {
         let first = self.byte()?;
         Ok(match first {
@@ -154,8 +268,13 @@ impl<R: io::Read> Source<R> {
     /// Reads at least one byte into the buffer, all of which is consumed.
     fn fill(&mut self) -> Result<(), LoadError> {
         self.sum_up();
+        self.keep();
         self.before += self.end as u64;
         (self.start, self.end, self.summed) = (0, 0, 0);
+        self.mark = self.mark.map(|_| 0);
+        if self.buffer.len() < self.room {
+            self.buffer = vec![0; self.room];
+        }
         loop {
             match self.input.read(&mut self.buffer) {
                 Ok(0) => return Err(LoadError::UnexpectedEnd { offset: self.before }),
@@ -170,9 +289,32 @@ impl<R: io::Read> Source<R> {
     }
 
     fn sum_up(&mut self) {
-        if let Some(bytes) = self.buffer.get(self.summed..self.start) {
-            self.checksum.update(bytes);
+        if let Some(checksum) = &mut self.checksum
+            && let Some(bytes) = self.buffer.get(self.summed..self.start)
+        {
+            checksum.update(bytes);
         }
         self.summed = self.start;
+    }
+}
+
+/// What is consumed by somebody who reads it from here.
+impl<R: io::Read> io::Read for Source<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        match self.piece(out.len()) {
+            Ok(piece) => {
+                let len = piece.len();
+                if let Some(place) = out.get_mut(..len) {
+                    place.copy_from_slice(piece);
+                }
+                Ok(len)
+            }
+            Err(LoadError::UnexpectedEnd { .. }) => Ok(0),
+            Err(LoadError::Io { source, .. }) => Err(source),
+            Err(error) => Err(io::Error::other(error)),
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::source::Length;
 use super::{LoadError, LoadedValue, Loader};
 use crate::format::special;
 use std::io;
+use structures::listpack::ListpackBuf;
 use structures::lzf;
 use values::string::{IntegerText, StringForm};
 
@@ -27,6 +28,22 @@ impl<R: io::Read> Loader<R> {
         })
     }
 
+    /// Reads a string as an element of a listpack, and adds it to `pack`.
+    pub(super) fn string_into(&mut self, pack: &mut ListpackBuf) -> Result<(), LoadError> {
+        let form = match self.source.length_or_special()? {
+            Length::Plain(len) => {
+                let len = self.checked(len)?;
+                return self.source.with_bytes(len, |bytes| pack.push_back(bytes));
+            }
+            Length::Special(special) => self.special(special)?,
+        };
+        match form {
+            Form::Int(value) => pack.push_back_int(value),
+            Form::Bytes(bytes) => pack.push_back(&bytes),
+        }
+        Ok(())
+    }
+
     /// Passes over a string. Allocates nothing.
     pub(super) fn skip_string(&mut self) -> Result<(), LoadError> {
         let len = match self.source.length_or_special()? {
@@ -45,21 +62,23 @@ impl<R: io::Read> Loader<R> {
     }
 
     fn form(&mut self) -> Result<Form, LoadError> {
-        let source = &mut self.source;
-        Ok(match source.length_or_special()? {
+        match self.source.length_or_special()? {
             Length::Plain(len) => {
                 let len = self.checked(len)?;
-                Form::Bytes(self.source.bytes(len)?)
+                self.source.bytes(len).map(Form::Bytes)
             }
-            Length::Special(special::INT8) => Form::Int(i64::from(source.byte()?.cast_signed())),
-            Length::Special(special::INT16) => {
-                Form::Int(i64::from(i16::from_le_bytes(source.array()?)))
-            }
-            Length::Special(special::INT32) => {
-                Form::Int(i64::from(i32::from_le_bytes(source.array()?)))
-            }
-            Length::Special(special::LZF) => Form::Bytes(self.packed()?),
-            Length::Special(_) => return Err(source.malformed("an unknown form of string")),
+            Length::Special(special) => self.special(special),
+        }
+    }
+
+    fn special(&mut self, form: u8) -> Result<Form, LoadError> {
+        let source = &mut self.source;
+        Ok(match form {
+            special::INT8 => Form::Int(i64::from(source.byte()?.cast_signed())),
+            special::INT16 => Form::Int(i64::from(i16::from_le_bytes(source.array()?))),
+            special::INT32 => Form::Int(i64::from(i32::from_le_bytes(source.array()?))),
+            special::LZF => Form::Bytes(self.packed()?),
+            _ => return Err(source.malformed("an unknown form of string")),
         })
     }
 

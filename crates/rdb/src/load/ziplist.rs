@@ -9,10 +9,12 @@
 //!           (length field length unused: u8 value unused bytes)*  0xff
 //! length    1 byte below 0xfe, or 0xfe and u32 little-endian
 //! ```
+//!
+//! What comes out is a listpack of the same elements, hardly longer than what was read.
 
 use super::{LoadError, Loader};
 use std::io;
-use structures::listpack::Item;
+use structures::listpack::ListpackBuf;
 
 const END: u8 = 0xff;
 const ZIPLIST_HEADER_LEN: usize = 10;
@@ -20,16 +22,32 @@ const LONG: u8 = 0xfe;
 const COUNT_UNKNOWN: u16 = u16::MAX;
 
 impl<R: io::Read> Loader<R> {
-    /// The elements of a ziplist in a string.
-    pub(super) fn ziplist(&mut self) -> Result<Vec<Vec<u8>>, LoadError> {
+    /// The elements of a ziplist in a string, as a listpack.
+    pub(super) fn ziplist(&mut self) -> Result<Vec<u8>, LoadError> {
         let bytes = self.bytes()?;
-        ziplist(&bytes).ok_or_else(|| self.source.malformed("a damaged ziplist"))
+        match ziplist(&bytes) {
+            Some((pack, _)) => Ok(pack.into_bytes()),
+            None => Err(self.source.malformed("a damaged ziplist")),
+        }
     }
 
-    /// The fields and values of a zipmap in a string.
-    pub(super) fn zipmap(&mut self) -> Result<Vec<Vec<u8>>, LoadError> {
+    /// The elements of a ziplist of an even number of them, as a listpack.
+    pub(super) fn ziplist_of_pairs(&mut self, odd: &'static str) -> Result<Vec<u8>, LoadError> {
         let bytes = self.bytes()?;
-        zipmap(&bytes).ok_or_else(|| self.source.malformed("a damaged zipmap"))
+        match ziplist(&bytes) {
+            Some((pack, count)) if count.is_multiple_of(2) => Ok(pack.into_bytes()),
+            Some(_) => Err(self.source.malformed(odd)),
+            None => Err(self.source.malformed("a damaged ziplist")),
+        }
+    }
+
+    /// The fields and values of a zipmap in a string, as a listpack.
+    pub(super) fn zipmap(&mut self) -> Result<Vec<u8>, LoadError> {
+        let bytes = self.bytes()?;
+        match zipmap(&bytes) {
+            Some(pack) => Ok(pack.into_bytes()),
+            None => Err(self.source.malformed("a damaged zipmap")),
+        }
     }
 }
 
@@ -43,14 +61,15 @@ fn array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     take(rest, N)?.first_chunk().copied()
 }
 
-fn ziplist(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// The elements, and how many they are.
+fn ziplist(bytes: &[u8]) -> Option<(ListpackBuf, usize)> {
     let total = u32::from_le_bytes(*bytes.first_chunk()?);
     let count = u16::from_le_bytes(*bytes.get(8..)?.first_chunk()?);
     if usize::try_from(total).ok()? != bytes.len() {
         return None;
     }
     let (&end, mut rest) = bytes.get(ZIPLIST_HEADER_LEN..)?.split_last()?;
-    let mut elements = Vec::new();
+    let (mut pack, mut found) = (ListpackBuf::with_capacity(bytes.len()), 0);
     let mut before = 0;
     while !rest.is_empty() {
         let len = rest.len();
@@ -62,22 +81,24 @@ fn ziplist(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
         if usize::try_from(back).ok()? != before {
             return None;
         }
-        elements.push(entry(&mut rest)?);
+        entry(&mut rest, &mut pack)?;
+        found += 1;
         before = len - rest.len();
     }
-    let counted = count == COUNT_UNKNOWN || usize::from(count) == elements.len();
-    (end == END && counted).then_some(elements)
+    let counted = count == COUNT_UNKNOWN || usize::from(count) == found;
+    (end == END && counted).then_some((pack, found))
 }
 
-fn entry(rest: &mut &[u8]) -> Option<Vec<u8>> {
+/// Moves the first entry of `rest` to the end of `pack`.
+fn entry(rest: &mut &[u8], pack: &mut ListpackBuf) -> Option<()> {
     let [head] = array(rest)?;
     let len = match head >> 6 {
         0 => usize::from(head),
         1 => usize::from(u16::from_be_bytes([head & 0x3f, array::<1>(rest)?[0]])),
         2 => usize::try_from(u32::from_be_bytes(array(rest)?)).ok()?,
-        _ => return Some(Item::Int(integer(head, rest)?).to_vec()),
+        _ => return integer(head, rest).map(|value| pack.push_back_int(value)),
     };
-    take(rest, len).map(<[u8]>::to_vec)
+    take(rest, len).map(|bytes| pack.push_back(bytes))
 }
 
 fn integer(head: u8, rest: &mut &[u8]) -> Option<i64> {
@@ -95,20 +116,21 @@ fn integer(head: u8, rest: &mut &[u8]) -> Option<i64> {
     })
 }
 
-fn zipmap(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn zipmap(bytes: &[u8]) -> Option<ListpackBuf> {
     let (&count, rest) = bytes.split_first()?;
     let (&end, mut rest) = rest.split_last()?;
-    let mut elements = Vec::new();
+    let (mut pack, mut found) = (ListpackBuf::with_capacity(bytes.len()), 0);
     while !rest.is_empty() {
         let len = zipmap_len(&mut rest)?;
-        elements.push(take(&mut rest, len)?.to_vec());
+        pack.push_back(take(&mut rest, len)?);
         let len = zipmap_len(&mut rest)?;
         let [unused] = array(&mut rest)?;
-        elements.push(take(&mut rest, len)?.to_vec());
+        pack.push_back(take(&mut rest, len)?);
         take(&mut rest, usize::from(unused))?;
+        found += 1;
     }
-    let counted = count >= LONG || usize::from(count) == elements.len() / 2;
-    (end == END && counted).then_some(elements)
+    let counted = count >= LONG || usize::from(count) == found;
+    (end == END && counted).then_some(pack)
 }
 
 fn zipmap_len(rest: &mut &[u8]) -> Option<usize> {

@@ -17,6 +17,7 @@ use super::{Shared, log_line, settings, wake};
 use base::{Millis, Offset, RunId};
 use cut::RunningCut;
 use engine::Node;
+use engine::barrier::Watermark;
 use engine::replication::ReplicaRow;
 use engine::session::ReplicaFacts;
 use keyspace::Seat;
@@ -105,7 +106,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
         outbound.wait(seen, Millis(10));
     }
     outbound.cuts.values().for_each(RunningCut::cancel);
-    node.replication.publish_handed(None);
+    node.barrier.publish(Watermark::Handed, None);
     node.wake_loops();
 }
 
@@ -375,7 +376,7 @@ impl Outbound<'_> {
             self.close(client);
         }
         let handed = self.links.values().filter_map(ReplicaLink::handed).max();
-        if self.node.replication.publish_handed(handed) {
+        if self.node.barrier.publish(Watermark::Handed, handed) {
             self.node.wake_loops();
         }
     }

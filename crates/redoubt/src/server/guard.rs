@@ -6,7 +6,7 @@
 //! before anyone noticed), it stays away, deaf, until the sentinels have elected another. Stock serves
 //! at once and its replicas are emptied.
 
-use super::start::SnapshotHead;
+use super::data::Head;
 use base::{Millis, RunId};
 use conf::Settings;
 use engine::replication::Address;
@@ -74,7 +74,7 @@ enum Round {
 }
 
 /// Asks until it is clear what this node is to be. `head` is what its snapshot says of itself.
-pub(crate) fn ask(settings: &Settings, beside: &Beside, head: &SnapshotHead) -> Verdict {
+pub(crate) fn ask(settings: &Settings, beside: &Beside, head: &Head) -> Verdict {
     let began = base::clock::monotonic();
     let mut said: Option<Millis> = None;
     loop {
@@ -101,7 +101,7 @@ pub(crate) fn ask(settings: &Settings, beside: &Beside, head: &SnapshotHead) -> 
     }
 }
 
-fn one_round(settings: &Settings, beside: &Beside, head: &SnapshotHead) -> Round {
+fn one_round(settings: &Settings, beside: &Beside, head: &Head) -> Round {
     let own = u16::try_from(settings.port.get()).unwrap_or(0);
     let local = Address { host: "127.0.0.1".to_owned(), port: beside.port };
     let Some(mut first) = connect(&local, None, &beside.password) else {
@@ -139,11 +139,11 @@ fn one_round(settings: &Settings, beside: &Beside, head: &SnapshotHead) -> Round
 }
 
 /// Decides for a node that the sentinels name as primary.
-fn judge(head: &SnapshotHead, peers: &[(Address, Option<Holding>)]) -> Round {
+fn judge(head: &Head, peers: &[(Address, Option<Holding>)]) -> Round {
     let fuller = |holding: &Holding| match head.history {
         Some((replid, offset)) if holding.replids.contains(&replid) => holding.offset > offset.0,
         // Different histories cannot be compared by offset; a node with data does not yield to that.
-        Some(_) => head.keys == 0 && holding.keys > 0,
+        Some(_) => !head.has_keys && holding.keys > 0,
         None => holding.keys > 0,
     };
     if let Some((peer, _)) = peers.iter().find(|(_, held)| held.as_ref().is_some_and(fuller)) {
@@ -241,9 +241,9 @@ mod tests {
     fn a_primary_yields_only_to_those_who_hold_more() {
         let mut random = Random::from_seed(1);
         let (ours, theirs) = (RunId::generate(&mut random), RunId::generate(&mut random));
-        let head = |offset: Option<u64>, keys| SnapshotHead {
+        let head = |offset: Option<u64>, keys| Head {
             history: offset.map(|offset| (ours, Offset(offset))),
-            keys,
+            has_keys: keys > 0,
         };
         let held = |replid, offset, keys| Some(Holding { replids: vec![replid], offset, keys });
         let serve = Round::Settled(Verdict::Primary);

@@ -1,9 +1,11 @@
 //! What the engine asks of the program around it: role changes, replicas, the end.
 
 use super::oom::OomScore;
+use crate::migrate::Migrator;
 use crate::replication;
 use conf::Settings;
 use engine::Services;
+use engine::migration::Migration;
 use engine::node::ShutdownRequest;
 use engine::replication::Address;
 use engine::session::ReplicaFacts;
@@ -29,6 +31,7 @@ pub(crate) struct ServerServices {
     pub(crate) stop_aborted: Arc<AtomicBool>,
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) listening: Arc<Settings>,
+    pub(crate) migrator: Migrator,
     pub(crate) oom: OomScore,
     pub(crate) first_loop: Option<Arc<LoopHandle>>,
 }
@@ -52,6 +55,10 @@ impl Services for ServerServices {
         if let Some(replication) = self.replication.get() {
             replication.kill_link(client);
         }
+    }
+
+    fn migrate(&self, migration: Box<Migration>) -> Result<(), Box<Migration>> {
+        self.migrator.begin(migration)
     }
 
     fn shut_down(&self, request: ShutdownRequest) {

@@ -1,23 +1,21 @@
 //! Starting a server, serving, stopping it.
 
+use super::data::Found;
 use super::guard::{self, Verdict};
 use super::oom::OomScore;
 use super::services::{Order, ServerServices};
 use super::{Ready, last_words, sentinel_mode, shutdown};
 use crate::identity::Identity;
+use crate::migrate::Migrator;
 use crate::replication;
 use crate::sentinel;
-use base::{Millis, Offset, RunId};
+use base::Millis;
 use conf::{Settings, ShutdownOn};
 use engine::Node;
-use engine::image::Limits;
 use engine::node::ShutdownRequest;
 use engine::replication::Address;
-use engine::snapshot::{Dataset, LoadOptions};
 use net::{LoopHandle, Loops};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -63,10 +61,15 @@ fn start(ready: &Ready) -> Result<Running, String> {
     let identity = Identity::load_or_create(dir)
         .map_err(|error| format!("cannot keep the node's id: {error}"))?;
     let sentinel = sentinel_mode::start_beside(ready)?;
-    let head = snapshot_head(settings);
-    let verdict = match &ready.beside {
-        Some(beside) => guard::ask(settings, beside, &head),
-        None => Verdict::AsConfigured,
+    tracing::info!("Server initialized");
+    // Whoever asks must know what there is; whoever does not looks while clients are told to wait.
+    let (looked, verdict) = match &ready.beside {
+        Some(beside) => {
+            let found = Found::look(settings, &ready.start)?;
+            let verdict = guard::ask(settings, beside, &found.head());
+            (Some(found), verdict)
+        }
+        None => (None, Verdict::AsConfigured),
     };
     let bound = bind(settings)?;
     raise_file_limit(settings);
@@ -96,6 +99,7 @@ fn start(ready: &Ready) -> Result<Running, String> {
     };
     node.set_mailboxes(mailboxes);
     node.set_services(Box::new(ServerServices {
+        migrator: Migrator::new(&node),
         oom: oom_score(settings),
         orders: sender.clone(),
         replication: Arc::clone(&running.replication),
@@ -107,20 +111,33 @@ fn start(ready: &Ready) -> Result<Running, String> {
     let mut running = running;
     watch_signals(settings, sender.clone())?;
     running.threads = run_loops(&node, loops, &sender)?;
-    tracing::info!("Server initialized");
     let primary = primary_to_follow(settings, &verdict);
-    load_data(&node, primary.is_some())?;
-    let handle = replication::start(Arc::clone(&node), identity);
+    let found = looked.map_or_else(|| Found::look(settings, &ready.start), Ok)?;
+    take_up(&running, found, identity, primary)?;
+    tracing::info!("Ready to accept connections");
+    Ok(running)
+}
+
+/// Loads the data, begins to replicate it and to keep it, and lets clients in.
+fn take_up(
+    running: &Running,
+    found: Found,
+    identity: Identity,
+    primary: Option<Address>,
+) -> Result<(), String> {
+    let node = &running.node;
+    let tail = found.load(node, primary.is_some())?;
+    let handle = replication::start(Arc::clone(node), identity);
     let handle = handle.map_err(|error| format!("cannot start replication: {error}"))?;
     let _only_here = running.replication.set(handle);
     if primary.is_some() {
         let alone = node.keyspace.gate.exclusive();
         node.change_role(&alone, primary);
     }
+    engine::append_only::start(node, tail)?;
     node.loading.store(false, Ordering::Release);
     node.refresh();
-    tracing::info!("Ready to accept connections");
-    Ok(running)
+    Ok(())
 }
 
 /// The keeper of the process's OOM score, which is set here for the first time.
@@ -226,43 +243,6 @@ fn request_of(on: ShutdownOn) -> ShutdownRequest {
     ShutdownRequest { save, now: on.now, force: on.force, asked_by: None }
 }
 
-fn load_data(node: &Arc<Node>, will_follow: bool) -> Result<(), String> {
-    let settings = &node.settings;
-    let name = String::from_utf8_lossy(&settings.dbfilename.get()).into_owned();
-    let began = base::clock::monotonic();
-    let options = LoadOptions {
-        expired_before: (!will_follow).then(base::clock::unix),
-        databases: u32::try_from(settings.databases.get()).unwrap_or(16),
-        checksum: settings.rdbchecksum.get(),
-        limits: Limits::of(settings),
-    };
-    let loaded = engine::snapshot::load_file(&*node.disk, Path::new(&name), options, |_| {})
-        .map_err(|error| {
-            format!("Fatal error loading the DB, check server logs. {name}: {error}")
-        })?;
-    let Some(dataset) = loaded else { return Ok(()) };
-    install(node, dataset);
-    let took = base::clock::monotonic().since(began);
-    let (keys, expired) = node.saves.state().loaded;
-    tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");
-    tracing::info!("DB loaded from disk: {}.{:03} seconds", took.0 / 1000, took.0 % 1000);
-    Ok(())
-}
-
-fn install(node: &Arc<Node>, dataset: Dataset) {
-    node.saves.state().loaded = (dataset.keys, dataset.expired);
-    let (history, stream_db) = (dataset.history, dataset.stream_db);
-    let alone = node.keyspace.gate.exclusive();
-    drop(dataset.install(&node.keyspace, &alone));
-    if let Some((replid, offset)) = history {
-        node.log.reset(offset);
-        node.replication.set_stream_db(stream_db);
-        let mut state = node.replication.state();
-        state.history = psync::history::History::new(replid);
-        state.link.ever_synced = true;
-    }
-}
-
 fn primary_to_follow(settings: &Settings, verdict: &Verdict) -> Option<Address> {
     match verdict {
         Verdict::Primary => None,
@@ -278,36 +258,6 @@ fn bind(settings: &Settings) -> Result<net::Binding, String> {
     net::bind_all(settings, &[]).map_err(|error| {
         format!("{error}\nFailed listening on port {} (tcp), aborting.", settings.port.get())
     })
-}
-
-/// What a snapshot file says of itself before its first key.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SnapshotHead {
-    /// The history it belongs to and its offset there.
-    pub(crate) history: Option<(RunId, Offset)>,
-    /// 0 if it holds no key, else at least 1.
-    pub(crate) keys: u64,
-}
-
-/// Reads the head of the snapshot that will be loaded; a file that cannot be read says nothing here,
-/// and stops the start when it is loaded.
-fn snapshot_head(settings: &Settings) -> SnapshotHead {
-    let mut head = SnapshotHead::default();
-    let Ok(file) = File::open(settings.dbfilename.string()) else { return head };
-    let mut loader = rdb::Loader::new(BufReader::new(file)).verify_checksum(false);
-    let mut fields = rdb::Fields::default();
-    while let Ok(Some(item)) = loader.next_item() {
-        match item {
-            rdb::Item::Aux { key, value } => fields.note(&key, &value),
-            rdb::Item::Key(_) => {
-                head.keys = 1;
-                break;
-            }
-            _ => {}
-        }
-    }
-    head.history = fields.replication().map(|place| (place.id, place.offset));
-    head
 }
 
 /// Waits for the end; gives the exit code.
@@ -347,6 +297,9 @@ fn serve(running: &mut Running) -> i32 {
 }
 
 fn end(running: Running) {
+    if let Err(error) = running.node.append_only.stop() {
+        tracing::error!("Error writing the AOF file: {error}");
+    }
     running.loops.iter().for_each(|handle| handle.stop());
     for thread in running.threads {
         // A loop that panicked has said so.

@@ -6,6 +6,7 @@
 
 mod closing;
 mod limits;
+mod migrate;
 mod pubsub;
 mod requests;
 mod server;

@@ -60,6 +60,23 @@ impl Server {
         line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
     }
 
+    /// Waits until `count` connections are held back.
+    pub fn wait_for_parked(&self, count: usize) {
+        let began = base::clock::monotonic();
+        let mut client = self.connect();
+        loop {
+            let Value::Bulk(list) = client.call(&["client", "list"]) else { panic!("a list") };
+            let list = String::from_utf8(list).unwrap();
+            let is_held = |line: &&str| line.contains(" flags=b ") || line.contains(" flags=xb ");
+            // The one that migrates is held as well.
+            if list.lines().filter(is_held).count() == count + 1 {
+                return;
+            }
+            let waited = base::clock::monotonic().since(began).0;
+            assert!(u128::from(waited) < PATIENCE.as_millis(), "not {count} of {list}");
+        }
+    }
+
     /// Waits until INFO shows `value` under `name`.
     pub fn wait_for_info(&self, name: &str, value: u64) {
         let began = base::clock::monotonic();

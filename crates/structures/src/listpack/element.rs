@@ -213,6 +213,15 @@ pub(super) fn len_at(pack: &[u8], at: usize) -> usize {
     }
 }
 
+/// The length of head and body of an element whose head is `head`, if that says so.
+pub(super) fn short_len(head: u8) -> Option<usize> {
+    match head {
+        0..0x80 => Some(1),
+        0x80..0xc0 => Some(1 + usize::from(head & 0x3f)),
+        0xc0.. => None,
+    }
+}
+
 /// The element that `bytes` begin with and the length of its head and body, if they do.
 pub(super) fn decode_foreign(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
     let (&head, rest) = bytes.split_first()?;

@@ -5,7 +5,7 @@
 
 use crate::collection::in_object;
 use crate::fields::{Field, Fields, has_ended, value_of};
-use crate::{Collection, Kind, Object};
+use crate::{Collection, Kind, Object, foreign};
 use base::Millis;
 use base::random::Random;
 use structures::listpack::{self, Item, Listpack, ListpackBuf};
@@ -63,6 +63,18 @@ impl From<ListpackBuf> for Hash {
 }
 
 impl Hash {
+    /// The hash of a sound pack of pairs that somebody else made. O(n log n).
+    ///
+    /// # Errors
+    /// The pack, if it cannot be kept as it is.
+    pub fn of_pack(bytes: Vec<u8>, limits: HashLimits) -> Result<Hash, Vec<u8>> {
+        let pack = Listpack::of(&bytes);
+        let is_ours = bytes.len() < LISTPACK_BYTES_MAX
+            && pack.len() / 2 <= limits.entries
+            && foreign::is_kept_alike(pack, 2, limits.value, limits.value);
+        if is_ours { Ok(Hash(Form::Packed(ListpackBuf::from_trusted(bytes)))) } else { Err(bytes) }
+    }
+
     /// Sets a field, with `expire_at` as its expiry; true if there was no such field.
     pub fn set(
         &mut self,

@@ -12,7 +12,7 @@ pub use node::Part;
 pub use quick::Quick;
 
 use crate::collection::in_object;
-use crate::{Collection, Kind, Object};
+use crate::{Collection, Kind, Object, foreign};
 use std::borrow::Cow;
 use std::ops::Range;
 use structures::listpack::{Item, Listpack, ListpackBuf};
@@ -52,6 +52,35 @@ impl Default for List {
 }
 
 impl List {
+    /// Adds the elements of a sound pack that somebody else made at the end, as a node of its own if
+    /// that may be. O(bytes).
+    pub fn push_pack(&mut self, bytes: Vec<u8>, limits: ListLimits) {
+        let pack = Listpack::of(&bytes);
+        let len = pack.len();
+        let whole = !pack.is_empty()
+            && !limits.exceeds(bytes.len(), len)
+            && pack.iter().all(foreign::is_alike);
+        if !whole {
+            let mut digits = itoa::Buffer::new();
+            pack.iter().for_each(|item| self.push(End::Right, item.bytes(&mut digits), limits));
+            return;
+        }
+        match &mut self.0 {
+            Form::Packed(own) if own.is_empty() => *own = ListpackBuf::from_trusted(bytes),
+            Form::Packed(own)
+                if !limits.exceeds(own.as_bytes().len() + bytes.len(), own.len() + len) =>
+            {
+                own.append(pack);
+            }
+            _ => {
+                self.grow(bytes.len(), len, limits);
+                if let Form::Large(list) = &mut self.0 {
+                    list.push_pack(ListpackBuf::from_trusted(bytes), limits);
+                }
+            }
+        }
+    }
+
     /// Prepares for `count` more elements of `bytes` bytes in all: a listpack that would be too large
     /// with them becomes a ring of nodes.
     pub fn grow(&mut self, bytes: usize, count: usize, limits: ListLimits) {

@@ -123,6 +123,13 @@ impl Quick {
         self.settle(at, limits);
     }
 
+    /// Adds a pack that is not empty as a node at the end.
+    pub(super) fn push_pack(&mut self, pack: ListpackBuf, limits: ListLimits) {
+        self.len += pack.len();
+        self.insert_node(self.nodes.len(), Node::of_pack(pack));
+        self.settle(self.nodes.len() - 1, limits);
+    }
+
     /// Adds an element as number `index`, at the end if there are fewer.
     pub(super) fn insert(&mut self, index: usize, element: &[u8], limits: ListLimits) {
         let (at, offset) = match self.locate(index) {

@@ -6,7 +6,7 @@
 
 use crate::collection::in_object;
 use crate::fields::Fields;
-use crate::{Collection, Kind, Object};
+use crate::{Collection, Kind, Object, foreign};
 use base::Millis;
 use base::random::Random;
 use structures::intset::{Intset, IntsetBuf};
@@ -76,6 +76,31 @@ impl From<ListpackBuf> for Set {
 }
 
 impl Set {
+    /// The set of a sound pack that somebody else made. O(n log n).
+    ///
+    /// # Errors
+    /// The pack, if it cannot be kept as it is.
+    pub fn of_pack(bytes: Vec<u8>, limits: SetLimits) -> Result<Set, Vec<u8>> {
+        let pack = Listpack::of(&bytes);
+        let is_ours = bytes.len() < LISTPACK_BYTES_MAX
+            && pack.len() <= limits.listpack_entries
+            && pack.iter().any(|item| matches!(item, Item::Bytes(_)))
+            && foreign::is_kept_alike(pack, 1, limits.listpack_value, 0);
+        if is_ours { Ok(Set(Form::Packed(ListpackBuf::from_trusted(bytes)))) } else { Err(bytes) }
+    }
+
+    /// The set of a sound intset that somebody else made. O(1).
+    ///
+    /// # Errors
+    /// The intset, if it is too large to be kept as it is.
+    pub fn of_intset(bytes: Vec<u8>, limits: SetLimits) -> Result<Set, Vec<u8>> {
+        if Intset::of(&bytes).len() <= limits.intset_entries {
+            Ok(Set(Form::Ints(IntsetBuf::from_trusted(bytes))))
+        } else {
+            Err(bytes)
+        }
+    }
+
     /// A set of `members` in its smallest form.
     pub fn of_members<'a>(members: impl IntoIterator<Item = &'a [u8]>, limits: SetLimits) -> Set {
         let mut set = Set::default();

@@ -9,7 +9,7 @@ mod iter;
 pub use iter::Scored;
 
 use crate::collection::in_object;
-use crate::{Collection, Kind, Object};
+use crate::{Collection, Kind, Object, foreign};
 use std::cmp::Ordering;
 use std::ops::Range;
 use structures::listpack::{Item, Listpack, ListpackBuf};
@@ -98,7 +98,52 @@ fn order(score: f64, member: &[u8], other_score: f64, other: &[u8]) -> Ordering 
     score.partial_cmp(&other_score).unwrap_or(Ordering::Equal).then_with(|| member.cmp(other))
 }
 
+/// Whether members and scores of a foreign pack are in order and the scores are numbers.
+fn is_ordered(pack: Listpack<'_>) -> bool {
+    let (mut elements, mut digits) = (pack.iter(), itoa::Buffer::new());
+    let mut before: Option<(f64, Item<'_>)> = None;
+    while let Some(member) = elements.next() {
+        let score = match elements.next() {
+            Some(number @ Item::Int(_)) => packed_score(number),
+            Some(Item::Bytes(text)) => {
+                let parsed = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+                parsed.unwrap_or(f64::NAN)
+            }
+            None => f64::NAN,
+        };
+        let follows = before.is_none_or(|(least, earlier)| {
+            let mut earlier_digits = itoa::Buffer::new();
+            let (earlier, member) = (earlier.bytes(&mut earlier_digits), member.bytes(&mut digits));
+            order(least, earlier, score, member).is_lt()
+        });
+        if score.is_nan() || !follows {
+            return false;
+        }
+        before = Some((score, member));
+    }
+    true
+}
+
 impl SortedSet {
+    /// The sorted set of a sound pack of members and scores that somebody else made. O(n log n).
+    ///
+    /// # Errors
+    /// The pack, if it cannot be kept as it is.
+    pub fn of_pack(bytes: Vec<u8>, limits: SortedSetLimits) -> Result<SortedSet, Vec<u8>> {
+        /// Bytes of the longest score.
+        const SCORE_LEN_MAX: usize = 32;
+        let pack = Listpack::of(&bytes);
+        let is_ours = bytes.len() < LISTPACK_BYTES_MAX
+            && pack.len() / 2 <= limits.entries
+            && foreign::is_kept_alike(pack, 2, limits.value, SCORE_LEN_MAX)
+            && is_ordered(pack);
+        if is_ours {
+            Ok(SortedSet(Form::Packed(ListpackBuf::from_trusted(bytes))))
+        } else {
+            Err(bytes)
+        }
+    }
+
     /// A sorted set of members, each once, in its smallest form.
     pub fn of_members<'a, M>(members: M, limits: SortedSetLimits) -> SortedSet
     where

@@ -138,8 +138,9 @@ fn rate(sample: &Sample) -> f64 {
     float(sample.operations) * 1e6 / float(sample.elapsed_us)
 }
 
+/// The number as it is.
 #[allow(clippy::cast_precision_loss, reason = "figures of a report, far below 2^53")]
-fn float(number: u64) -> f64 {
+pub fn float(number: u64) -> f64 {
     number as f64
 }
 

@@ -90,7 +90,9 @@ fn describe(reply: &mut Writer<'_>, command: &Registered) {
 fn legacy_range(keys: &[KeySpec]) -> (i64, i64, i64) {
     let mut range: Option<(i64, i64, i64)> = None;
     for spec in keys {
-        let BeginSearch::Index(index) = spec.begin else { continue };
+        let (BeginSearch::Index(index) | BeginSearch::IndexUnless(index, _)) = spec.begin else {
+            continue;
+        };
         let FindKeys::Range { last, step, .. } = spec.find else { continue };
         let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let (index, step) = (number(index), number(step));
@@ -114,16 +116,12 @@ fn key_spec(reply: &mut Writer<'_>, spec: &KeySpec) {
     }
     reply.bulk("begin_search");
     match spec.begin {
-        BeginSearch::Index(index) => {
+        BeginSearch::Index(index) | BeginSearch::IndexUnless(index, _) => {
             search(reply, "index", 1);
             pair(reply, "index", number(index));
         }
-        BeginSearch::Keyword(keyword, from) => {
-            search(reply, "keyword", 2);
-            reply.bulk("keyword");
-            reply.bulk(keyword);
-            pair(reply, "startfrom", from);
-        }
+        BeginSearch::Keyword(keyword, from) => by_keyword(reply, keyword, from),
+        BeginSearch::Opened(opener) => by_keyword(reply, opener.token, -2),
         BeginSearch::Unknown { .. } => {
             search(reply, "unknown", 0);
             reply.bulk("find_keys");
@@ -146,6 +144,13 @@ fn key_spec(reply: &mut Writer<'_>, spec: &KeySpec) {
             pair(reply, "keystep", number(step));
         }
     }
+}
+
+fn by_keyword(reply: &mut Writer<'_>, keyword: &str, from: i64) {
+    search(reply, "keyword", 2);
+    reply.bulk("keyword");
+    reply.bulk(keyword);
+    pair(reply, "startfrom", from);
 }
 
 /// The head of one step of a key specification with `len` parameters.

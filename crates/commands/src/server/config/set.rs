@@ -64,6 +64,14 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         settings.undo(change);
         return Err(refusal(&SetError::Apply("activedefrag".into(), NO_DEFRAGMENTATION.into())));
     }
+    if names.iter().any(|name| name.starts_with("append") || name.starts_with("aof-"))
+        && let Some(alone) = cx.alone
+        && cx.node.append_only.settings_changed(cx.node, alone).is_err()
+    {
+        settings.undo(change);
+        let text = "Unable to turn on AOF. Check server logs.".to_owned();
+        return Err(refusal(&SetError::Apply("appendonly".into(), text)));
+    }
     if names.contains(&"repl-backlog-size") {
         cx.node.log.resize(settings.repl_backlog_size.count());
     }

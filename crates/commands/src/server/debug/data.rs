@@ -1,6 +1,8 @@
-//! DEBUG DIGEST, DIGEST-VALUE, OBJECT, POPULATE, RELOAD: tools that look at the data set.
+//! DEBUG DIGEST, DIGEST-VALUE, LOADAOF, OBJECT, POPULATE, RELOAD: tools that look at the data set.
 
 use crate::generic::object::references;
+use base::Millis;
+use engine::append_only::{self, load};
 use engine::image::{self, Limits};
 use engine::keys::kind_of;
 use engine::snapshot::{LoadOptions, load_file, save_now};
@@ -10,6 +12,7 @@ use rdb::{Encoder, payload};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::thread;
 use values::digest::{DatasetDigest, Digest, KeysDigest, ValueDigest};
 use values::{Kind, List, ListRef};
 
@@ -118,6 +121,45 @@ pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResu
     Ok(())
 }
 
+/// How a reload treats what it finds.
+fn load_options(cx: &Context<'_>, expired_before: Option<Millis>) -> LoadOptions {
+    let settings = &cx.node.settings;
+    LoadOptions {
+        expired_before,
+        databases: u32::try_from(settings.databases.get()).unwrap_or(u32::MAX),
+        checksum: settings.rdbchecksum.get() && !cx.node.skip_checksums.load(Ordering::Relaxed),
+        limits: Limits::of(settings),
+    }
+}
+
+pub(super) fn load_append_only(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    args.end()?;
+    let alone = cx.alone.ok_or(CommandError::Internal)?;
+    cx.keys.release();
+    let node = cx.node;
+    let directory = append_only::directory(&node.settings, &node.disk);
+    let loaded = node.append_only.flush().and_then(|()| {
+        let found = load::find(&directory, None).map_err(|error| error.to_string())?;
+        let found = found.ok_or("there is no append-only file")?;
+        let options = load_options(cx, None);
+        // The node in which it is built has a gate of its own, and this thread holds one already.
+        let load = || load::load(node, &directory, found, options, &mut |_| {});
+        let loaded = thread::scope(|scope| scope.spawn(load).join());
+        loaded.map_err(|_| "the load panicked")?.map_err(|error| error.to_string())
+    });
+    match loaded {
+        Ok(loaded) => drop(loaded.dataset.install(&node.keyspace, alone)),
+        Err(error) => {
+            tracing::error!("{error}");
+            let text = "ERR Error trying to load the AOF files, check server logs.";
+            return Err(CommandError::text(text));
+        }
+    }
+    tracing::warn!("Append Only File loaded by DEBUG LOADAOF");
+    cx.reply.ok();
+    Ok(())
+}
+
 pub(super) fn reload(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let no_save = args.take_token("nosave");
     if args.left() > 0 {
@@ -129,12 +171,7 @@ pub(super) fn reload(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
     }
     let settings = &cx.node.settings;
     let path = Path::new(&settings.dir.string()).join(settings.dbfilename.string());
-    let options = LoadOptions {
-        expired_before: cx.node.originates().then_some(cx.now),
-        databases: u32::try_from(settings.databases.get()).unwrap_or(u32::MAX),
-        checksum: settings.rdbchecksum.get() && !cx.node.skip_checksums.load(Ordering::Relaxed),
-        limits: Limits::of(settings),
-    };
+    let options = load_options(cx, cx.node.originates().then_some(cx.now));
     match load_file(&*cx.node.disk, &path, options, |_| {}) {
         Ok(Some(dataset)) => drop(dataset.install(&cx.node.keyspace, alone)),
         Ok(None) | Err(_) => {

@@ -48,6 +48,14 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool {
+        name: "aof-flush-sleep",
+        words: "<microseconds>",
+        least: 1,
+        most: 1,
+        summary: "Makes each sync of the append-only file take so much longer.",
+        run: flush_sleep,
+    },
+    Tool {
         name: "config-rewrite-force-all",
         words: "",
         least: 0,
@@ -102,6 +110,14 @@ const TOOLS: &[Tool] = &[
         most: 2,
         summary: "Answers a number of the allocator, and sets it.",
         run: mallctl,
+    },
+    Tool {
+        name: "loadaof",
+        words: "",
+        least: 0,
+        most: 0,
+        summary: "Makes the append-only file durable and loads it again.",
+        run: data::load_append_only,
     },
     Tool {
         name: "object",
@@ -231,6 +247,13 @@ fn error(_cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn log(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let message = String::from_utf8_lossy(args.bytes()?).into_owned();
     tracing::warn!("DEBUG LOG: {message}");
+    cx.reply.ok();
+    Ok(())
+}
+
+fn flush_sleep(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let micros = values::string::parse_i64(args.bytes()?).unwrap_or(0);
+    cx.node.append_only.flush_sleep_us.store(micros.unsigned_abs(), Ordering::Relaxed);
     cx.reply.ok();
     Ok(())
 }

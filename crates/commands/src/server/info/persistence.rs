@@ -1,8 +1,8 @@
-//! INFO persistence. Nothing forks, so that fields of copy-on-write are zero; there is no append only
-//! file yet.
+//! INFO persistence. Nothing forks, so that fields of copy-on-write are zero.
 
-use super::Field::{self, Always};
+use super::Field::{self, Always, When};
 use super::facts::{Facts, flag};
+use engine::append_only;
 use std::sync::atomic::Ordering;
 
 pub(super) const FIELDS: &[Field] = &[
@@ -20,9 +20,7 @@ pub(super) const FIELDS: &[Field] = &[
     }),
     Always("rdb_bgsave_in_progress", |facts| flag(is_saving(facts))),
     Always("rdb_last_save_time", |facts| facts.node.saves.state().last_save_s.to_string()),
-    Always("rdb_last_bgsave_status", |facts| {
-        if facts.node.saves.state().last_ok { "ok" } else { "err" }.into()
-    }),
+    Always("rdb_last_bgsave_status", |facts| status(facts.node.saves.state().last_ok)),
     Always("rdb_last_bgsave_time_sec", |facts| {
         facts.node.saves.state().last_duration_s.to_string()
     }),
@@ -34,19 +32,51 @@ pub(super) const FIELDS: &[Field] = &[
     Always("rdb_last_cow_size", |_| "0".into()),
     Always("rdb_last_load_keys_expired", |facts| facts.node.saves.state().loaded.1.to_string()),
     Always("rdb_last_load_keys_loaded", |facts| facts.node.saves.state().loaded.0.to_string()),
-    Always("aof_enabled", |_| "0".into()),
-    Always("aof_rewrite_in_progress", |_| "0".into()),
-    Always("aof_rewrite_scheduled", |_| "0".into()),
-    Always("aof_last_rewrite_time_sec", |_| "-1".into()),
-    Always("aof_current_rewrite_time_sec", |_| "-1".into()),
-    Always("aof_last_bgrewrite_status", |_| "ok".into()),
-    Always("aof_rewrites", |_| "0".into()),
-    Always("aof_rewrites_consecutive_failures", |_| "0".into()),
-    Always("aof_last_write_status", |_| "ok".into()),
+    Always("aof_enabled", |facts| flag(facts.node.settings.appendonly.get())),
+    Always("aof_rewrite_in_progress", |facts| flag(facts.node.append_only.facts().rewriting)),
+    Always("aof_rewrite_scheduled", |facts| {
+        flag(facts.node.append_only.facts().scheduled.is_some())
+    }),
+    Always("aof_last_rewrite_time_sec", |facts| {
+        facts.node.append_only.facts().last_rewrite_s.to_string()
+    }),
+    Always("aof_current_rewrite_time_sec", |facts| {
+        let began = facts.node.append_only.facts().rewrite_began;
+        began.map_or_else(|| "-1".into(), |at| (facts.now.since(at).0 / 1000).to_string())
+    }),
+    Always("aof_last_bgrewrite_status", |facts| {
+        status(facts.node.append_only.facts().last_rewrite_ok)
+    }),
+    Always("aof_rewrites", |facts| facts.node.append_only.facts().rewrites.to_string()),
+    Always("aof_rewrites_consecutive_failures", |facts| {
+        facts.node.append_only.facts().failures.to_string()
+    }),
+    Always("aof_last_write_status", |facts| status(facts.node.append_only.facts().error.is_none())),
     Always("aof_last_cow_size", |_| "0".into()),
     Always("module_fork_in_progress", |_| "0".into()),
     Always("module_fork_last_cow_size", |_| "0".into()),
+    When("aof_current_size", |facts| when_open(facts, |file| file.size.to_string())),
+    When("aof_base_size", |facts| when_open(facts, |file| file.base_size.to_string())),
+    When("aof_pending_rewrite", |facts| when_open(facts, |file| flag(file.scheduled.is_some()))),
+    When("aof_buffer_length", |facts| {
+        let end = facts.node.log.end();
+        when_open(facts, |file| end.0.saturating_sub(file.written.0).to_string())
+    }),
+    When("aof_pending_bio_fsync", |facts| {
+        when_open(facts, |file| flag(file.synced < file.written))
+    }),
+    When("aof_delayed_fsync", |facts| when_open(facts, |file| file.delayed_syncs.to_string())),
 ];
+
+fn status(is_ok: bool) -> String {
+    if is_ok { "ok" } else { "err" }.into()
+}
+
+/// A field of the append-only file, if there is one.
+fn when_open(facts: &Facts<'_>, field: impl Fn(&append_only::Facts) -> String) -> Option<String> {
+    let file = facts.node.append_only.facts();
+    file.is_open.then(|| field(&file))
+}
 
 fn is_saving(facts: &Facts<'_>) -> bool {
     facts.node.saves.state().running.is_some()

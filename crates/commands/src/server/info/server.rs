@@ -1,7 +1,8 @@
 //! INFO server.
 
-use super::Field::{self, Always};
+use super::Field::{self, Always, When};
 use engine::snapshot::REDIS_VERSION;
+use std::sync::atomic::Ordering;
 
 /// Redoubt's own version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -35,6 +36,10 @@ pub(super) const FIELDS: &[Field] = &[
         facts.node.config_path.as_ref().map_or_else(String::new, |path| path.display().to_string())
     }),
     Always("io_threads_active", |facts| super::facts::flag(facts.node.mailboxes().len() > 1)),
+    When("shutdown_in_milliseconds", |facts| {
+        let at = facts.node.stops_at_ms.load(Ordering::Acquire);
+        (at > 0).then(|| at.saturating_sub(facts.now.0).to_string())
+    }),
     Always("server_name", |_| "redoubt".into()),
     Always("redoubt_version", |_| VERSION.into()),
     Always("redoubt_node_id", |facts| facts.node.node_id.to_string()),

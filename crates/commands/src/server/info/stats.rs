@@ -52,7 +52,9 @@ pub(super) const FIELDS: &[Field] = &[
     Always("pubsubshard_channels", |facts| facts.node.pubsub.count(Kind::Shard).to_string()),
     Always("latest_fork_usec", |_| "0".into()),
     Always("total_forks", |_| "0".into()),
-    Always("migrate_cached_sockets", |_| "0".into()),
+    Always("migrate_cached_sockets", |facts| {
+        facts.node.moves.sockets.load(Ordering::Relaxed).to_string()
+    }),
     Always("slave_expires_tracked_keys", |_| "0".into()),
     Always("active_defrag_hits", |_| "0".into()),
     Always("active_defrag_misses", |_| "0".into()),

@@ -123,7 +123,7 @@ fn load(pipe: Pipe, number: u64) {
     };
     let loaded = read_dataset(pipe, options, |_| {});
     let result = match loaded {
-        Ok((dataset, mut rest)) => {
+        Ok((dataset, mut rest, _)) => {
             // The link ends the snapshot; what the loader does not want is read all the same.
             let drained = io::copy(&mut rest, &mut io::sink());
             drained.map(|_| Box::new(dataset)).map_err(|error| error.to_string())

@@ -40,14 +40,9 @@ impl RunningCut {
     /// Takes the walk out of the shards if no thread does.
     pub(super) fn discard(self, node: &Node) {
         if let Some(cut) = self.cut {
-            give_up(node, &cut);
+            cut.discard(node);
         }
     }
-}
-
-fn give_up(node: &Node, cut: &Cut) {
-    cut.walk().abort();
-    node.keyspace.walk(cut.walk(), || false);
 }
 
 impl Outbound<'_> {
@@ -129,24 +124,16 @@ impl Outbound<'_> {
     }
 }
 
-fn options(node: &Node) -> rdb::Options {
-    rdb::Options {
-        compression: node.settings.rdbcompression.get(),
-        checksum: node.settings.rdbchecksum.get(),
-        ..rdb::Options::default()
-    }
-}
-
 /// Runs the walk into `out`.
 fn write<W: Write>(node: &Node, cut: Cut, out: W) -> io::Result<W> {
-    let writer = rdb::Writer::begin(out, options(node));
+    let writer = rdb::Writer::begin(out, engine::snapshot::options(node));
     match writer {
         Ok(mut writer) => {
             cut.write(node, &mut writer, |_| true)?;
             writer.finish()
         }
         Err(error) => {
-            give_up(node, &cut);
+            cut.discard(node);
             Err(error)
         }
     }
@@ -154,7 +141,7 @@ fn write<W: Write>(node: &Node, cut: Cut, out: W) -> io::Result<W> {
 
 fn stream(node: &Node, cut: Cut, mut fan: Fan, mark: RunId) -> io::Result<()> {
     if let Err(error) = fan.begin() {
-        give_up(node, &cut);
+        cut.discard(node);
         return Err(error);
     }
     let out = write(node, cut, BufWriter::with_capacity(PIECE_BYTES, fan))?;
@@ -171,13 +158,13 @@ fn write_to_file(shared: &Shared, cut: Cut, id: CutId) -> io::Result<(File, u64)
     let file = match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
         Ok(file) => file,
         Err(error) => {
-            give_up(node, &cut);
+            cut.discard(node);
             return Err(error);
         }
     };
     // From here on it has no name: whatever happens, nothing stays behind.
     if let Err(error) = std::fs::remove_file(&path) {
-        give_up(node, &cut);
+        cut.discard(node);
         return Err(error);
     }
     let out = write(node, cut, BufWriter::with_capacity(PIECE_BYTES, file))?;

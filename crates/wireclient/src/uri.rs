@@ -7,33 +7,47 @@ use thiserror::Error;
 
 /// What an address said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Uri {
-    pub(crate) user: Option<String>,
-    pub(crate) password: Option<String>,
-    pub(crate) host: Option<String>,
-    pub(crate) port: Option<u16>,
-    pub(crate) db: Option<u32>,
+pub struct Uri {
+    /// User.
+    pub user: Option<String>,
+    /// Password.
+    pub password: Option<String>,
+    /// Host name or address, IPv6 without brackets.
+    pub host: Option<String>,
+    /// Port.
+    pub port: Option<u16>,
+    /// Database.
+    pub db: Option<u32>,
 }
 
 /// Why an address cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum UriError {
+pub enum UriError {
+    /// It does not begin with a known scheme.
     #[error("Invalid URI scheme")]
     Scheme,
+    /// It asks for TLS.
     #[error("TLS (rediss://) is not built yet")]
     Tls,
+    /// It ends within a percent-encoded byte.
     #[error("Incomplete URI encoding")]
     IncompleteEncoding,
+    /// A percent sign without two hexadecimal digits, or what is encoded is not UTF-8.
     #[error("Illegal character in URI encoding")]
     Encoding,
+    /// The port is no port.
     #[error("Invalid server port.")]
     Port,
+    /// The database is no number.
     #[error("Invalid database number in URI")]
     Db,
 }
 
 /// Reads `text`.
-pub(crate) fn parse(text: &str) -> Result<Uri, UriError> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse(text: &str) -> Result<Uri, UriError> {
     let (scheme, rest) = text.split_once("://").ok_or(UriError::Scheme)?;
     match scheme.to_ascii_lowercase().as_str() {
         "redis" | "valkey" => {}

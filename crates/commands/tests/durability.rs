@@ -1,0 +1,416 @@
+//! The append-only file on a disk that loses power, a process that is killed, and calls that fail.
+//!
+//! A node without sockets writes to a disk in memory, from several threads whose replies pass the same
+//! barrier as those of clients. Then the power goes, or the process; what the next start loads is
+//! compared with what was acknowledged. Time is let go by, not waited for.
+//!
+//! Each thread counts up its own keys, so that what is held can be no less than what it was told is
+//! written, and no more than what it has begun.
+
+use base::disk::Disk;
+use base::disk::memory::{Fault, MemoryDisk};
+use base::random::Random;
+use base::{Millis, Offset, RunId, clock};
+use conf::{AppendFsync, Settings};
+use engine::append_only::{self, Tail, load};
+use engine::args::OwnedRequest;
+use engine::client::Origin;
+use engine::context::Outcome;
+use engine::image::Limits;
+use engine::mailbox::Mailbox;
+use engine::pipeline::{Worker, prepare};
+use engine::snapshot::LoadOptions;
+use engine::{Node, Session};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+/// Threads that write.
+const WRITERS: u64 = 3;
+/// Power cuts and kills of each policy in a short run, and in a long one.
+const CYCLES: [u64; 2] = [100, 5_000];
+/// How often it is looked whether a disk that works again is used.
+const LOOKS_MAX: u32 = 100_000;
+
+fn cycles() -> u64 {
+    CYCLES[usize::from(std::env::var_os("PROPTEST_CASES").is_some())]
+}
+
+fn settings(policy: AppendFsync) -> Arc<Settings> {
+    let settings = Arc::new(Settings::default());
+    settings.appendonly.set(true);
+    settings.appendfsync.set(policy);
+    settings.dir.set(b"/data"[..].into());
+    settings
+}
+
+/// Starts a node from what is on `disk`, as a server does.
+fn start(template: &Node, disk: &MemoryDisk, policy: AppendFsync) -> Result<Arc<Node>, String> {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let node = Arc::new(template.another(settings(policy), Arc::clone(&disk), 8));
+    node.set_mailboxes(vec![Arc::new(Mailbox::new(Box::new(|| ())))]);
+    let directory = append_only::directory(&node.settings, &disk);
+    let options = LoadOptions {
+        expired_before: None,
+        databases: 16,
+        checksum: true,
+        limits: Limits::of(&node.settings),
+    };
+    let found = load::find(&directory, None).map_err(|error| error.to_string())?;
+    let loaded = found.map(|found| load::load(&node, &directory, found, options, &mut |_| {}));
+    let loaded = loaded.transpose().map_err(|error| error.to_string())?;
+    let tail: Option<Tail> = loaded.map(|loaded| {
+        loaded.dataset.adopt(&node);
+        loaded.tail
+    });
+    let end = node.log.end();
+    node.replication.state().history.shift(end, RunId::generate(&mut Random::from_system()));
+    append_only::start(&node, tail)?;
+    Ok(node)
+}
+
+/// A client without a socket.
+struct Client<'n> {
+    node: &'n Node,
+    worker: Worker<'n>,
+    session: Session,
+}
+
+impl<'n> Client<'n> {
+    fn new(node: &'n Node) -> Client<'n> {
+        let session = Session::new(node.clients.add(Origin::default()), true);
+        Client { node, worker: Worker::new(node).expect("a seat"), session }
+    }
+
+    /// Runs a line; the reply is not let go yet.
+    fn run(&mut self, line: &str) -> String {
+        let owned = OwnedRequest::from_words(line.split(' ').map(str::as_bytes));
+        let prepared = prepare(&self.node.table, owned.request());
+        let mut out = Vec::new();
+        loop {
+            self.worker.enter();
+            let session = &mut self.session;
+            let outcome = self.worker.execute(session, &prepared, owned.request(), &mut out);
+            self.worker.leave();
+            if !matches!(outcome, Outcome::Parked) {
+                break;
+            }
+            thread::yield_now();
+        }
+        self.node.log.wake_readers();
+        String::from_utf8(out).expect("text")
+    }
+
+    /// Waits until the reply may leave; false if `gone` says that it never will.
+    fn passes(&self, gone: &AtomicBool) -> bool {
+        while self.node.must_hold(self.session.last_write, clock::monotonic()) {
+            if gone.load(Ordering::SeqCst) {
+                return false;
+            }
+            thread::yield_now();
+        }
+        !gone.load(Ordering::SeqCst)
+    }
+}
+
+/// What one thread has done with its keys: a counter, a list of the same length, and a pair.
+#[derive(Default)]
+struct Account {
+    begun: u64,
+    /// What was acknowledged, and when.
+    acknowledged: Vec<(u64, Millis)>,
+}
+
+fn write(client: &mut Client<'_>, writer: u64, account: &mut Account, gone: &AtomicBool) -> bool {
+    account.begun += 1;
+    let number = account.begun;
+    let lines = match number % 3 {
+        0 => vec![format!("set c{writer} {number}")],
+        1 => vec![format!("rpush l{writer} {number}"), format!("set c{writer} {number}")],
+        _ => vec![
+            "multi".to_owned(),
+            format!("set p{writer} {number}"),
+            format!("set q{writer} {number}"),
+            format!("set c{writer} {number}"),
+            "exec".to_owned(),
+        ],
+    };
+    for line in lines {
+        let reply = client.run(&line);
+        if reply.starts_with('-') {
+            return false;
+        }
+        if !client.passes(gone) {
+            return true;
+        }
+    }
+    account.acknowledged.push((number, clock::monotonic()));
+    true
+}
+
+/// Strings, and lists by their lengths.
+fn contents(node: &Node) -> BTreeMap<String, u64> {
+    let mut client = Client::new(node);
+    let mut held = BTreeMap::new();
+    for writer in 0..WRITERS {
+        for key in ["c", "p", "q"].map(|name| format!("{name}{writer}")) {
+            let reply = client.run(&format!("get {key}"));
+            let value = reply.lines().nth(1).map_or(0, |text| text.parse().expect("a number"));
+            held.insert(key, value);
+        }
+        let reply = client.run(&format!("lrange l{writer} 0 -1"));
+        let list: Vec<u64> = reply.lines().filter_map(|line| line.parse().ok()).collect();
+        let expected: Vec<u64> = (0..list.len() as u64).map(|at| at * 3 + 1).collect();
+        assert_eq!(list, expected, "a list lacks something in its middle");
+        held.insert(format!("l{writer}"), list.len() as u64);
+    }
+    held
+}
+
+/// Compares what is held with what was done; gives the milliseconds of acknowledged writes that are gone.
+fn compare(held: &BTreeMap<String, u64>, accounts: &[Account], context: &str) -> u64 {
+    let last = accounts.iter().filter_map(|account| account.acknowledged.last());
+    let last = last.map(|&(_, at)| at).max().unwrap_or_default();
+    let mut lost_ms = 0;
+    for (writer, account) in accounts.iter().enumerate() {
+        let count = held[&format!("c{writer}")];
+        assert!(count <= account.begun, "{context}: something was never written");
+        assert_eq!(held[&format!("p{writer}")], held[&format!("q{writer}")], "{context}");
+        let pair = held[&format!("p{writer}")];
+        assert!(pair <= count && count <= pair + 3, "{context}: {held:?}");
+        let gone = account.acknowledged.iter().find(|&&(number, _)| number > count);
+        if let Some(&(_, at)) = gone {
+            lost_ms = lost_ms.max(last.since(at).0.max(1));
+        }
+    }
+    lost_ms
+}
+
+/// Writes for a while, and ends the disk in the middle of it.
+fn cycle(node: &Arc<Node>, disk: &MemoryDisk, accounts: &mut [Account], seed: u64) -> MemoryDisk {
+    let mut random = Random::from_seed(seed);
+    let (gone, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    let wanted = random.below(300);
+    let power = random.one_in(2);
+    let rewrites_at = random.below(600);
+    let after = thread::scope(|scope| {
+        for (writer, account) in accounts.iter_mut().enumerate() {
+            let (gone, done) = (&gone, &done);
+            scope.spawn(move || {
+                let mut client = Client::new(node);
+                while !gone.load(Ordering::SeqCst) {
+                    if write(&mut client, writer as u64, account, gone) {
+                        done.fetch_add(1, Ordering::SeqCst);
+                    } else {
+                        // Only a disk that is off refuses.
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+        let mut rewritten = false;
+        let mut client = Client::new(node);
+        while done.load(Ordering::SeqCst) < wanted {
+            if !rewritten && done.load(Ordering::SeqCst) >= rewrites_at {
+                client.run("bgrewriteaof");
+                rewritten = true;
+            }
+            clock::pass(Millis(random.below(60)));
+            thread::yield_now();
+        }
+        let after = if power { disk.cut_power(&mut random) } else { disk.kill() };
+        gone.store(true, Ordering::SeqCst);
+        after
+    });
+    // The disk is off: that it cannot be flushed is no news.
+    let _ = node.append_only.stop();
+    after
+}
+
+fn template() -> Node {
+    Node::new(Arc::new(Settings::default()), None, &commands::all(), &[], 1, None)
+}
+
+/// Runs cycles, several on one disk; gives the milliseconds lost in each.
+fn run(policy: AppendFsync) -> Vec<u64> {
+    let template = template();
+    let mut lost = Vec::new();
+    let mut seed = 0;
+    while seed < cycles() {
+        let mut disk = MemoryDisk::default();
+        let mut accounts: Vec<Account> = (0..WRITERS).map(|_| Account::default()).collect();
+        for generation in 0..4 {
+            let node = start(&template, &disk, policy)
+                .unwrap_or_else(|error| panic!("seed {seed}, start {generation}: {error}"));
+            let held = contents(&node);
+            let context = format!("{policy:?}, seed {seed}");
+            lost.push(compare(&held, &accounts, &context));
+            for (writer, account) in accounts.iter_mut().enumerate() {
+                // A list gets every third number: begin where the first of three begins.
+                let list = held[&format!("l{writer}")];
+                let count = held[&format!("c{writer}")];
+                *account = Account { begun: count, acknowledged: Vec::new() };
+                if count / 3 + u64::from(!count.is_multiple_of(3)) != list {
+                    // It stands between the two commands of a pair.
+                    account.begun = list * 3 - 2;
+                }
+            }
+            disk = cycle(&node, &disk, &mut accounts, seed);
+            seed += 1;
+        }
+    }
+    lost
+}
+
+#[test]
+fn always_loses_nothing_that_was_acknowledged() {
+    let lost = run(AppendFsync::Always);
+    assert!(lost.iter().all(|&ms| ms == 0), "{lost:?}");
+}
+
+#[test]
+fn everysec_loses_a_second_of_acknowledged_writes_at_most() {
+    let lost = run(AppendFsync::Everysec);
+    let mut histogram = [0; 11];
+    for &ms in &lost {
+        histogram[usize::try_from(ms.div_ceil(100)).unwrap_or(10).min(10)] += 1;
+    }
+    // The first number counts those that lost nothing, each other one those of another 100 ms.
+    eprintln!("everysec, milliseconds of acknowledged writes lost, by 100: {histogram:?}");
+    assert!(lost.iter().all(|&ms| ms <= 1000), "{lost:?}");
+    assert!(lost.iter().any(|&ms| ms > 0), "the power cuts cost nothing: they test nothing");
+}
+
+/// Starts, writes, rewrites, writes and flushes, whatever fails. Gives how many writes were acknowledged.
+fn scenario(template: &Node, disk: &MemoryDisk) -> (Result<Arc<Node>, String>, u64) {
+    let node = match start(template, disk, AppendFsync::Always) {
+        Ok(node) => node,
+        Err(error) => return (Err(error), 0),
+    };
+    let mut client = Client::new(&node);
+    let mut acknowledged = 0;
+    let mut put = |client: &mut Client<'_>, number: u64| {
+        let refused = client.run(&format!("set k {number}")).starts_with('-');
+        // A flush that fails has written nothing more; one that succeeds lets the reply go.
+        let flushed = client.node.append_only.flush().is_ok();
+        if !refused && flushed && !client.node.must_hold(client.session.last_write, Millis(0)) {
+            acknowledged = number;
+        }
+    };
+    (1..5).for_each(|number| put(&mut client, number));
+    client.run("bgrewriteaof");
+    while node.append_only.facts().rewriting {
+        thread::yield_now();
+    }
+    (5..9).for_each(|number| put(&mut client, number));
+    drop(client);
+    (Ok(node), acknowledged)
+}
+
+fn number_held(node: &Node) -> u64 {
+    let reply = Client::new(node).run("get k");
+    reply.lines().nth(1).map_or(0, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn whichever_call_fails_nothing_acknowledged_is_lost() {
+    let template = template();
+    let disk = MemoryDisk::default();
+    let (node, acknowledged) = scenario(&template, &disk);
+    node.expect("a start").append_only.stop().expect("a flush");
+    assert_eq!(acknowledged, 8);
+    let calls = disk.calls();
+    assert!(calls > 40, "{calls}");
+    for call in 1..=calls {
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::Other] {
+            for fault in [Fault::Once(call, kind), Fault::From(call, kind)] {
+                let disk = MemoryDisk::default();
+                disk.set_fault(Some(fault));
+                let (node, acknowledged) = scenario(&template, &disk);
+                let context = format!("{fault:?}");
+                if let Ok(node) = node {
+                    mends(&node, &disk, &context);
+                    let _ = node.append_only.stop();
+                }
+                let disk = disk.kill();
+                let node = start(&template, &disk, AppendFsync::Always)
+                    .unwrap_or_else(|error| panic!("{context}: {error}"));
+                let held = number_held(&node);
+                assert!(held >= acknowledged, "{context}: {held} of {acknowledged}");
+                node.append_only.stop().expect("a flush");
+            }
+        }
+    }
+}
+
+/// Once the disk works again, so do writes.
+///
+/// # Panics
+/// If they do not.
+fn mends(node: &Arc<Node>, disk: &MemoryDisk, context: &str) {
+    disk.set_fault(None);
+    let mut client = Client::new(node);
+    for _ in 0..LOOKS_MAX {
+        clock::pass(Millis(100));
+        engine::cron::tick(node);
+        let refused = client.run("set k 9").starts_with('-');
+        if !refused
+            && node.append_only.flush().is_ok()
+            && !node.must_hold(client.session.last_write, Millis(0))
+        {
+            return;
+        }
+        thread::yield_now();
+    }
+    panic!("{context}: it never works again: {:?}", node.append_only.facts());
+}
+
+#[test]
+fn whichever_call_of_a_load_fails_it_is_told_and_nothing_is_changed() {
+    let template = template();
+    let disk = MemoryDisk::default();
+    let (node, _) = scenario(&template, &disk);
+    node.expect("a start").append_only.stop().expect("a flush");
+    let written = disk.kill();
+    let loaded = written.kill();
+    let node = start(&template, &loaded, AppendFsync::Always).expect("a start");
+    node.append_only.stop().expect("a flush");
+    let calls = loaded.calls();
+    assert!(calls >= 6, "{calls}");
+    let mut disk = written;
+    for call in 1..=calls {
+        disk = disk.kill();
+        disk.set_fault(Some(Fault::Once(call, io::ErrorKind::Other)));
+        if let Ok(node) = start(&template, &disk, AppendFsync::Always) {
+            assert_eq!(number_held(&node), 8, "call {call}");
+            let _ = node.append_only.stop();
+        }
+        disk = disk.kill();
+        let node = start(&template, &disk, AppendFsync::Always).expect("a start");
+        assert_eq!(number_held(&node), 8, "after call {call}");
+        node.append_only.stop().expect("a flush");
+    }
+}
+
+#[test]
+fn a_restart_goes_on_at_the_offset_where_the_file_ends() {
+    let template = template();
+    let disk = MemoryDisk::default();
+    let node = start(&template, &disk, AppendFsync::Everysec).expect("a start");
+    let mut client = Client::new(&node);
+    client.run("set k 1");
+    client.run("bgrewriteaof");
+    client.run("set k 2");
+    drop(client);
+    node.append_only.flush().expect("a flush");
+    let (end, replid) = (node.log.end(), node.replication.state().history.replid);
+    assert!(end > Offset(0));
+    node.append_only.stop().expect("a flush");
+    let node = start(&template, &disk.kill(), AppendFsync::Everysec).expect("a start");
+    let history = node.replication.state().history;
+    assert_eq!((node.log.end(), history.replid2, history.second_offset), (end, replid, Some(end)));
+    assert_eq!(number_held(&node), 2);
+    node.append_only.stop().expect("a flush");
+}

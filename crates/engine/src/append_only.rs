@@ -1,0 +1,299 @@
+//! The append-only file of a node: every write, in files beside each other, without a fork.
+//!
+//! The file is the ordered log, cut into increments, behind a snapshot of the cut: a cursor on the log
+//! and a thread of its own ([`writer`]), so that a slow disk stalls no loop. Replies wait at the
+//! [`crate::barrier`] until their writes are written, or synced, as `appendfsync` wants it; under
+//! `everysec` they also wait while a sync is overdue, so that what a power cut can cost stays within a
+//! second. A rewrite is a walk into a new base ([`rewrite`]), while the log goes on in a new increment.
+//!
+//! ```text
+//! off --appendonly yes--> beginning --base durable--> on --appendonly no--> off
+//!                             ^                        | a sync fails, or the log's history is replaced
+//!                             +--------- lost <--------+
+//! ```
+//!
+//! While beginning or lost, what is on the disk is what was there before. A lost file refuses writes if
+//! it was lost to an error, and begins anew from memory.
+
+mod commands;
+mod increment;
+pub mod load;
+mod rewrite;
+mod writer;
+
+pub use writer::{Tail, start};
+
+use crate::node::Node;
+use crate::snapshot::Cut;
+use aof::Directory;
+use base::disk::Disk;
+use base::lock::{Mutex, MutexGuard, Rank};
+use base::{Millis, Offset};
+use conf::Settings;
+use keyspace::Exclusive;
+use oplog::Reader;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+
+/// What INFO and cron know of the file.
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, each named")]
+#[derive(Debug)]
+pub struct Facts {
+    /// A thread writes it.
+    pub is_open: bool,
+    /// It has its base, so that a start would load it.
+    pub is_listed: bool,
+    /// A rewrite is under way.
+    pub rewriting: bool,
+    /// A rewrite is to begin as soon as it can, and not before this monotonic time.
+    pub scheduled: Option<Millis>,
+    /// No rewrite begins by itself before this monotonic time, since several have failed.
+    pub not_before: Option<Millis>,
+    /// Monotonic time at which the rewrite under way began.
+    pub rewrite_began: Option<Millis>,
+    /// Seconds the last rewrite took, -1 before the first.
+    pub last_rewrite_s: i64,
+    /// Whether the last rewrite succeeded.
+    pub last_rewrite_ok: bool,
+    /// Rewrites since the start.
+    pub rewrites: u64,
+    /// Rewrites that failed since the last that did not.
+    pub failures: u64,
+    /// Bytes of all files.
+    pub size: u64,
+    /// What `size` was after the last rewrite, or at the start.
+    pub base_size: u64,
+    /// How often replies had to wait for a sync that took too long.
+    pub delayed_syncs: u64,
+    /// The log up to here is in the file.
+    pub written: Offset,
+    /// The log up to here is durable.
+    pub synced: Offset,
+    /// Why writes are refused, if they are.
+    pub error: Option<String>,
+}
+
+/// What the writer's thread is asked.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Settings have changed.
+    Settings,
+    /// `appendonly no`.
+    Close,
+    /// Rewrite at this cut. The reader stands there; without one there is to be a base only.
+    Rewrite(Box<Cut>, Option<Reader>),
+    /// The new base of the rewrite of that number is durable under this name, or why not.
+    Rewritten(u64, Result<PathBuf, String>),
+    /// Make durable what is in the log, and say so.
+    Flush(Sender<Result<(), String>>),
+    /// As before, and end.
+    Stop(Sender<Result<(), String>>),
+}
+
+/// Why a rewrite does not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RewriteRefusal {
+    /// One is under way.
+    Running,
+    /// Too many walks are, or nobody writes files.
+    NotNow,
+}
+
+/// The append-only file, as others see it.
+#[derive(Debug)]
+pub struct AppendOnly {
+    facts: Mutex<Facts>,
+    /// `None` once nobody takes them any more.
+    requests: Mutex<Option<VecDeque<Request>>>,
+    thread: OnceLock<Thread>,
+    refuses: AtomicBool,
+    /// DEBUG AOF-FLUSH-SLEEP: microseconds that each sync takes longer.
+    pub flush_sleep_us: AtomicU64,
+}
+
+impl Default for AppendOnly {
+    fn default() -> AppendOnly {
+        let facts = Facts {
+            is_open: false,
+            is_listed: false,
+            rewriting: false,
+            scheduled: None,
+            not_before: None,
+            rewrite_began: None,
+            last_rewrite_s: -1,
+            last_rewrite_ok: true,
+            rewrites: 0,
+            failures: 0,
+            size: 0,
+            base_size: 0,
+            delayed_syncs: 0,
+            written: Offset(0),
+            synced: Offset(0),
+            error: None,
+        };
+        AppendOnly {
+            facts: Mutex::new(Rank::Leaf, facts),
+            requests: Mutex::new(Rank::Mailbox, Some(VecDeque::new())),
+            thread: OnceLock::new(),
+            refuses: AtomicBool::new(false),
+            flush_sleep_us: AtomicU64::new(0),
+        }
+    }
+}
+
+impl AppendOnly {
+    /// What is known.
+    pub fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock()
+    }
+
+    /// Whether writes are refused because the file cannot be written. One load.
+    pub fn refuses(&self) -> bool {
+        self.refuses.load(Ordering::Acquire)
+    }
+
+    /// Sets why writes are refused, or that they are not.
+    fn set_error(&self, node: &Node, error: Option<String>) {
+        let changed = self.refuses.swap(error.is_some(), Ordering::AcqRel) != error.is_some();
+        self.facts.lock().error = error;
+        if changed {
+            node.refresh();
+        }
+    }
+
+    fn send(&self, request: Request) {
+        if let Some(requests) = &mut *self.requests.lock() {
+            requests.push_back(request);
+        }
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Settings have changed: with `appendonly` the file is begun or ended. The caller has the whole
+    /// keyspace alone.
+    ///
+    /// # Errors
+    /// If it cannot be begun now.
+    pub fn settings_changed(
+        &self,
+        node: &Node,
+        alone: &Exclusive<'_>,
+    ) -> Result<(), RewriteRefusal> {
+        let is_open = self.facts.lock().is_open;
+        let wanted = node.settings.appendonly.get() && self.thread.get().is_some();
+        if wanted && !is_open {
+            self.begin(node, alone, true)?;
+        } else if !wanted && is_open {
+            let mut facts = self.facts.lock();
+            let was_rewriting = facts.rewriting;
+            (facts.is_open, facts.rewriting, facts.scheduled) = (false, false, None);
+            drop(facts);
+            if was_rewriting {
+                tracing::info!("Killing AOF child: the rewrite under way is given up");
+            }
+            self.send(Request::Close);
+        }
+        self.send(Request::Settings);
+        Ok(())
+    }
+
+    /// Begins a rewrite. The caller has the whole keyspace alone.
+    ///
+    /// # Errors
+    /// [`RewriteRefusal`].
+    pub fn rewrite(&self, node: &Node, alone: &Exclusive<'_>) -> Result<(), RewriteRefusal> {
+        let opens = node.settings.appendonly.get();
+        self.begin(node, alone, opens)
+    }
+
+    /// Begins a rewrite, and with it the file if it is off and `opens`.
+    fn begin(&self, node: &Node, alone: &Exclusive<'_>, opens: bool) -> Result<(), RewriteRefusal> {
+        if self.thread.get().is_none() {
+            return Err(RewriteRefusal::NotNow);
+        }
+        if self.facts.lock().rewriting {
+            return Err(RewriteRefusal::Running);
+        }
+        let cut = Cut::take(node, alone).ok_or(RewriteRefusal::NotNow)?;
+        let Ok(reader) = node.log.pinned_reader(cut.offset) else {
+            cut.discard(node);
+            return Err(RewriteRefusal::NotNow);
+        };
+        let mut facts = self.facts.lock();
+        facts.rewriting = true;
+        facts.is_open |= opens;
+        facts.scheduled = None;
+        facts.rewrite_began = Some(base::clock::monotonic());
+        drop(facts);
+        self.send(Request::Rewrite(Box::new(cut), opens.then_some(reader)));
+        Ok(())
+    }
+
+    /// Asks for a rewrite as soon as one can begin.
+    pub fn schedule(&self, at: Millis) {
+        self.facts.lock().scheduled = Some(at);
+    }
+
+    /// Whether a rewrite is due at `now`: one was asked for, or the file has grown by so much.
+    pub fn is_due(&self, node: &Node, now: Millis) -> bool {
+        if self.thread.get().is_none() || node.saves.state().running.is_some() {
+            return false;
+        }
+        let facts = self.facts.lock();
+        if facts.rewriting {
+            return false;
+        }
+        if facts.scheduled.is_some_and(|at| at <= now) {
+            return true;
+        }
+        if facts.not_before.is_some_and(|at| at > now) {
+            return false;
+        }
+        let settings = &node.settings;
+        let percent = settings.auto_aof_rewrite_percentage.get().unsigned_abs();
+        let least = settings.auto_aof_rewrite_min_size.get().unsigned_abs();
+        let base = facts.base_size.max(1);
+        let growth = (facts.size * 100 / base).saturating_sub(100);
+        facts.is_open && percent > 0 && facts.size > least && growth >= percent
+    }
+
+    /// Waits until everything that is in the log now is durable in the file, if there is one.
+    ///
+    /// # Errors
+    /// The text of what went wrong.
+    pub fn flush(&self) -> Result<(), String> {
+        self.wait_for(Request::Flush)
+    }
+
+    /// As [`AppendOnly::flush`], and nothing is written any more.
+    ///
+    /// # Errors
+    /// The text of what went wrong; the file is closed all the same.
+    pub fn stop(&self) -> Result<(), String> {
+        self.wait_for(Request::Stop)
+    }
+
+    fn wait_for(
+        &self,
+        request: impl FnOnce(Sender<Result<(), String>>) -> Request,
+    ) -> Result<(), String> {
+        if self.thread.get().is_none() {
+            return Ok(());
+        }
+        let (sender, answer) = channel();
+        self.send(request(sender));
+        answer.recv().unwrap_or_else(|_| Err("the writer's thread has ended".to_owned()))
+    }
+}
+
+/// Where the append-only file lives that `settings` tell of.
+pub fn directory(settings: &Settings, disk: &Arc<dyn Disk>) -> Directory {
+    let parent = settings.dir.string();
+    let (name, directory) = (settings.appendfilename.string(), settings.appenddirname.string());
+    Directory::new(Arc::clone(disk), Path::new(&parent), &directory, &name)
+}

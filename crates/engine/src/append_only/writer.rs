@@ -1,0 +1,494 @@
+//! The writer: the thread that keeps the append-only file.
+//!
+//! It owns the open increment, the reader of the log and the manifest. A batch goes into the file in
+//! pieces, ends with a sum, and counts as written, and later as synced, at once.
+
+mod rewriting;
+
+use super::increment::{Open, Start, Unfilled};
+use super::{AppendOnly, Facts, Request, directory, rewrite};
+use crate::barrier::Watermark;
+use crate::node::Node;
+use aof::{AppendError, Appender, Directory, DirectoryError, Manifest};
+use base::{Millis, Offset};
+use conf::AppendFsync;
+use keyspace::Walk;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+
+/// A piece's buffer that has grown beyond this is given back.
+const PIECE_BYTES_KEPT: usize = 256 << 10;
+/// Under `everysec`, how old what is not durable may become before it is synced.
+const SYNC_AGE: Millis = Millis(500);
+/// Under `everysec`, how old what is not durable may become before replies wait.
+const OVERDUE_AGE: Millis = Millis(900);
+/// Between two tries to write to a disk that refuses.
+const RETRY: Millis = Millis(100);
+/// Between two tries to begin a file anew.
+const RESTART: Millis = Millis(1000);
+/// The longest sleep.
+const SLEEP: Millis = Millis(1000);
+
+/// A rewrite under way.
+struct Rewrite {
+    number: u64,
+    walk: Arc<Walk>,
+    /// Where the next increment begins.
+    at: Offset,
+    start: Start,
+    /// The base is to be a snapshot, not requests.
+    is_snapshot: bool,
+    /// The log goes on in the next increment, if there is to be one.
+    rolled: bool,
+    /// The new base, once it is durable.
+    base: Option<PathBuf>,
+}
+
+struct Writer {
+    node: Arc<Node>,
+    directory: Directory,
+    manifest: Manifest,
+    open: Option<Open>,
+    rewrite: Option<Rewrite>,
+    /// Rewrites begun.
+    rewrites: u64,
+    retry_at: Option<Millis>,
+}
+
+/// How the files go on from a start.
+#[derive(Debug)]
+pub struct Tail {
+    /// What was loaded.
+    pub manifest: Manifest,
+    /// The last increment is whole up to here; `None` if a new one is to be made.
+    pub length: Option<u64>,
+}
+
+/// Starts the thread that keeps the file of `node`, whose data and history are loaded. With a `tail`
+/// the file goes on there; otherwise, if it is to be on, it begins with a base of the data.
+///
+/// # Errors
+/// The text of what went wrong.
+pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
+    let mut writer = Writer {
+        node: Arc::clone(node),
+        directory: directory(&node.settings, &node.disk),
+        manifest: Manifest::default(),
+        open: None,
+        rewrite: None,
+        rewrites: 0,
+        retry_at: None,
+    };
+    let goes_on = tail.is_some();
+    if let Some(tail) = tail {
+        let failed = |error| format!("Can't open the append-only file: {error}");
+        writer.go_on(tail).map_err(failed)?;
+    }
+    let waker_of = Arc::downgrade(node);
+    node.log.subscribe(Arc::new(move || {
+        if let Some(thread) =
+            waker_of.upgrade().and_then(|node| node.append_only.thread.get().cloned())
+        {
+            thread.unpark();
+        }
+    }));
+    let of_thread = Arc::clone(node);
+    let body = move || {
+        let node = of_thread;
+        if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
+            node.incomplete.store(true, Ordering::Release);
+            tracing::error!("the writer of the append-only file panicked; writes are refused");
+            node.append_only.set_error(&node, Some("its writer has ended".to_owned()));
+        }
+        // Whoever still waits for an answer is told that there will be none.
+        drop(node.append_only.requests.lock().take());
+    };
+    let spawned = thread::Builder::new().name("aof".into()).spawn(body);
+    let thread = spawned.map_err(|error| format!("cannot start the writer's thread: {error}"))?;
+    let _only_here = node.append_only.thread.set(thread.thread().clone());
+    if node.settings.appendonly.get() && !goes_on {
+        let alone = node.keyspace.gate.exclusive();
+        let begun = node.append_only.rewrite(node, &alone);
+        drop(alone);
+        begun.map_err(|_| "Can't begin the append-only file".to_owned())?;
+        wait_for_base(node)?;
+    }
+    Ok(())
+}
+
+/// Waits until the file is there, so that nothing is promised before.
+fn wait_for_base(node: &Node) -> Result<(), String> {
+    loop {
+        node.append_only.flush()?;
+        let facts = node.append_only.facts();
+        if !facts.rewriting {
+            return if facts.is_open {
+                Ok(())
+            } else {
+                Err("Can't write the base of the append-only file".to_owned())
+            };
+        }
+        drop(facts);
+        // The walk and the disk are what is waited for.
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+impl Writer {
+    /// Opens the last increment of `tail`, or the next.
+    fn go_on(&mut self, tail: Tail) -> Result<(), DirectoryError> {
+        self.manifest = tail.manifest;
+        let end = self.node.log.end();
+        let Ok(reader) = self.node.log.pinned_reader(end) else { return Ok(()) };
+        self.node.log.force_select();
+        let last = self.manifest.increments.last().map(|piece| piece.name.clone());
+        let (appender, start) = if let (Some(length), Some(name)) = (tail.length, last) {
+            let path = self.directory.file(&name);
+            let opened = Appender::reopen(self.directory.disk(), &path, length);
+            let failed = |source| DirectoryError::Disk { action: "Cannot open", path, source };
+            (opened.map_err(failed)?, Start::default())
+        } else {
+            let (appender, manifest) = self.next_increment()?;
+            self.directory.write_manifest(&manifest)?;
+            self.manifest = manifest;
+            let select = Some(self.node.replication.stream_db());
+            (appender, Start { noted: None, select })
+        };
+        self.open = Some(Open::new(appender, reader, start, None));
+        if !self.node.settings.aof_disable_auto_gc.get() {
+            self.directory.sweep(&mut self.manifest)?;
+        }
+        let size = self.size();
+        let mut facts = self.facts();
+        (facts.is_open, facts.size, facts.base_size) = (true, size, size);
+        drop(facts);
+        self.publish();
+        Ok(())
+    }
+
+    fn facts(&self) -> base::lock::MutexGuard<'_, Facts> {
+        self.node.append_only.facts()
+    }
+
+    fn run(mut self) {
+        let node = Arc::clone(&self.node);
+        let AppendOnly { requests, .. } = &node.append_only;
+        loop {
+            let taken = requests.lock().as_mut().map(std::mem::take).unwrap_or_default();
+            let mut ends = false;
+            for request in taken {
+                ends |= matches!(request, Request::Stop(_));
+                self.take(request);
+            }
+            if ends {
+                return;
+            }
+            let now = base::clock::monotonic();
+            self.write(now);
+            self.sync_if_due(base::clock::monotonic());
+            self.finish_rewrite();
+            if requests.lock().as_ref().is_none_or(VecDeque::is_empty) {
+                self.sleep();
+            }
+        }
+    }
+
+    fn take(&mut self, request: Request) {
+        match request {
+            Request::Settings => {
+                if !self.node.settings.aof_disable_auto_gc.get() {
+                    self.sweep();
+                }
+                self.publish();
+            }
+            Request::Close => self.close(),
+            Request::Rewrite(cut, reader) => {
+                let walk = Arc::clone(cut.walk());
+                let (at, start) = (cut.offset, Start::at(&self.node, &cut));
+                self.rewrites += 1;
+                let number = self.rewrites;
+                let is_snapshot = self.node.settings.aof_use_rdb_preamble.get();
+                let rolled = reader.is_none();
+                let mut rewrite =
+                    Rewrite { number, walk, at, start, is_snapshot, rolled, base: None };
+                if self.open.is_none()
+                    && let Some(reader) = reader
+                {
+                    match self.begin(reader, start) {
+                        Ok(()) => rewrite.rolled = true,
+                        Err(error) => {
+                            cut.discard(&self.node);
+                            return self.rewrite_failed(&error.to_string());
+                        }
+                    }
+                }
+                tracing::info!("Background append only file rewriting started");
+                self.rewrite = Some(rewrite);
+                rewrite::begin(&self.node, &self.directory, *cut, number, is_snapshot);
+            }
+            Request::Rewritten(number, result) => {
+                match (self.rewrite.as_mut().filter(|rewrite| rewrite.number == number), result) {
+                    (Some(rewrite), Ok(base)) => rewrite.base = Some(base),
+                    (Some(_), Err(error)) => self.rewrite_failed(&error),
+                    // Given up meanwhile.
+                    (None, Ok(base)) => drop(self.directory.disk().remove(&base)),
+                    (None, Err(_)) => {}
+                }
+            }
+            Request::Flush(sender) => self.flush(&sender),
+            Request::Stop(sender) => {
+                if let Some(rewrite) = self.rewrite.take() {
+                    rewrite.walk.abort();
+                }
+                self.flush(&sender);
+                if let Some(mut open) = self.open.take() {
+                    open.end();
+                }
+            }
+        }
+    }
+
+    /// `appendonly no`: what is in the log is made durable, and nothing follows.
+    fn close(&mut self) {
+        if let Some(rewrite) = self.rewrite.take() {
+            rewrite.walk.abort();
+        }
+        self.write(base::clock::monotonic());
+        if let Err(error) = self.sync() {
+            tracing::warn!("Fail to fsync the AOF file: {error}");
+        }
+        if let Some(mut open) = self.open.take() {
+            open.end();
+            self.drop_temporary(&open);
+        }
+        self.retry_at = None;
+        self.node.append_only.set_error(&self.node, None);
+        self.publish();
+    }
+
+    /// Removes an increment that no manifest has named.
+    fn drop_temporary(&self, open: &Open) {
+        if let Some(path) = &open.temporary {
+            let name = path.file_name().unwrap_or_default().display();
+            tracing::info!("Removing the temp incr aof file {name} in the background");
+            // The next one of that name begins with nothing all the same.
+            let _ = self.directory.disk().remove(path);
+        }
+    }
+
+    /// Removes files that are history.
+    fn sweep(&mut self) {
+        if let Err(error) = self.directory.sweep(&mut self.manifest) {
+            tracing::warn!("Old files of the AOF stay: {error}");
+        }
+    }
+
+    fn flush(&mut self, sender: &Sender<Result<(), String>>) {
+        self.retry_at = None;
+        self.write(base::clock::monotonic());
+        let result = if self.open.is_none() {
+            Ok(())
+        } else {
+            match self.facts().error.clone() {
+                Some(error) => Err(error),
+                None => Ok(()),
+            }
+        };
+        let result = result.and_then(|()| self.sync().map_err(|error| error.to_string()));
+        // Whoever asked may have gone.
+        let _ = sender.send(result);
+    }
+
+    /// Writes what is in the log.
+    fn write(&mut self, now: Millis) {
+        if self.retry_at.is_some_and(|at| at > now) {
+            return;
+        }
+        let mut wrote = false;
+        loop {
+            let written = match self.fill() {
+                Ok(true) => self.write_piece(now, &mut wrote),
+                Ok(false) => break,
+                Err(Unfilled::Disk(error)) => Err(error),
+                Err(Unfilled::Lost) => return self.lose("the history was replaced", None),
+            };
+            match written {
+                Ok(()) => {}
+                Err(AppendError::Refused(error)) => {
+                    if self.retry_at.is_none() {
+                        tracing::error!("Error writing to the AOF file: {error}");
+                    }
+                    self.retry_at = Some(now + RETRY);
+                    self.node.append_only.set_error(&self.node, Some(error.to_string()));
+                    break;
+                }
+                Err(AppendError::Suspect(error)) => {
+                    return self.lose("it cannot be cut back", Some(&error));
+                }
+            }
+        }
+        if wrote && self.policy() != AppendFsync::Always {
+            self.publish();
+        }
+    }
+
+    fn write_piece(&mut self, now: Millis, wrote: &mut bool) -> Result<(), AppendError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.appender.write(&open.piece)?;
+        self.node.append_only.facts().size += open.piece.len() as u64;
+        open.piece.clear();
+        open.piece.shrink_to(PIECE_BYTES_KEPT);
+        open.unsynced_since.get_or_insert(now);
+        if open.reader.makes_room() {
+            self.node.wake_loops();
+        }
+        if open.piece_ends {
+            open.written = open.target;
+            *wrote = true;
+        }
+        self.retry_at = None;
+        if open.is_listed() && self.node.append_only.refuses() {
+            tracing::warn!("AOF write error looks solved. The server can write again.");
+            self.node.append_only.set_error(&self.node, None);
+        }
+        Ok(())
+    }
+
+    /// Sees to it that there is a piece to be written; false if the log has nothing more.
+    fn fill(&mut self) -> Result<bool, Unfilled> {
+        loop {
+            let Some(open) = &self.open else { return Ok(false) };
+            if !open.piece.is_empty() {
+                return Ok(true);
+            }
+            let rolls = self.rewrite.as_ref().filter(|rewrite| !rewrite.rolled);
+            let rolls = rolls.map(|rewrite| rewrite.at);
+            if rolls != Some(open.reader.position()) {
+                let Some(open) = &mut self.open else { return Ok(false) };
+                return open.fill(&self.node, rolls);
+            }
+            self.roll();
+        }
+    }
+
+    /// The file cannot go on: it begins anew, with a base of what is in memory.
+    fn lose(&mut self, why: &str, error: Option<&std::io::Error>) {
+        if let Some(error) = error {
+            tracing::error!("The AOF file is given up, {why}: {error}");
+            let text = format!("{why}: {error}");
+            self.node.append_only.set_error(&self.node, Some(text));
+        } else {
+            tracing::info!("The AOF file begins anew: {why}");
+        }
+        if let Some(rewrite) = self.rewrite.take() {
+            rewrite.walk.abort();
+        }
+        self.open = None;
+        self.retry_at = None;
+        let at = if error.is_some() { base::clock::monotonic() + RESTART } else { Millis(0) };
+        let mut facts = self.facts();
+        (facts.is_open, facts.rewriting, facts.scheduled) = (false, false, Some(at));
+    }
+
+    fn policy(&self) -> AppendFsync {
+        self.node.settings.appendfsync.get()
+    }
+
+    fn sync_if_due(&mut self, now: Millis) {
+        let policy = self.policy();
+        let Some(open) = &self.open else { return };
+        let spares = self.node.settings.no_appendfsync_on_rewrite.get()
+            && (self.rewrite.is_some() || self.node.saves.state().running.is_some());
+        let Some(since) = open.unsynced_since else { return };
+        let due = match policy {
+            AppendFsync::Always => true,
+            AppendFsync::Everysec => now.since(since) >= SYNC_AGE,
+            AppendFsync::No => false,
+        };
+        if policy != AppendFsync::Everysec || spares || !open.is_listed() {
+            self.node.barrier.publish_overdue(None);
+        } else {
+            self.node.barrier.publish_overdue(Some(since + OVERDUE_AGE));
+        }
+        if !due || spares || self.retry_at.is_some() && policy != AppendFsync::Always {
+            return;
+        }
+        // What comes while this takes its time is younger than now.
+        if policy == AppendFsync::Everysec && open.is_listed() {
+            self.node.barrier.publish_overdue(Some(now.min(since + OVERDUE_AGE) + OVERDUE_AGE));
+        }
+        if let Err(error) = self.sync() {
+            self.lose("it cannot be synced", Some(&error));
+        }
+    }
+
+    /// Makes what is in the file durable.
+    fn sync(&mut self) -> std::io::Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let began = base::clock::monotonic();
+        let slowed_us = self.node.append_only.flush_sleep_us.load(Ordering::Relaxed);
+        if slowed_us > 0 {
+            thread::sleep(Duration::from_micros(slowed_us));
+        }
+        open.sync()?;
+        if base::clock::monotonic().since(began) > OVERDUE_AGE {
+            self.node.append_only.facts().delayed_syncs += 1;
+        }
+        if self.node.barrier.publish_overdue(None) {
+            self.node.wake_loops();
+        }
+        self.publish();
+        Ok(())
+    }
+
+    /// Tells the barrier, and INFO, how far it has come.
+    fn publish(&self) {
+        let always = self.policy() == AppendFsync::Always;
+        let open = self.open.as_ref();
+        let mut facts = self.node.append_only.facts();
+        facts.is_listed = open.is_some_and(Open::is_listed);
+        if let Some(open) = open {
+            (facts.written, facts.synced) = (open.written, open.synced);
+        }
+        drop(facts);
+        // A file that was lost to an error lets nothing pass until it is there again.
+        if open.is_none() && self.node.append_only.refuses() {
+            return;
+        }
+        let listed = open.filter(|open| open.is_listed());
+        self.node.barrier.set_orders_reads(always && listed.is_some());
+        let at = listed.map(|open| if always { open.synced } else { open.written });
+        if self.node.barrier.publish(Watermark::Appended, at) {
+            self.node.wake_loops();
+        }
+    }
+
+    fn size(&self) -> u64 {
+        let sizes = self.manifest.pieces().filter_map(|piece| self.directory.look(piece).ok());
+        sizes.map(|(size, _)| size).sum()
+    }
+
+    fn sleep(&self) {
+        let now = base::clock::monotonic();
+        let mut until = now + SLEEP;
+        if let Some(open) = &self.open {
+            if let Some(at) = self.retry_at {
+                until = until.min(at);
+            } else if !self.node.log.may_sleep(open.reader.position()) {
+                return;
+            }
+            if let Some(since) = open.unsynced_since
+                && self.policy() == AppendFsync::Everysec
+            {
+                until = until.min(since + SYNC_AGE);
+            }
+        }
+        thread::park_timeout(Duration::from_millis(until.since(now).0));
+    }
+}

@@ -1,0 +1,232 @@
+//! The data of a start: what lies in the directory, which of it is the newest, and loading that.
+//!
+//! A snapshot and an append-only file may both be there. The one that has come further in the same
+//! history counts; where histories cannot be compared, the younger, and without `appendonly` the
+//! snapshot. The other is kept. A server never starts empty beside data that it does not understand,
+//! unless it is told to (`--allow-empty-start`).
+
+use base::disk::{Disk, SystemDisk};
+use base::{Millis, Offset, RunId};
+use conf::Settings;
+use engine::Node;
+use engine::append_only::{self, Tail, load};
+use engine::image::Limits;
+use engine::snapshot::{Dataset, LoadOptions};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What the command line says about the data, for this start only.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StartOptions {
+    /// Start without data although there may be some that nobody can read.
+    pub(crate) allow_empty: bool,
+    /// Load what the append-only file held at the end of this Unix second.
+    pub(crate) restore_to: Option<u64>,
+}
+
+impl StartOptions {
+    /// Takes the options out of `arguments`.
+    ///
+    /// # Errors
+    /// A text, if one of them makes no sense.
+    pub(crate) fn take(arguments: &mut Vec<String>) -> Result<StartOptions, String> {
+        let mut options = StartOptions::default();
+        if let Some(at) = arguments.iter().position(|word| word == "--allow-empty-start") {
+            arguments.remove(at);
+            options.allow_empty = true;
+        }
+        if let Some(at) = arguments.iter().position(|word| word == "--restore-to") {
+            arguments.remove(at);
+            let time = if at < arguments.len() { arguments.remove(at) } else { String::new() };
+            let seconds = time.parse().ok();
+            if seconds.is_none() {
+                return Err(format!("--restore-to wants a Unix time in seconds, not '{time}'"));
+            }
+            options.restore_to = seconds;
+        }
+        Ok(options)
+    }
+}
+
+/// What a data set says of itself before it is loaded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Head {
+    /// The history it belongs to and its offset there.
+    pub(crate) history: Option<(RunId, Offset)>,
+    /// Whether it holds keys.
+    pub(crate) has_keys: bool,
+}
+
+/// What lies in the directory, and what of it is to be loaded.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// Nothing.
+    Nothing,
+    /// A snapshot; an append-only file that is older is set aside if one is to be written.
+    Snapshot(Head, bool),
+    /// An append-only file, up to that second if one is given.
+    AppendOnly(Box<load::Found>, Option<u64>),
+}
+
+impl Found {
+    /// Looks into the directory.
+    ///
+    /// # Errors
+    /// The text of what makes it impossible to start.
+    pub(crate) fn look(settings: &Settings, start: &StartOptions) -> Result<Found, String> {
+        let snapshot = snapshot_head(settings);
+        let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
+        let directory = append_only::directory(settings, &disk);
+        let appends = settings.appendonly.get();
+        let file = match load::find(&directory, start.restore_to) {
+            Ok(file) => file,
+            Err(error) if snapshot.is_some() && !appends => {
+                tracing::warn!("The append-only file is left alone: {error}");
+                None
+            }
+            Err(load::AofError::Directory(error @ aof::DirectoryError::NoManifest { .. }))
+                if start.allow_empty =>
+            {
+                let kept = directory.set_aside(now_s()).map_err(|error| error.to_string())?;
+                tracing::warn!("{error}. It is kept as {}.", kept.display());
+                None
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        if start.restore_to.is_some() {
+            let file = file.ok_or("there is no append-only file to restore from")?;
+            return Ok(Found::AppendOnly(Box::new(file), start.restore_to));
+        }
+        Ok(match (snapshot, file) {
+            (None, None) => Found::Nothing,
+            (Some((head, _)), None) => Found::Snapshot(head, false),
+            (Some((head, created)), Some(file)) if is_newer(&head, created, &file, appends) => {
+                tracing::warn!("The snapshot is newer than the append-only file, and is loaded.");
+                Found::Snapshot(head, true)
+            }
+            (_, Some(file)) => Found::AppendOnly(Box::new(file), None),
+        })
+    }
+
+    /// What is to be loaded says this of itself.
+    pub(crate) fn head(&self) -> Head {
+        match self {
+            Found::Nothing => Head::default(),
+            Found::Snapshot(head, _) => head.clone(),
+            Found::AppendOnly(file, _) => Head { history: file.place, has_keys: file.has_data },
+        }
+    }
+
+    /// Loads it into `node`. Gives how the append-only file goes on, if it is to and can.
+    ///
+    /// # Errors
+    /// The text of what makes it impossible to start.
+    pub(crate) fn load(self, node: &Arc<Node>, will_follow: bool) -> Result<Option<Tail>, String> {
+        let settings = &node.settings;
+        let directory = append_only::directory(settings, &node.disk);
+        let began = base::clock::monotonic();
+        let options = LoadOptions {
+            expired_before: (!will_follow).then(base::clock::unix),
+            databases: u32::try_from(settings.databases.get()).unwrap_or(16),
+            checksum: settings.rdbchecksum.get(),
+            limits: Limits::of(settings),
+        };
+        let took = || {
+            let took = base::clock::monotonic().since(began).0;
+            format!("{}.{:03} seconds", took / 1000, took % 1000)
+        };
+        match self {
+            Found::Nothing => Ok(None),
+            Found::Snapshot(_, is_beside) => {
+                load_snapshot(node, options)?;
+                tracing::info!("DB loaded from disk: {}", took());
+                if is_beside && settings.appendonly.get() {
+                    set_aside(&directory)?;
+                }
+                Ok(None)
+            }
+            Found::AppendOnly(file, until) => {
+                // A base keeps keys that have expired: what follows may speak of them.
+                let options = LoadOptions { expired_before: None, ..options };
+                let loaded = load::load(node, &directory, *file, options, &mut |_| {});
+                let loaded = loaded.map_err(|error| error.to_string())?;
+                adopt(node, loaded.dataset);
+                tracing::info!("DB loaded from append only file: {}", took());
+                if until.is_some() {
+                    set_aside(&directory)?;
+                    return Ok(None);
+                }
+                if !settings.appendonly.get() {
+                    tracing::warn!(
+                        "The data comes from the append-only file, which 'appendonly no' does not \
+                         go on with: there is no snapshot that is as new."
+                    );
+                    return Ok(None);
+                }
+                Ok(Some(loaded.tail))
+            }
+        }
+    }
+}
+
+fn now_s() -> u64 {
+    base::clock::unix().0 / 1000
+}
+
+fn set_aside(directory: &aof::Directory) -> Result<(), String> {
+    let kept = directory.set_aside(now_s()).map_err(|error| error.to_string())?;
+    tracing::warn!("The old append-only file is kept as {}.", kept.display());
+    Ok(())
+}
+
+/// Whether the snapshot holds more than the file.
+fn is_newer(head: &Head, created: Option<Millis>, file: &load::Found, appends: bool) -> bool {
+    if let (Some((replid, offset)), Some((_, end))) = (head.history, file.place)
+        && file.histories.contains(&replid)
+    {
+        return offset > end;
+    }
+    !appends || created.is_some_and(|created| created.0 / 1000 > file.written_s)
+}
+
+fn load_snapshot(node: &Arc<Node>, options: LoadOptions) -> Result<(), String> {
+    let name = node.settings.dbfilename.string();
+    let loaded = engine::snapshot::load_file(&*node.disk, Path::new(&name), options, |_| {});
+    let loaded = loaded.map_err(|error| {
+        tracing::error!("Terminating server after rdb file reading failure.");
+        format!("Fatal error loading the DB, check server logs. {name}: {error}")
+    })?;
+    let Some(dataset) = loaded else { return Ok(()) };
+    adopt(node, dataset);
+    let (keys, expired) = node.saves.state().loaded;
+    tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");
+    Ok(())
+}
+
+fn adopt(node: &Arc<Node>, dataset: Dataset) {
+    node.saves.state().loaded = (dataset.keys, dataset.expired);
+    dataset.adopt(node);
+}
+
+/// What the snapshot says of itself before its first key, and when it was cut; `None` if there is none.
+/// A file that cannot be read says nothing here, and stops the start when it is loaded.
+fn snapshot_head(settings: &Settings) -> Option<(Head, Option<Millis>)> {
+    let file = File::open(settings.dbfilename.string()).ok()?;
+    let mut head = Head::default();
+    let mut loader = rdb::Loader::new(BufReader::new(file)).verify_checksum(false);
+    let mut fields = rdb::Fields::default();
+    while let Ok(Some(item)) = loader.next_item() {
+        match item {
+            rdb::Item::Aux { key, value } => fields.note(&key, &value),
+            rdb::Item::Key(_) => {
+                head.has_keys = true;
+                break;
+            }
+            _ => {}
+        }
+    }
+    head.history = fields.replication().map(|place| (place.id, place.offset));
+    Some((head, fields.created))
+}
