@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
+use values::Kind;
 
 /// What happened to a key, named as keyspace notifications name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -377,19 +378,22 @@ impl Effects {
         self.delete(node, db, &[verb, key], Event::Expired);
     }
 
-    /// Fields of the hash at `key` were found expired and have been taken out, and the key with them if
-    /// it was `emptied`: before whatever the command that found them did.
+    /// Fields of a hash or members of a set were found expired and have been taken out, and the key with
+    /// them if it was `emptied`: before whatever the command that found them did.
     pub fn fields_expired(
         &mut self,
         node: &Node,
-        db: u32,
-        key: &[u8],
+        (db, key, kind): (u32, &[u8], Kind),
         fields: &[Vec<u8>],
         emptied: bool,
     ) {
         node.changes.fetch_add(fields.len() as u64, Ordering::Relaxed);
         node.stats.expired_subkeys.fetch_add(fields.len() as u64, Ordering::Relaxed);
-        let mut words: Vec<&[u8]> = vec![b"HDEL", key];
+        let (verb, event): (&[u8], Event) = match kind {
+            Kind::Set => (b"SREM", Event::SetRemove),
+            _ => (b"HDEL", Event::HashExpired),
+        };
+        let mut words: Vec<&[u8]> = vec![verb, key];
         words.extend(fields.iter().map(Vec::as_slice));
         self.push(db, &words);
         self.waited_for(db, key);
@@ -398,7 +402,7 @@ impl Effects {
         }
         if node.notifies() {
             let at = self.events_begin.min(self.events.len());
-            self.events.insert(at, (db, Event::HashExpired, key.into()));
+            self.events.insert(at, (db, event, key.into()));
             if emptied {
                 self.events.insert(at + 1, (db, Event::Delete, key.into()));
             }

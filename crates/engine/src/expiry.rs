@@ -123,8 +123,8 @@ impl Expirer {
             self.cursor =
                 shard.drain_expired(db, self.cursor, now, &mut self.soonest, |ended| match ended {
                     Ended::Key(key) => worker.effects.expired(node, db, key),
-                    Ended::Fields { key, fields, emptied } => {
-                        worker.effects.fields_expired(node, db, key, fields, emptied);
+                    Ended::Fields { key, kind, fields, emptied } => {
+                        worker.effects.fields_expired(node, (db, key, kind), fields, emptied);
                     }
                 });
             if self.cursor == 0 {

@@ -10,17 +10,17 @@ mod set;
 mod sorted_set;
 mod stream;
 
-use crate::keys::{INLINE_BYTES_MAX, Text, kind_of, new_entry, new_text, view};
+use crate::keys::{INLINE_BYTES_MAX, Text, edit, kind_of, new_entry, new_text, view};
 use base::Millis;
 use conf::Settings;
-use keyspace::Entry;
+use keyspace::{Change, Entry};
 use rdb::{LoadedValue, SavedValue, StringRef};
 use structures::{NewValue, ValueRef};
 use values::digest::ValueDigest;
 use values::string::encoding_name;
 use values::{
-    Collection, Hash, HashLimits, Kind, List, ListLimits, Object, Set, SetLimits, SortedSet,
-    SortedSetLimits, Stream,
+    Collection, Hash, HashLimits, Kind, List, ListLimits, Object, Set, SetLimits, SetRef,
+    SortedSet, SortedSetLimits, Stream,
 };
 
 /// Why a foreign value is refused.
@@ -120,6 +120,24 @@ pub fn encoding(entry: &Entry) -> &'static str {
 
 fn encoding_as<C: Image>(entry: &Entry) -> &'static str {
     view::<C>(entry).map_or("raw", C::encoding)
+}
+
+/// The members of a set that expire, which its form in a snapshot does not tell. O(members), if any.
+pub(crate) fn expiring_members(entry: &Entry) -> impl Iterator<Item = (&[u8], Millis)> {
+    let set = match entry.value() {
+        ValueRef::Boxed(Object::Set(set)) => Some(set.as_ref()),
+        _ => None,
+    };
+    set.into_iter().flat_map(SetRef::expiring)
+}
+
+/// Lets a member of a set or a field of a hash expire; of other types nothing does.
+pub(crate) fn expire_member(change: Change<'_>, member: &[u8], at: Millis) {
+    match kind_of(change.entry()) {
+        Kind::Set => edit(change, |set: &mut Set| set.set_expire_at(member, Some(at))),
+        Kind::Hash => edit(change, |hash: &mut Hash| hash.set_expire_at(member, Some(at))),
+        _ => {}
+    }
 }
 
 /// Adds the value of `entry` to a digest begun with its kind. O(elements).

@@ -7,6 +7,7 @@
 mod collection;
 mod string;
 
+pub(crate) use collection::edit;
 pub use collection::{Edited, new_entry, view};
 pub(crate) use string::new_value as new_text;
 pub use string::{INLINE_BYTES_MAX, StringChange, Text};
@@ -88,12 +89,24 @@ pub struct Keys<'a> {
     left: Leftover,
 }
 
+/// Members of the set at `key` that were found expired and taken out.
+#[derive(Debug)]
+pub(crate) struct EndedMembers {
+    pub(crate) db: u32,
+    pub(crate) key: Box<[u8]>,
+    pub(crate) members: Vec<Vec<u8>>,
+    /// They were the last, and the key is gone.
+    pub(crate) emptied: bool,
+}
+
 /// What a command leaves behind besides its declared effects.
 #[derive(Debug, Default)]
 pub(crate) struct Leftover {
     lapsed: Vec<(u32, Box<[u8]>)>,
     /// Keys found expired and taken out.
     pub(crate) expired: Vec<(u32, Box<[u8]>)>,
+    /// Members of sets found expired and taken out.
+    pub(crate) ended: Vec<EndedMembers>,
     /// Keys that were missed or made, in this order.
     pub(crate) noted: Vec<(u32, Event, Box<[u8]>)>,
     /// Keys that were changed.
@@ -188,6 +201,22 @@ impl<'a> Keys<'a> {
         Some((shard, hash))
     }
 
+    /// Takes members out of a set that have ended, at a node that does so. One look, unless something in
+    /// the shard has ended lately.
+    #[inline]
+    fn end_members(&mut self, key: &[u8]) {
+        let (db, now, place) = (self.db, self.now, self.place(key));
+        if !self.expires || self.shows_expired {
+            return;
+        }
+        let Some(shard) = self.locks.shard(place.shard) else { return };
+        if shard.db(db).is_some_and(|db| db.may_have_expired(now))
+            && let Some((members, emptied)) = shard.end_members(db, place.hash, key, now)
+        {
+            self.left.ended.push(EndedMembers { db, key: key.into(), members, emptied });
+        }
+    }
+
     /// The entry of `key`, counted as a hit or a miss, its access clock set.
     #[inline]
     pub fn find(&mut self, key: &[u8]) -> Option<&Entry> {
@@ -262,10 +291,17 @@ impl<'a> Keys<'a> {
         let Some(shard) = self.locks.shard(place.shard) else { return false };
         entry.set_access(access_of_new(shard, clock, db, place, entry.key()));
         let old = shard.insert(db, place.hash, entry);
-        let held = old.as_ref().is_some_and(|old| old.expire_at().is_none_or(|at| at > self.now));
-        if let Some(old) = old {
-            self.node.lazyfree.entry(old, self.node.settings.lazyfree_lazy_server_del.get());
+        old.is_some_and(|old| self.overwritten(db, old))
+    }
+
+    /// Frees what was overwritten; one that had expired ends as any other does. False for such a one.
+    #[inline]
+    fn overwritten(&mut self, db: u32, old: Entry) -> bool {
+        let held = old.expire_at().is_none_or(|at| at > self.now);
+        if !held && self.expires && !self.shows_expired {
+            self.left.expired.push((db, old.key().into()));
         }
+        self.node.lazyfree.entry(old, self.node.settings.lazyfree_lazy_server_del.get());
         held
     }
 
@@ -316,8 +352,7 @@ impl<'a> Keys<'a> {
     #[inline]
     pub fn put_string(&mut self, key: &[u8], text: &[u8], at: Option<Millis>) -> bool {
         let place = self.place(key);
-        let (now, clock) = (self.now, self.node.access_clock());
-        let db = self.db;
+        let (db, clock) = (self.db, self.node.access_clock());
         if self.notes & (NOTES_NEW | NOTES_CHANGES) != 0 {
             self.note_put(db, key);
         }
@@ -325,11 +360,7 @@ impl<'a> Keys<'a> {
         let entry = Entry::new(key, string::new_value(text), at);
         entry.set_access(access_of_new(shard, clock, db, place, key));
         let old = shard.insert(db, place.hash, entry);
-        let held = old.as_ref().is_some_and(|old| old.expire_at().is_none_or(|at| at > now));
-        if let Some(old) = old {
-            self.node.lazyfree.entry(old, self.node.settings.lazyfree_lazy_server_del.get());
-        }
-        held
+        old.is_some_and(|old| self.overwritten(db, old))
     }
 
     /// The string at `key` to be changed, an empty one if there is none; expiry stays.

@@ -90,6 +90,9 @@ fn encode(packing: &mut Encoder, plain: &mut Encoder, entry: &Entry, out: &mut V
     let is_small = matches!(entry.value(), ValueRef::Bytes(_));
     let encoder = if is_small { packing } else { plain };
     encoder.encode_key(out, entry.key(), image::saved(entry), &attributes);
+    for (member, at) in image::expiring_members(entry) {
+        encoder.encode_member_expiry(out, member, at);
+    }
 }
 
 /// A frozen instant.

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use structures::KeyHash;
 use structures::{NewValue, ValueMut, ValueRef};
-use values::{Collection, Object};
+use values::{Collection, Kind, Object};
 
 /// Buckets of a hash's fields that are looked through at once for ended ones.
 const FIELD_BUCKETS: usize = 1024;
@@ -24,15 +24,25 @@ const FIELD_BUCKETS: usize = 1024;
 pub enum Ended<'a> {
     /// A key, which has been taken out.
     Key(&'a [u8]),
-    /// Fields of a hash, which have been taken out.
+    /// Fields of a hash or members of a set, which have been taken out.
     Fields {
-        /// The hash's key.
+        /// The key.
         key: &'a [u8],
+        /// Which of the two.
+        kind: Kind,
         /// The fields, at least one.
         fields: &'a [Vec<u8>],
         /// They were the last, and the key has been taken out as well.
         emptied: bool,
     },
+}
+
+/// A key whose fields or members have ended, and whether they were the last.
+struct Lost {
+    key: Vec<u8>,
+    kind: Kind,
+    fields: Vec<Vec<u8>>,
+    emptied: bool,
 }
 
 /// An entry that may be changed: it has been saved for every walk that needs it.
@@ -166,7 +176,36 @@ impl Shard {
         true
     }
 
-    /// Notes that fields of the hash at `key` may end sooner than before.
+    /// Takes members out of the set at `key` that have ended by `now`, and the set with the last. Gives
+    /// the members, and whether the set is gone.
+    pub fn end_members(
+        &mut self,
+        db: u32,
+        hash: u64,
+        key: &[u8],
+        now: Millis,
+    ) -> Option<(Vec<Vec<u8>>, bool)> {
+        let soonest = match self.find(db, hash, key)?.value() {
+            ValueRef::Boxed(Object::Set(set)) => set.as_ref().soonest(),
+            _ => None,
+        };
+        soonest.filter(|&at| at <= now)?;
+        let (mut members, mut emptied) = (Vec::new(), false);
+        let mut change = self.change(db, hash, key)?;
+        while let ValueMut::Boxed(Object::Set(set)) = change.value_mut() {
+            let swept = set.sweep(now, FIELD_BUCKETS, |member| members.push(member.to_vec()));
+            emptied = set.is_empty();
+            if swept {
+                break;
+            }
+        }
+        if emptied {
+            self.remove(db, hash, key);
+        }
+        (!members.is_empty()).then_some((members, emptied))
+    }
+
+    /// Notes that fields of the hash or members of the set at `key` may end sooner than before.
     pub fn note_fields(&mut self, db: u32, hash: u64, key: &[u8]) {
         if let Some(place) = self.dbs.get_mut(db) {
             let at = place.table.find(hash, key).and_then(end_of_fields);
@@ -197,8 +236,7 @@ impl Shard {
     ) -> u64 {
         let Some(place) = self.dbs.get_mut(db) else { return 0 };
         let (walks, watchers) = (&self.walks, &self.watchers);
-        // The keys of hashes that have lost fields, the fields, and whether they were the last.
-        let mut lost: Vec<(Vec<u8>, Vec<Vec<u8>>, bool)> = Vec::new();
+        let mut lost: Vec<Lost> = Vec::new();
         let expired = |entry: &mut Entry| {
             if entry.expire_at().is_some_and(|at| at <= now) {
                 raise(walks, db, entry);
@@ -207,12 +245,13 @@ impl Shard {
             if end_of_fields(entry).is_some_and(|at| at <= now) {
                 raise(walks, db, entry);
                 let mut fields = Vec::new();
-                let all = sweep(entry, now, &mut fields);
+                let emptied = sweep(entry, now, &mut fields);
                 if !fields.is_empty() {
                     watchers.changed(db, entry.key());
-                    lost.push((entry.key().to_vec(), fields, all));
+                    let kind = Kind::of_tag(entry.tag()).0;
+                    lost.push(Lost { key: entry.key().to_vec(), kind, fields, emptied });
                 }
-                if all {
+                if emptied {
                     return true;
                 }
             }
@@ -232,11 +271,11 @@ impl Shard {
         for entry in &gone {
             self.watchers.gone(db, entry.key());
         }
-        for (key, fields, emptied) in &lost {
-            ended(Ended::Fields { key, fields, emptied: *emptied });
+        for Lost { key, kind, fields, emptied } in &lost {
+            ended(Ended::Fields { key, kind: *kind, fields, emptied: *emptied });
         }
         for entry in &gone {
-            if !lost.iter().any(|(key, ..)| key == entry.key()) {
+            if !lost.iter().any(|lost| lost.key == entry.key()) {
                 ended(Ended::Key(entry.key()));
             }
         }
@@ -355,20 +394,30 @@ impl Shard {
     }
 }
 
-/// When a field of `entry` ends at the soonest.
+/// When a field or member of `entry` ends at the soonest.
 #[inline]
 fn end_of_fields(entry: &Entry) -> Option<Millis> {
     match entry.value() {
         ValueRef::Boxed(Object::Hash(hash)) => hash.as_ref().soonest(),
+        ValueRef::Boxed(Object::Set(set)) => set.as_ref().soonest(),
         _ => None,
     }
 }
 
-/// Takes ended fields out of a hash. Whether none is left.
+/// Takes ended fields or members out. Whether none is left.
 fn sweep(entry: &mut Entry, now: Millis, fields: &mut Vec<Vec<u8>>) -> bool {
-    let ValueMut::Boxed(Object::Hash(hash)) = entry.value_mut() else { return false };
-    hash.sweep(now, FIELD_BUCKETS, |field| fields.push(field.to_vec()));
-    hash.is_empty()
+    let removed = |field: &[u8]| fields.push(field.to_vec());
+    match entry.value_mut() {
+        ValueMut::Boxed(Object::Hash(hash)) => {
+            hash.sweep(now, FIELD_BUCKETS, removed);
+            hash.is_empty()
+        }
+        ValueMut::Boxed(Object::Set(set)) => {
+            set.sweep(now, FIELD_BUCKETS, removed);
+            set.is_empty()
+        }
+        _ => false,
+    }
 }
 
 /// Saves `entry` for every walk that needs it, before it is changed.

@@ -37,6 +37,12 @@ pub const VERSION_VALKEY_MAX: u16 = 81;
 /// The first version that ends with a checksum.
 pub const VERSION_CHECKSUM_MIN: u16 = 5;
 
+/// The field that names a member of the key before it, which expires. `KeyDB`'s; stock passes it over.
+pub const MEMBER_EXPIRY_KEY: &[u8] = b"keydb-subexpire-key";
+
+/// The field that says when the member named before it expires, as a Unix time in milliseconds.
+pub const MEMBER_EXPIRY_WHEN: &[u8] = b"keydb-subexpire-when";
+
 /// The first byte of a record that is not a key with its value.
 pub mod opcode {
     /// State of a slot import (Valkey 9): name, count, pairs of slots. Another thing in other forks.

@@ -5,6 +5,7 @@ mod del;
 mod dump;
 mod exists;
 pub(crate) mod expire;
+mod expire_member;
 mod keys;
 mod kind;
 mod migrate;
@@ -25,6 +26,8 @@ pub const COMMANDS: &[&Command] = &[
     &exists::EXISTS,
     &expire::EXPIRE,
     &expire::EXPIREAT,
+    &expire_member::EXPIREMEMBER,
+    &expire_member::EXPIREMEMBERAT,
     &ttl::EXPIRETIME,
     &keys::KEYS,
     &migrate::MIGRATE,
@@ -33,6 +36,8 @@ pub const COMMANDS: &[&Command] = &[
     &expire::PERSIST,
     &expire::PEXPIRE,
     &expire::PEXPIREAT,
+    &expire_member::PEXPIREMEMBER,
+    &expire_member::PEXPIREMEMBERAT,
     &ttl::PEXPIRETIME,
     &ttl::PTTL,
     &random::RANDOMKEY,

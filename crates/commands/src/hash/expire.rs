@@ -1,5 +1,4 @@
-//! When fields end: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HPERSIST; `KeyDB`'s EXPIREMEMBER,
-//! PEXPIREMEMBER, EXPIREMEMBERAT and PEXPIREMEMBERAT, which are the same for one field.
+//! When fields end: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HPERSIST.
 //!
 //! As with keys, the log carries the absolute millisecond, and an instant that has passed removes the
 //! field at once. Commands of Redis 7.4.
@@ -101,63 +100,6 @@ pub const HPERSIST: Command = Command {
     subcommands: &[],
 };
 
-/// EXPIREMEMBER.
-pub const EXPIREMEMBER: Command = Command {
-    spec: CommandSpec {
-        name: "expiremember",
-        since: "0.1.0",
-        summary: "Lets a field expire in so many seconds, or milliseconds with the unit ms.",
-        complexity: "O(1)",
-        args: &[
-            Arg::key("key"),
-            Arg::bytes("member"),
-            Arg::integer("delay"),
-            Arg::one_of("unit", &[Arg::word("seconds", "S"), Arg::word("milliseconds", "MS")])
-                .optional(),
-        ],
-        reply: &[ReplyShape::Integer("1 if it was set; 0 if there is no such key or field.")],
-        ..HEXPIRE.spec
-    },
-    run: |cx, args| expire_member(cx, args, EX),
-    subcommands: &[],
-};
-
-/// PEXPIREMEMBER.
-pub const PEXPIREMEMBER: Command = Command {
-    spec: CommandSpec {
-        name: "pexpiremember",
-        summary: "Lets a field expire in so many milliseconds.",
-        args: &[Arg::key("key"), Arg::bytes("member"), Arg::integer("milliseconds")],
-        ..EXPIREMEMBER.spec
-    },
-    run: |cx, args| expire_member(cx, args, PX),
-    subcommands: &[],
-};
-
-/// EXPIREMEMBERAT.
-pub const EXPIREMEMBERAT: Command = Command {
-    spec: CommandSpec {
-        name: "expirememberat",
-        summary: "Lets a field expire at a Unix time in seconds.",
-        args: &[Arg::key("key"), Arg::bytes("member"), Arg::unix_time("unix-time-seconds")],
-        ..EXPIREMEMBER.spec
-    },
-    run: |cx, args| expire_member(cx, args, EXAT),
-    subcommands: &[],
-};
-
-/// PEXPIREMEMBERAT.
-pub const PEXPIREMEMBERAT: Command = Command {
-    spec: CommandSpec {
-        name: "pexpirememberat",
-        summary: "Lets a field expire at a Unix time in milliseconds.",
-        args: &[Arg::key("key"), Arg::bytes("member"), Arg::unix_time("unix-time-milliseconds")],
-        ..EXPIREMEMBER.spec
-    },
-    run: |cx, args| expire_member(cx, args, PXAT),
-    subcommands: &[],
-};
-
 /// The instant that `number` states.
 ///
 /// # Errors
@@ -185,6 +127,20 @@ fn answer(cx: &mut Context<'_>, codes: &[i64]) {
     for &code in codes {
         cx.reply.integer(code);
     }
+}
+
+/// Lets one field end at `instant`. False if there is none.
+///
+/// # Errors
+/// `WrongType`.
+pub(crate) fn expire_field(
+    cx: &mut Context<'_>,
+    key: &[u8],
+    field: &[u8],
+    instant: i64,
+) -> Result<bool, CommandError> {
+    let codes = expire_fields(cx, key, &[field], Condition::default(), instant)?;
+    Ok(codes.iter().any(|&code| code >= DONE))
 }
 
 /// Lets `fields` end at `instant`. What became of each.
@@ -280,20 +236,6 @@ pub(super) fn persist_fields(
         log_fields(cx, key, (b"HPERSIST", &[]), &done);
     }
     Ok(codes)
-}
-
-fn expire_member(cx: &mut Context<'_>, args: &mut Args<'_>, form: Form) -> CommandResult {
-    let (key, field, number) = (args.key()?, args.bytes()?, args.integer()?);
-    let form = match args.next() {
-        None => form,
-        Some(unit) if unit.eq_ignore_ascii_case(b"s") => EX,
-        Some(unit) if unit.eq_ignore_ascii_case(b"ms") => PX,
-        Some(_) => return Err(CommandError::Syntax),
-    };
-    let instant = form.instant(number, cx.now, cx.command.command.spec.name)?;
-    let codes = expire_fields(cx, key, &[field], Condition::default(), instant)?;
-    cx.reply.integer(i64::from(codes.iter().any(|&code| code >= DONE)));
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! what has ended until their primary's HDEL comes; to the primary's stream nothing has ended.
 
 use engine::{Args, CommandError, Context};
-use values::Hash;
+use values::{Hash, Kind};
 
 /// Takes those of `fields` out that have ended.
 ///
@@ -35,7 +35,8 @@ pub(super) fn remove_expired<'a>(
         Ok(())
     })?;
     let emptied = removed.is_some_and(|edited| edited.removed);
-    cx.effects.fields_expired(cx.node, cx.keys.db, key, &ended, emptied);
+    let place = (cx.keys.db, key, Kind::Hash);
+    cx.effects.fields_expired(cx.node, place, &ended, emptied);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Commands of hashes.
 
-mod expire;
+pub(crate) mod expire;
 mod expiring;
 mod field_expiry;
 mod fields;
@@ -14,8 +14,6 @@ use values::HashLimits;
 
 /// The group.
 pub const COMMANDS: &[&Command] = &[
-    &expire::EXPIREMEMBER,
-    &expire::EXPIREMEMBERAT,
     &fields::HDEL,
     &fields::HEXISTS,
     &expire::HEXPIRE,
@@ -44,8 +42,6 @@ pub const COMMANDS: &[&Command] = &[
     &fields::HSTRLEN,
     &ttl::HTTL,
     &fields::HVALS,
-    &expire::PEXPIREMEMBER,
-    &expire::PEXPIREMEMBERAT,
 ];
 
 /// How large a packed hash may be.

@@ -127,7 +127,7 @@ fn take(cx: &mut Context<'_>, key: &[u8], taken: &[Vec<u8>], len: usize) -> Comm
             for member in taken {
                 set.remove(member);
             }
-            if rest * LISTED_REST < taken.len() {
+            if rest * LISTED_REST < taken.len() && set.as_ref().soonest().is_none() {
                 let members: Vec<Vec<u8>> = set.as_ref().iter().map(Item::to_vec).collect();
                 *set = Set::of_members(members.iter().map(Vec::as_slice), limits);
             }

@@ -114,5 +114,16 @@ mod tests {
         server.check_log("setnx other 3", &["setnx other 3"]);
         server.line("set k v pxat 1");
         server.check_log("setnx k 4", &["MULTI", "DEL k", "setnx k 4", "EXEC"]);
+        // What is overwritten has expired nevertheless.
+        for (line, logged) in [
+            ("set k 5", "set k 5"),
+            ("getset k 5", "SET k 5"),
+            ("rename other k", "rename other k"),
+            ("mset k 5", "mset k 5"),
+        ] {
+            server.line("set other 3");
+            server.line("set k v pxat 1");
+            server.check_log(line, &["MULTI", "DEL k", logged, "EXEC"]);
+        }
     }
 }

@@ -58,6 +58,23 @@ fn store<C: Collection>(mut change: Change<'_>, value: C) {
     }
 }
 
+/// Edits the collection behind `change`, of whose type it is, in a way that empties nothing.
+pub(crate) fn edit<C: Collection>(mut change: Change<'_>, edit: impl FnOnce(&mut C) -> bool) {
+    let inline = match change.entry().value() {
+        ValueRef::Bytes(bytes) => Some(C::unpack(Kind::of_tag(change.entry().tag()).1, bytes)),
+        _ => None,
+    };
+    if let Some(mut collection) = inline {
+        if edit(&mut collection) {
+            store(change, collection);
+        }
+    } else if let ValueMut::Boxed(object) = change.value_mut()
+        && let Some(collection) = C::of_mut(object)
+    {
+        edit(collection);
+    }
+}
+
 /// Edits a boxed value in place, which goes inline if it has become packed. Gives the answer, and
 /// whether the value is empty now.
 fn edit_boxed<C: Collection, T>(
@@ -85,6 +102,9 @@ impl Keys<'_> {
     /// `WrongType` if the key holds another type.
     #[inline]
     pub fn read<C: Collection>(&mut self, key: &[u8]) -> Result<Option<C::Ref<'_>>, CommandError> {
+        if C::KIND == Kind::Set {
+            self.end_members(key);
+        }
         self.find(key).map(view::<C>).transpose()
     }
 
@@ -97,6 +117,9 @@ impl Keys<'_> {
         &mut self,
         key: &[u8],
     ) -> Result<Option<C::Ref<'_>>, CommandError> {
+        if C::KIND == Kind::Set {
+            self.end_members(key);
+        }
         self.peek(key).map(view::<C>).transpose()
     }
 
@@ -112,6 +135,9 @@ impl Keys<'_> {
         edit: impl FnOnce(&mut C) -> Result<T, CommandError>,
     ) -> Result<Option<Edited<T>>, CommandError> {
         let (db, clock) = (self.db, self.node.access_clock());
+        if C::KIND == Kind::Set {
+            self.end_members(key);
+        }
         self.note_change(key);
         let Some((shard, hash)) = self.shard(db, key) else { return Ok(None) };
         let Some(entry) = shard.find(db, hash, key) else { return Ok(None) };
@@ -131,7 +157,7 @@ impl Keys<'_> {
         };
         if is_empty {
             shard.remove(db, hash, key);
-        } else if C::KIND == Kind::Hash {
+        } else if matches!(C::KIND, Kind::Hash | Kind::Set) {
             shard.note_fields(db, hash, key);
         }
         Ok(Some(Edited { value, created: false, removed: is_empty }))
@@ -146,6 +172,9 @@ impl Keys<'_> {
         key: &[u8],
         edit: impl FnOnce(&mut C) -> Result<T, CommandError>,
     ) -> Result<Edited<T>, CommandError> {
+        if C::KIND == Kind::Set {
+            self.end_members(key);
+        }
         if self.peek(key).is_some() {
             return self.edit(key, edit)?.ok_or(CommandError::NoSuchKey);
         }

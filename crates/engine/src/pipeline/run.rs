@@ -10,7 +10,7 @@ use crate::effects::Effects;
 use crate::error::CommandError;
 use crate::evict::{Evictor, Room};
 use crate::gates::{self, Verdict};
-use crate::keys::{Keys, Leftover, Place};
+use crate::keys::{EndedMembers, Keys, Leftover, Place};
 use crate::node::Node;
 use crate::session::{Blocked, ReplyMode, Session};
 use crate::stats::{LoopStats, add};
@@ -24,6 +24,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use values::Kind;
 
 /// Bytes of an unknown command's name and arguments that its error quotes.
 const QUOTED_BYTES_MAX: usize = 128;
@@ -397,6 +398,10 @@ impl<'n> Worker<'n> {
         }
         for (db, key) in &left.expired {
             self.effects.expired(self.node, *db, key);
+        }
+        for EndedMembers { db, key, members, emptied } in &left.ended {
+            let place = (*db, &**key, Kind::Set);
+            self.effects.fields_expired(self.node, place, members, *emptied);
         }
         for key in left.changed.drain(..) {
             self.effects.changed_cached(self.node, key, client);

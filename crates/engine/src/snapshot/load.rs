@@ -175,6 +175,11 @@ fn read_divided<R: Read>(
     Ok((set, io::Cursor::new(unread).chain(rest), offset))
 }
 
+/// Whether a field says something of a member of the key before it.
+fn is_of_member(name: &[u8]) -> bool {
+    name == rdb::MEMBER_EXPIRY_KEY || name == rdb::MEMBER_EXPIRY_WHEN
+}
+
 /// What a snapshot says beside its keys.
 #[derive(Debug, Default)]
 struct About {
@@ -209,6 +214,9 @@ impl About {
                 }
                 Ok(Some(Piece::Item(Item::ModuleSkipped { module, key }))) => {
                     crew.pass_over(module, key.is_some());
+                }
+                Ok(Some(Piece::Item(Item::Aux { key, value }))) if is_of_member(&key) => {
+                    crew.note(&key, value);
                 }
                 Ok(Some(Piece::Item(item))) => {
                     if let Err(source) = self.note(item, site.options().databases) {

@@ -474,7 +474,7 @@ fn fields_that_have_ended_are_taken_out() {
     shard.begin_expiry_pass(0);
     loop {
         cursor = shard.drain_expired(0, cursor, Millis(100), &mut soonest, |ended| {
-            let Ended::Fields { key, fields, emptied } = ended else { panic!("{ended:?}") };
+            let Ended::Fields { key, fields, emptied, .. } = ended else { panic!("{ended:?}") };
             let mut fields = fields.to_vec();
             fields.sort();
             told.insert(key.to_vec(), (fields, emptied));

@@ -10,10 +10,13 @@ use super::{Item, LoadError, Loader, State};
 use crate::format::opcode;
 use std::io;
 
+/// Bytes of fields behind a record that are cut out with it. Behind them the key is not known any more.
+const SAID_BYTES_MAX: usize = 64 << 20;
+
 /// One piece of a snapshot.
 #[derive(Debug)]
 pub enum Piece {
-    /// Records of keys, all of one db.
+    /// Records of keys, all of one db, each with the fields behind it.
     Keys(RawKeys),
     /// Anything else; a key if it is large.
     Item(Item),
@@ -114,8 +117,20 @@ impl<R: io::Read> Loader<R> {
             if self.walk_record()? == Span::Large {
                 return Ok(Some(begun));
             }
+            self.walk_said_behind()?;
         }
         Ok(None)
+    }
+
+    /// Walks over the fields behind a record: what they say is said of its key.
+    fn walk_said_behind(&mut self) -> Result<(), LoadError> {
+        let end = self.source.captured_len() + SAID_BYTES_MAX;
+        while self.source.captured_len() < end && self.source.peek()? == opcode::AUX {
+            self.source.byte()?;
+            self.skip_string()?;
+            self.skip_string()?;
+        }
+        Ok(())
     }
 
     /// Reads the record that begins with `prefix`.

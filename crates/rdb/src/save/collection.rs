@@ -2,7 +2,7 @@
 //! that of Redis 7.4.
 
 use super::{Encoder, StringRef, push_length};
-use crate::format::{Attributes, node, value_type};
+use crate::format::{Attributes, MEMBER_EXPIRY_KEY, MEMBER_EXPIRY_WHEN, node, opcode, value_type};
 use crate::stream::StreamImage;
 use base::Millis;
 use std::borrow::Cow;
@@ -85,6 +85,19 @@ impl SavedValue<'_> {
 }
 
 impl Encoder {
+    /// Appends what `KeyDB` puts behind a key for each member that expires: two fields, which those who
+    /// do not know them pass over.
+    pub fn encode_member_expiry(&mut self, out: &mut Vec<u8>, member: &[u8], at: Millis) {
+        let mut room = itoa::Buffer::new();
+        for (name, value) in
+            [(MEMBER_EXPIRY_KEY, member), (MEMBER_EXPIRY_WHEN, room.format(at.0).as_bytes())]
+        {
+            out.push(opcode::AUX);
+            self.push_bytes(out, name);
+            self.push_bytes(out, value);
+        }
+    }
+
     /// Appends one whole record: attributes, type, key and value.
     pub fn encode_key(
         &mut self,

@@ -1,11 +1,13 @@
 //! Sets: members, each once.
 //!
 //! Small sets are packed: integers in an intset, anything else in a listpack. What outgrows the limits
-//! becomes a table and stays one. The forms are chosen as stock 7.2 and later choose them.
+//! becomes a table and stays one. The forms are chosen as stock 7.2 and later choose them. Members that
+//! expire (`KeyDB`) stand in a table; one that has ended is a member until it is swept out.
 
 use crate::collection::in_object;
 use crate::fields::Fields;
 use crate::{Collection, Kind, Object, foreign};
+use base::Millis;
 use base::random::Random;
 use structures::intset::{Intset, IntsetBuf};
 use structures::listpack::{self, Item, Listpack, ListpackBuf};
@@ -167,6 +169,22 @@ impl Set {
         Some(member)
     }
 
+    /// Sets or removes a member's expiry; false if there is no such member.
+    pub fn set_expire_at(&mut self, member: &[u8], at: Option<Millis>) -> bool {
+        match &mut self.0 {
+            Form::Ints(_) | Form::Packed(_) if at.is_none() => self.as_ref().contains(member),
+            _ => self.enlarge().set_expire_at(member, at),
+        }
+    }
+
+    /// Takes out members that have ended by `now` in at most `buckets` buckets. True if all are out.
+    pub fn sweep(&mut self, now: Millis, buckets: usize, removed: impl FnMut(&[u8])) -> bool {
+        match &mut self.0 {
+            Form::Ints(_) | Form::Packed(_) => true,
+            Form::Large(fields) => fields.sweep(now, buckets, removed),
+        }
+    }
+
     /// Becomes a table at once if `more` members to come would not fit the packed form it has.
     pub fn reserve(&mut self, more: usize, limits: SetLimits) {
         let fits = match &self.0 {
@@ -243,6 +261,24 @@ impl<'a> SetRef<'a> {
             SetRef::Packed(pack) => pack.find(None, member, 0).is_some(),
             SetRef::Large(fields) => fields.get(member).is_some(),
         }
+    }
+
+    /// A time before which no member ends; `None` if none ever does.
+    pub fn soonest(self) -> Option<Millis> {
+        match self {
+            SetRef::Ints(_) | SetRef::Packed(_) => None,
+            SetRef::Large(fields) => fields.soonest(),
+        }
+    }
+
+    /// The members that expire, and when. O(members), if there are any.
+    pub fn expiring(self) -> impl Iterator<Item = (&'a [u8], Millis)> {
+        let fields = match self {
+            SetRef::Large(fields) if fields.expiring() > 0 => Some(fields),
+            _ => None,
+        };
+        let fields = fields.into_iter().flat_map(Fields::iter);
+        fields.filter_map(|field| Some((field.key(), field.expire_at()?)))
     }
 
     /// The members: of integers in ascending order, else in none that is promised.

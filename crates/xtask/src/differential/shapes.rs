@@ -206,4 +206,8 @@ pub const NEWER_EFFECTS: &[&str] = &[
     "HSETEX $hash EX 100000 FIELDS 1 $field $element",
     "XDELEX $stream (KEEPREF|DELREF|ACKED) IDS 1 $id",
     "XACKDEL $stream $group DELREF IDS 1 $id",
+    "XADD $stream (KEEPREF|DELREF|ACKED) MAXLEN [=|~] $count $id $pair+",
+    "XTRIM $stream (MAXLEN [=|~] $count|MINID $id) (KEEPREF|DELREF|ACKED)",
+    "PEXPIREMEMBER $set $element $span",
+    "EXPIREMEMBER $set $element (0|1)",
 ];

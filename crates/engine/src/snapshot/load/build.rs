@@ -11,6 +11,7 @@
 use super::LoadOptions;
 use crate::image::{self, BadValue};
 use crate::keys::Place;
+use base::Millis;
 use base::lock::{Mutex, Rank};
 use keyspace::{Entry, SHARD_COUNT, Shard};
 use rdb::{Item, LoadError, LoadedKey, RawKeys};
@@ -138,16 +139,26 @@ pub(super) struct Builder<'a> {
     db: u32,
     gathered: Vec<Vec<Made>>,
     counts: Counts,
+    /// The key that was made last, while what is said behind it can follow.
+    key: Option<Vec<u8>>,
+    /// The member of it that was named last, to expire.
+    member: Option<Vec<u8>>,
 }
 
 impl<'a> Builder<'a> {
     pub(super) fn new(site: &'a Site) -> Builder<'a> {
         let gathered = (0..SHARD_COUNT).map(|_| Vec::new()).collect();
-        Builder { site, db: 0, gathered, counts: Counts::default() }
+        Builder { site, db: 0, gathered, counts: Counts::default(), key: None, member: None }
     }
 
     /// Builds the keys of `batch`, up to the first fault.
     pub(super) fn build(&mut self, batch: Batch) {
+        self.build_all(batch);
+        // Whatever comes next is said of another key.
+        self.key = None;
+    }
+
+    fn build_all(&mut self, batch: Batch) {
         let mut loader = batch.keys.into_loader();
         loop {
             match loader.next_item() {
@@ -157,6 +168,7 @@ impl<'a> Builder<'a> {
                         return;
                     }
                 }
+                Ok(Some(Item::Aux { key, value })) => self.note(&key, value),
                 Ok(Some(Item::ModuleSkipped { module, .. })) => {
                     self.counts.passed_over.note(module, true);
                 }
@@ -172,6 +184,7 @@ impl<'a> Builder<'a> {
 
     /// Makes an entry of a key that ends at `offset`. False if that cannot be.
     pub(super) fn add(&mut self, db: u32, loaded: LoadedKey, offset: u64) -> bool {
+        (self.key, self.member) = (None, None);
         let LoadedKey { key, value, attributes } = loaded;
         let at = attributes.expire_at;
         if at.zip(self.site.options.expired_before).is_some_and(|(at, now)| at <= now) {
@@ -202,7 +215,29 @@ impl<'a> Builder<'a> {
                 self.put(usize::from(shard));
             }
         }
+        self.key = Some(key);
         true
+    }
+
+    /// Takes note of a field behind a key: which of its members expires, and when.
+    pub(super) fn note(&mut self, name: &[u8], value: Vec<u8>) {
+        if name == rdb::MEMBER_EXPIRY_KEY {
+            self.member = Some(value);
+            return;
+        }
+        let member = self.member.take().filter(|_| name == rdb::MEMBER_EXPIRY_WHEN);
+        let at = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
+        let (Some(key), Some(member), Some(at)) = (self.key.take(), member, at) else { return };
+        let Place { hash, shard: index } = Place::of(&key);
+        self.put(usize::from(index));
+        if let Some(shard) = self.site.shards.get(usize::from(index)) {
+            let mut shard = shard.lock();
+            if let Some(change) = shard.change(self.db, hash, &key) {
+                image::expire_member(change, &member, Millis(at));
+            }
+            shard.note_fields(self.db, hash, &key);
+        }
+        self.key = Some(key);
     }
 
     /// Puts in what is left, and gives what was made.
@@ -270,6 +305,7 @@ impl<'scope, 'site: 'scope> Crew<'scope, 'site> {
 impl Crew<'_, '_> {
     /// Has `batch` built by whoever has time.
     pub(super) fn build(&mut self, mut batch: Batch) {
+        self.own.key = None;
         for _ in 0..self.workers.len() {
             self.next = (self.next + 1) % self.workers.len();
             let Some((sender, _)) = self.workers.get(self.next) else { break };
@@ -284,6 +320,11 @@ impl Crew<'_, '_> {
     /// Notes data of a module, the value of a key or not.
     pub(super) fn pass_over(&mut self, module: String, is_key: bool) {
         self.own.counts.passed_over.note(module, is_key);
+    }
+
+    /// Takes note of a field; it may be said of the key that was added just before.
+    pub(super) fn note(&mut self, name: &[u8], value: Vec<u8>) {
+        self.own.note(name, value);
     }
 
     /// Makes an entry of one key.
