@@ -97,7 +97,7 @@ pub(crate) trait Driver {
     /// The connection is over.
     fn send(&mut self, slot: usize, connection: &mut Connection) -> io::Result<usize>;
 
-    /// Carries out what was begun, as far as that is possible without waiting.
+    /// Carries out what was begun without waiting, if the next wait does not do it as well.
     fn flush(&mut self) -> io::Result<()>;
 
     /// The next send that has ended.

@@ -684,7 +684,8 @@ impl Running<'_> {
 
     fn close_all(&mut self) {
         // What the driver has begun comes first; what fails now is lost either way.
-        let _ = self.flush();
+        let _ = self.driver.wait(0);
+        self.take_sent();
         for slot in 0..self.slots.len() {
             if let Some(mut connection) = self.slots[slot].take() {
                 // What is left is sent as far as the socket takes it.

@@ -18,8 +18,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Buffers of a loop. A power of two; their entries fill a page.
 const BUFFERS: u16 = 256;
-/// Bytes of a buffer.
-const BUFFER_BYTES: usize = 8 << 10;
+/// Bytes of a buffer. Not a power of two: small requests use only the beginnings of buffers, and those
+/// are not to fall into the same few sets of the caches.
+const BUFFER_BYTES: usize = (8 << 10) + 64;
 /// The number under which receives name the ring.
 pub(super) const GROUP: u16 = 0;
 

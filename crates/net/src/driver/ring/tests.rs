@@ -75,7 +75,7 @@ fn a_large_send_ends_when_the_peer_has_taken_it() {
     // One at a time.
     connection.output.push(8);
     assert_eq!(ring.send(3, &mut connection).unwrap(), 0);
-    ring.flush().unwrap();
+    ring.wait(1).unwrap();
     assert!(ring.next_sent().is_none());
     let reader = std::thread::spawn(move || {
         let mut read = vec![0; 3 << 20];
@@ -116,7 +116,7 @@ fn a_released_connection_keeps_what_came() {
     ring.wait(1000).unwrap();
     connection.output = vec![7; 3 << 20];
     ring.send(3, &mut connection).unwrap();
-    ring.flush().unwrap();
+    ring.wait(1).unwrap();
     connection.output = b"end".to_vec();
     ring.release(3, &mut connection);
     // What the socket has not taken comes back.
@@ -136,7 +136,7 @@ fn a_released_connection_keeps_what_came() {
 fn input_that_is_not_wanted_stays_in_the_socket() {
     let Some((mut ring, connection, mut peer)) = connected() else { return };
     ring.watch(3, connection.socket.as_fd(), false, true).unwrap();
-    ring.flush().unwrap();
+    ring.wait(1).unwrap();
     peer.write_all(b"x").unwrap();
     ring.wait(50).unwrap();
     assert_eq!(ring.next_event(), None);
