@@ -54,6 +54,12 @@ macro_rules! choices {
 }
 
 choices! {
+    /// `io-backend`: what moves bytes between sockets and loops.
+    IoBackend {
+        Auto = "auto",
+        Epoll = "epoll",
+        IoUring = "io_uring",
+    }
     /// What `maxmemory-policy` does when memory runs out.
     MaxmemoryPolicy {
         VolatileLru = "volatile-lru",

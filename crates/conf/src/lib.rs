@@ -29,7 +29,7 @@ pub use cell::{
     Text,
 };
 pub use choice::{
-    AclPubsubDefault, AppendFsync, DisklessLoad, EndpointType, LogFormat, LogLevel,
+    AclPubsubDefault, AppendFsync, DisklessLoad, EndpointType, IoBackend, LogFormat, LogLevel,
     LogTimestampFormat, MaxmemoryPolicy, OomScoreAdj, PropagationErrorBehavior, ProtectedAction,
     SanitizeDumpPayload, ShutdownOn, Supervised, SyslogFacility, TlsAuthClients,
 };

@@ -42,7 +42,7 @@ use crate::cell::{
     Address, Cell, Choice, Flag, List, Number, OutputLimits, SaveRules, Shutdown, Text,
 };
 use crate::choice::{
-    AclPubsubDefault, AppendFsync, DisklessLoad, EndpointType, LogFormat, LogLevel,
+    AclPubsubDefault, AppendFsync, DisklessLoad, EndpointType, IoBackend, LogFormat, LogLevel,
     LogTimestampFormat, MaxmemoryPolicy, OomScoreAdj, PropagationErrorBehavior, ProtectedAction,
     SanitizeDumpPayload, Supervised, SyslogFacility, TlsAuthClients, Word,
 };

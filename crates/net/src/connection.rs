@@ -7,7 +7,6 @@ use engine::Session;
 use engine::client::Clients;
 use resp::request::Parser;
 use rustix::buffer::spare_capacity;
-use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::io;
@@ -62,6 +61,8 @@ pub(crate) struct Connection {
     /// Bytes to be sent; those before `sent` are on their way.
     pub(crate) output: Vec<u8>,
     pub(crate) sent: usize,
+    /// Bytes that the driver has taken and the socket has not, as far as we were told.
+    pub(crate) in_flight: usize,
     pub(crate) hold: Hold,
     /// Nothing more is parsed until what is parsed has run (AUTH, HELLO, RESET).
     pub(crate) parse_held: bool,
@@ -74,8 +75,8 @@ pub(crate) struct Connection {
     pub(crate) ended: bool,
     /// A protocol error, told once what came before it is answered.
     pub(crate) fault: Option<Vec<u8>>,
-    /// What epoll tells of it.
-    pub(crate) interest: EventFlags,
+    /// The driver tells of input, and of room in the socket.
+    pub(crate) interest: (bool, bool),
     /// It stands in the loop's list of connections that do not go on by themselves.
     pub(crate) in_held: bool,
     /// It stands in the turn's list of connections to be parsed.
@@ -116,13 +117,14 @@ impl Connection {
             parsed: 0,
             output: Vec::new(),
             sent: 0,
+            in_flight: 0,
             hold: Hold::None,
             parse_held: false,
             closing: false,
             dead: false,
             ended: false,
             fault: None,
-            interest: EventFlags::IN,
+            interest: (true, false),
             in_held: false,
             queued: false,
             dirty: false,
@@ -136,6 +138,24 @@ impl Connection {
 
     /// Reads what is there, up to a limit.
     pub(crate) fn read(&mut self, pool: &mut Pool) -> Read {
+        self.make_room(pool, READ_BYTES / 2);
+        match recv(self.socket.as_fd(), spare_capacity(&mut self.input), RecvFlags::empty()) {
+            Ok((0, _)) | Err(Errno::CONNRESET | Errno::PIPE) => Read::End,
+            Ok((count, _)) => Read::Some(count),
+            Err(Errno::AGAIN | Errno::INTR) => Read::Nothing,
+            Err(_) => Read::End,
+        }
+    }
+
+    /// Takes bytes that were read already.
+    pub(crate) fn take_in(&mut self, bytes: &[u8], pool: &mut Pool) -> Read {
+        self.make_room(pool, bytes.len());
+        self.input.extend_from_slice(bytes);
+        Read::Some(bytes.len())
+    }
+
+    /// Makes room for `least` bytes more, or for the large argument that is on its way.
+    fn make_room(&mut self, pool: &mut Pool, least: usize) {
         if self.input.capacity() == 0 {
             self.input = pool.take(READ_BYTES);
         } else if self.consumed > 0 && self.consumed == self.input.len() {
@@ -143,18 +163,12 @@ impl Connection {
         }
         let room = self.input.capacity() - self.input.len();
         let lacking = self.lacking().map(|bytes| bytes.min(self.input.len().max(READ_BYTES_MAX)));
-        if room < lacking.map_or(READ_BYTES / 2, |bytes| bytes.min(LARGE_ROOM_BYTES)) {
+        if room < lacking.map_or(least, |bytes| bytes.min(LARGE_ROOM_BYTES)) {
             self.discard_consumed();
             match lacking {
                 Some(bytes) => self.input.reserve_exact(bytes),
                 None => self.input.reserve(self.input.len().clamp(READ_BYTES, READ_BYTES_MAX)),
             }
-        }
-        match recv(self.socket.as_fd(), spare_capacity(&mut self.input), RecvFlags::empty()) {
-            Ok((0, _)) | Err(Errno::CONNRESET | Errno::PIPE) => Read::End,
-            Ok((count, _)) => Read::Some(count),
-            Err(Errno::AGAIN | Errno::INTR) => Read::Nothing,
-            Err(_) => Read::End,
         }
     }
 
@@ -224,7 +238,7 @@ impl Connection {
 
     /// Bytes that wait to be sent.
     pub(crate) fn unsent(&self) -> usize {
-        self.output.len() - self.sent
+        self.output.len() - self.sent + self.in_flight
     }
 
     /// Gives buffers that hold nothing back.
@@ -291,7 +305,7 @@ impl Connection {
 
     /// Bytes that the connection holds.
     pub(crate) fn memory(&self) -> usize {
-        let buffers = self.input.capacity() + self.output.capacity();
+        let buffers = self.input.capacity() + self.output.capacity() + self.in_flight;
         size_of::<Connection>() + buffers + self.session.held_bytes()
     }
 

@@ -1,6 +1,7 @@
-//! One loop: its connections, its epoll set, its inbox, and the order of a turn.
+//! One loop: its connections, its driver, its inbox, and the order of a turn.
 
 use crate::connection::{Connection, Hold, Read};
+use crate::driver::{self, Driver, Event, Sent};
 use crate::listener::{BindError, Binding, Listener, bind_all};
 use crate::pool::Pool;
 use crate::window::Window;
@@ -16,24 +17,18 @@ use engine::stats::add;
 use engine::{Node, Session};
 use resp::request::Arguments;
 use rustix::buffer::spare_capacity;
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Events taken from epoll at once.
-const EVENTS_MAX: usize = 512;
 /// Connections accepted from one listener in one turn.
 const ACCEPTS_MAX: usize = 256;
 /// Milliseconds between two rounds of housekeeping.
 const CRON_MS: u64 = 100;
 /// Milliseconds a loop sleeps while clients are paused, who are told when the pause is lifted.
 pub(crate) const PAUSED_SLEEP_MS: u64 = 10;
-/// Epoll data of the wake-up descriptor; listeners count down from below it.
-const WAKE: u64 = u64::MAX;
-/// Epoll data above this is not a connection's slot.
-const LISTENERS: u64 = u64::MAX - 1024;
 
 /// What other threads hold of a loop.
 #[derive(Debug)]
@@ -149,7 +144,7 @@ impl EventLoop {
     /// Runs until it is stopped.
     ///
     /// # Errors
-    /// Those of epoll itself; what goes wrong with one connection ends only that connection.
+    /// Those of the driver itself; what goes wrong with one connection ends only that connection.
     pub fn run(self, node: &Arc<Node>) -> io::Result<()> {
         let Some(worker) = Worker::new(node) else {
             return Err(io::Error::other("no seat is left for this loop"));
@@ -159,7 +154,7 @@ impl EventLoop {
             shared: Arc::clone(node),
             node,
             worker,
-            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            driver: driver::open(node.settings.io_backend.get(), self.index == 0)?,
             expirer: Expirer::new(self.index, loops),
             expiry_pending: false,
             home: self,
@@ -191,7 +186,7 @@ pub(crate) struct Running<'n> {
     shared: Arc<Node>,
     pub(crate) node: &'n Node,
     pub(crate) worker: Worker<'n>,
-    epoll: OwnedFd,
+    pub(crate) driver: Box<dyn Driver>,
     home: EventLoop,
     expirer: Expirer,
     expiry_pending: bool,
@@ -225,21 +220,19 @@ pub(crate) struct Running<'n> {
 
 impl Running<'_> {
     fn start(&mut self) -> io::Result<()> {
-        let wake = &self.home.handles[self.home.index].wake;
-        epoll::add(&self.epoll, wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
+        self.driver.watch_wake(self.home.handles[self.home.index].wake.as_fd())?;
         (0..self.home.listeners.len()).try_for_each(|at| self.listen(at))
     }
 
-    fn listen(&self, at: usize) -> io::Result<()> {
+    fn listen(&mut self, at: usize) -> io::Result<()> {
         let Some(listener) = self.home.listeners.get(at) else { return Ok(()) };
-        let data = epoll::EventData::new_u64(WAKE - 1 - at as u64);
-        Ok(epoll::add(&self.epoll, &listener.socket, data, epoll::EventFlags::IN)?)
+        self.driver.listen(at, listener.socket.as_fd())
     }
 
     fn change_listeners(&mut self, binding: Binding) {
-        for listener in &self.home.listeners {
-            // One that the set does not know was stopped for a lack of descriptors.
-            let _ = epoll::delete(&self.epoll, &listener.socket);
+        for (at, listener) in self.home.listeners.iter().enumerate() {
+            // One that the driver does not know was stopped for a lack of descriptors.
+            self.driver.stop_listening(at, listener.socket.as_fd());
         }
         self.deaf.clear();
         self.home.listeners.retain(|listener| binding.kept.contains(&listener.name));
@@ -252,21 +245,15 @@ impl Running<'_> {
     }
 
     fn run(&mut self) -> io::Result<()> {
-        let mut events = Vec::with_capacity(EVENTS_MAX);
         while !self.home.handles[self.home.index].stopping.load(Ordering::Acquire) {
-            let sleep = Timespec::try_from(std::time::Duration::from_millis(self.sleep_ms()))
-                .unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
-            events.clear();
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&sleep)) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+            self.driver.wait(self.sleep_ms())?;
             let began_us = base::clock::monotonic_us();
             self.now = Millis(began_us / 1000);
             let before = self.worker.stats().processed.load(Ordering::Relaxed);
-            for event in &events {
-                self.take_event(*event);
+            while let Some(event) = self.driver.next_event() {
+                self.take_event(event);
             }
+            self.take_sent();
             if self.home.mailbox.has_mail() {
                 self.take_mail();
             }
@@ -285,10 +272,48 @@ impl Running<'_> {
                 self.write_all();
             }
             self.free_dead();
+            self.flush()?;
             self.count_turn(began_us, before);
         }
         self.close_all();
         Ok(())
+    }
+
+    /// Lets the driver carry out what the turn has begun, and looks after what is done at once.
+    fn flush(&mut self) -> io::Result<()> {
+        self.driver.flush()?;
+        while self.take_sent() {
+            self.write_all();
+            self.free_dead();
+            self.driver.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Looks after sends that have ended. True if there is something to be written or ended since.
+    fn take_sent(&mut self) -> bool {
+        let mut has_more = false;
+        while let Some(Sent { slot, mut bytes, result, .. }) = self.driver.next_sent() {
+            self.pool.give(&mut bytes);
+            let Some(connection) = self.slots.get_mut(slot).and_then(Option::as_mut) else {
+                continue;
+            };
+            connection.in_flight = 0;
+            if result.is_err() {
+                // Nobody will read it.
+                connection.output.clear();
+                self.end(slot);
+                has_more = true;
+            } else if !connection.output.is_empty()
+                || connection.closing
+                || connection.ended
+                || connection.hold == Hold::Draining
+            {
+                self.mark_dirty(slot);
+                has_more = true;
+            }
+        }
+        has_more
     }
 
     /// Notes how long a turn took, and how many commands it had.
@@ -325,34 +350,51 @@ impl Running<'_> {
         }
     }
 
-    fn take_event(&mut self, event: epoll::Event) {
-        let data = event.data.u64();
-        if data == WAKE {
-            let handle = &self.home.handles[self.home.index];
-            let mut counter = [0; 8];
-            // Nothing to be read means that somebody else's wake was merged with it.
-            let _ = rustix::io::read(&handle.wake, &mut counter);
-            let accepted = std::mem::take(&mut *handle.inbox.lock());
-            let change = handle.listening.lock().change.take();
-            for accepted in accepted {
-                self.adopt(accepted);
+    fn take_event(&mut self, event: Event) {
+        match event {
+            Event::Wake => {
+                let handle = &self.home.handles[self.home.index];
+                let mut counter = [0; 8];
+                // Nothing to be read means that somebody else's wake was merged with it.
+                let _ = rustix::io::read(&handle.wake, &mut counter);
+                let accepted = std::mem::take(&mut *handle.inbox.lock());
+                let change = handle.listening.lock().change.take();
+                for accepted in accepted {
+                    self.adopt(accepted);
+                }
+                if let Some(binding) = change {
+                    self.change_listeners(binding);
+                }
             }
-            if let Some(binding) = change {
-                self.change_listeners(binding);
+            Event::Accept(at) => self.accept(at),
+            Event::Ready { slot, readable, writable, gone } => {
+                if writable {
+                    self.mark_dirty(slot);
+                }
+                if readable {
+                    self.read(slot, gone);
+                }
             }
-        } else if data > LISTENERS {
-            self.accept(usize::try_from(WAKE - 1 - data).unwrap_or(0));
-        } else {
-            let slot = usize::try_from(data).unwrap_or(usize::MAX);
-            let flags = event.flags;
-            if flags.intersects(epoll::EventFlags::OUT) {
-                self.mark_dirty(slot);
+            Event::Received { slot, buffer, len } => {
+                self.receive(slot, buffer, len);
+                self.driver.recycle(buffer);
             }
-            let gone = epoll::EventFlags::HUP | epoll::EventFlags::ERR;
-            if flags.intersects(gone | epoll::EventFlags::IN) {
-                self.read(slot, flags.intersects(gone));
-            }
+            Event::End { slot } => self.end(slot),
         }
+    }
+
+    /// Takes bytes that the driver has read.
+    fn receive(&mut self, slot: usize, buffer: u16, len: usize) {
+        let Some(connection) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
+        if connection.closing {
+            // What a connection sends that is being closed is thrown away.
+            if connection.unsent() == 0 {
+                self.kill(slot);
+            }
+            return;
+        }
+        let taken = connection.take_in(self.driver.bytes(buffer, len), &mut self.pool);
+        self.after_read(slot, &taken);
     }
 
     /// Reads from a connection; `gone` says that it can no longer be written to.
@@ -379,9 +421,14 @@ impl Running<'_> {
             return;
         }
         let result = connection.read(&mut self.pool);
+        self.after_read(slot, &result);
+    }
+
+    fn after_read(&mut self, slot: usize, result: &Read) {
+        let Some(connection) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
         let stats = self.worker.stats();
         add(&stats.reads, 1);
-        match result {
+        match *result {
             Read::Some(count) => {
                 add(&stats.bytes_in, count as u64);
                 let info = &connection.session.info;
@@ -420,9 +467,9 @@ impl Running<'_> {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(error) => {
                     tracing::warn!("Accepting client connection: {error}");
-                    // Descriptors or memory are wanting: the connection keeps waiting, and epoll would
-                    // tell of it without end.
-                    if epoll::delete(&self.epoll, &listener.socket).is_ok() {
+                    // Descriptors or memory are wanting: the connection keeps waiting, and the driver
+                    // would tell of it without end.
+                    if self.driver.stop_listening(at, listener.socket.as_fd()) {
                         self.deaf.push(at);
                     }
                     return;
@@ -492,8 +539,7 @@ impl Running<'_> {
             self.slots.push(None);
             self.slots.len() - 1
         });
-        let data = epoll::EventData::new_u64(slot as u64);
-        if let Err(error) = epoll::add(&self.epoll, &socket, data, epoll::EventFlags::IN) {
+        if let Err(error) = self.driver.add(slot, socket.as_fd()) {
             tracing::warn!("Cannot watch a client's socket: {error}");
             self.node.clients.remove(id);
             self.free.push(slot);
@@ -552,19 +598,17 @@ impl Running<'_> {
         }
     }
 
-    /// Asks epoll to tell of what the connection waits for: of input unless its output must drain
+    /// Asks the driver to tell of what the connection waits for: of input unless its output must drain
     /// first, and of room in its socket if `wants_write`.
     pub(crate) fn watch(&mut self, slot: usize, wants_write: bool) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
-        let mut interest = epoll::EventFlags::empty();
-        interest.set(epoll::EventFlags::IN, connection.hold != Hold::Draining);
-        interest.set(epoll::EventFlags::OUT, wants_write);
+        let interest = (connection.hold != Hold::Draining, wants_write);
         if connection.interest == interest || connection.ended {
             return;
         }
         connection.interest = interest;
-        let data = epoll::EventData::new_u64(slot as u64);
-        if epoll::modify(&self.epoll, &connection.socket, data, interest).is_err() {
+        let fd = connection.socket.as_fd();
+        if self.driver.watch(slot, fd, interest.0, interest.1).is_err() {
             self.kill(slot);
         }
     }
@@ -578,8 +622,7 @@ impl Running<'_> {
         }
         if !connection.ended {
             connection.ended = true;
-            // If epoll does not know it, there is nothing to forget.
-            let _ = epoll::delete(&self.epoll, &connection.socket);
+            self.driver.ignore(slot, connection.socket.as_fd());
         }
     }
 
@@ -602,16 +645,15 @@ impl Running<'_> {
     fn free_dead(&mut self) {
         for slot in std::mem::take(&mut self.dead) {
             if let Some(connection) = self.take_out(slot) {
+                self.driver.forget(slot, connection.socket.as_fd());
                 self.end_session(connection);
             }
         }
     }
 
-    /// Takes a connection out of the loop, its socket still open.
+    /// Takes a connection out of the loop, its socket still open and known to the driver.
     pub(crate) fn take_out(&mut self, slot: usize) -> Option<Box<Connection>> {
         let connection = self.slots.get_mut(slot)?.take()?;
-        // The set forgets a closed socket by itself; a handed-over one must be taken out.
-        let _ = epoll::delete(&self.epoll, &connection.socket);
         self.by_id.remove(&connection.session.info.id);
         self.held.retain(|&held| held != slot);
         self.ready.retain(|&ready| ready != slot);
@@ -641,10 +683,15 @@ impl Running<'_> {
     }
 
     fn close_all(&mut self) {
+        // What the driver has begun comes first; what fails now is lost either way.
+        let _ = self.driver.wait(0);
+        self.take_sent();
         for slot in 0..self.slots.len() {
             if let Some(mut connection) = self.slots[slot].take() {
                 // What is left is sent as far as the socket takes it.
-                let _ = connection.write();
+                if connection.in_flight == 0 {
+                    let _ = connection.write();
+                }
                 self.end_session(connection);
             }
         }

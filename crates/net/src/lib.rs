@@ -1,11 +1,12 @@
 //! Loops: sockets in, requests to the engine, replies out.
 //!
-//! One loop per core, each with its own connections, over epoll. A turn has four phases: read every
+//! One loop per core, each with its own connections, over epoll or `io_uring`. A turn has four phases: read every
 //! ready socket; parse their complete requests into windows, with hash and shard worked out and
 //! bucket and entry prefetched; execute each window in order; write once per connection. A loop never
-//! sleeps but in epoll. There is no `unsafe` here: system calls go through `rustix`.
+//! sleeps but in its driver. `unsafe` is in that of `io_uring` alone (`driver/ring.rs`).
 
 mod connection;
+mod driver;
 mod event_loop;
 mod listener;
 mod pool;

@@ -222,7 +222,7 @@ impl Running<'_> {
         }
         let info = &connection.session.info;
         let close = matches!(outcome, Outcome::Close) || info.closing.load(Ordering::Relaxed);
-        let drain = connection.output.len() > OUTPUT_PAUSE_BYTES;
+        let drain = connection.unsent() > OUTPUT_PAUSE_BYTES;
         let waits_for_key = matches!(connection.session.blocked, Some(Blocked::Keys(_)));
         if close {
             info.closing.store(true, Ordering::Relaxed);
@@ -575,7 +575,11 @@ impl Running<'_> {
             if connection.dead {
                 continue;
             }
-            let result = if connection.output.is_empty() { Ok(0) } else { connection.write() };
+            let result = if connection.output.is_empty() {
+                Ok(0)
+            } else {
+                self.driver.send(slot, connection)
+            };
             let Ok(count) = result else {
                 // Nobody will read it.
                 connection.output.clear();
@@ -590,14 +594,15 @@ impl Running<'_> {
                 connection.session.info.total_out.fetch_add(count as u64, Ordering::Relaxed);
             }
             let blocked = connection.unsent() > 0;
-            if connection.closing && (!blocked || connection.ended) {
+            // Nothing more is tried for a peer that has gone, but for what is under way.
+            let ended = connection.ended && connection.in_flight == 0;
+            if connection.closing && (!blocked || ended) {
                 self.kill(slot);
                 continue;
             }
             if connection.hold == Hold::Draining && !blocked {
                 self.go_on(slot);
-            } else if connection.ended && matches!(connection.hold, Hold::Draining | Hold::Blocked)
-            {
+            } else if ended && matches!(connection.hold, Hold::Draining | Hold::Blocked) {
                 self.kill(slot);
                 continue;
             }
@@ -626,6 +631,7 @@ impl Running<'_> {
                 continue;
             }
             let Some(mut connection) = self.take_out(slot) else { continue };
+            self.driver.release(slot, &mut connection);
             // What was answered before PSYNC is small; the socket takes it.
             let _ = connection.write();
             let unread = connection.input.get(connection.consumed..).unwrap_or_default().to_vec();

@@ -119,7 +119,8 @@ fn one(
     let span = Duration::from_millis(random.below(WRITE_MS_MAX));
     let (rewrites, syncs) = (random.one_in(2), random.one_in(3));
     let ends = AtomicBool::new(false);
-    let process_id = primary.info("server", "process_id").parse().during(|| "a process id".to_owned())?;
+    let process_id =
+        primary.info("server", "process_id").parse().during(|| "a process id".to_owned())?;
     thread::scope(|scope| {
         let clients: Vec<_> = counts
             .iter()

@@ -122,6 +122,12 @@ pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
     Ok(())
 }
 
+/// An error of the system as stock words it.
+fn text_of(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 /// Waits until the file is there, so that nothing is promised before.
 fn wait_for_base(node: &Node) -> Result<(), String> {
     loop {
@@ -325,7 +331,7 @@ impl Writer {
                         tracing::error!("Error writing to the AOF file: {error}");
                     }
                     self.retry_at = Some(now + RETRY);
-                    self.node.append_only.set_error(&self.node, Some(error.to_string()));
+                    self.node.append_only.set_error(&self.node, Some(text_of(&error)));
                     break;
                 }
                 Err(AppendError::Suspect(error)) => {
@@ -381,7 +387,7 @@ impl Writer {
     fn lose(&mut self, why: &str, error: Option<&std::io::Error>) {
         if let Some(error) = error {
             tracing::error!("The AOF file is given up, {why}: {error}");
-            let text = format!("{why}: {error}");
+            let text = format!("{why}: {}", text_of(error));
             self.node.append_only.set_error(&self.node, Some(text));
         } else {
             tracing::info!("The AOF file begins anew: {why}");

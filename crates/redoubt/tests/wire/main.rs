@@ -4,6 +4,9 @@
 //! Redis 7.0.15 sends, unless a test says otherwise.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+/// What moves bytes in the servers under test.
+const IO_BACKEND: &str = "epoll";
+
 mod closing;
 mod limits;
 mod migrate;

@@ -28,7 +28,7 @@ impl Server {
             let mut child = Command::new(env!("CARGO_BIN_EXE_redoubt"))
                 .arg("server")
                 .args(["--port", &port.to_string(), "--save", "", "--io-threads", "2"])
-                .args(["--bind", "127.0.0.1"])
+                .args(["--bind", "127.0.0.1", "--io-backend", crate::IO_BACKEND])
                 .args(options)
                 .current_dir(dir.path())
                 .stdout(Stdio::null())

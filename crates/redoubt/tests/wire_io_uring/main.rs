@@ -1,0 +1,20 @@
+//! The tests of `wire` with `io_uring`; where that is forbidden, the servers fall back to epoll.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+/// What moves bytes in the servers under test.
+const IO_BACKEND: &str = "io_uring";
+
+#[path = "../wire/closing.rs"]
+mod closing;
+#[path = "../wire/limits.rs"]
+mod limits;
+#[path = "../wire/migrate.rs"]
+mod migrate;
+#[path = "../wire/pubsub.rs"]
+mod pubsub;
+#[path = "../wire/requests.rs"]
+mod requests;
+#[path = "../wire/server.rs"]
+mod server;
+#[path = "../wire/together.rs"]
+mod together;
