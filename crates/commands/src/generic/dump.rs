@@ -5,8 +5,9 @@
 
 use base::Millis;
 use engine::effects::Event;
-use engine::image::{self, Limits};
+use engine::image::{self, BadValue, Limits};
 use engine::{Args, Command, CommandError, CommandResult, Context};
+use rdb::format::value_type::{STREAM, STREAM_2, STREAM_3};
 use rdb::{Encoder, RestoreError, payload};
 use smallvec::SmallVec;
 use spec::{Arg, Category, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -147,7 +148,14 @@ fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     })?;
     let entry =
         image::entry(key, value, expire_at, &Limits::of(&cx.node.settings)).map_err(|error| {
-            tell_of_damage(bytes, &format!("integrity check failed: {error}"));
+            let is_stream = matches!(bytes.first(), Some(&(STREAM | STREAM_2 | STREAM_3)));
+            match error {
+                BadValue::Duplicate if is_stream => {
+                    tracing::warn!("Duplicate stream consumer detected");
+                }
+                BadValue::Duplicate => tell_of_damage(bytes, "with dup elements"),
+                _ => tell_of_damage(bytes, "integrity check failed"),
+            }
             CommandError::text("ERR Bad data format")
         })?;
     let db = cx.keys.db;

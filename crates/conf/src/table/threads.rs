@@ -8,7 +8,8 @@ macro_rules! threads_settings {
             .foreign(&["server-threads", "proactor_threads"]);
         /// What moves bytes: `epoll`, `io_uring` (Linux 6.1), or the better of what is allowed.
         io_backend: Choice<IoBackend> =
-            Row::choice("io-backend", IoBackend::WORDS, IoBackend::Epoll.at()).immutable();
+            Row::choice("io-backend", IoBackend::WORDS, IoBackend::Epoll.at())
+            .immutable().hidden();
         /// Reading in threads. Every loop reads its own clients, so that this changes nothing.
         io_threads_do_reads: Flag = Row::flag("io-threads-do-reads", false);
         /// How many events justify a further thread. Loops are fixed, so that this changes nothing.

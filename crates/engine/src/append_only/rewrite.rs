@@ -44,6 +44,10 @@ fn write(
     number: u64,
     is_snapshot: bool,
 ) -> Result<PathBuf, String> {
+    if let Err(error) = directory.make() {
+        cut.discard(node);
+        return Err(error.to_string());
+    }
     let snapshot = directory.file(&format!("temp-rewriteaof-bg-{number}.aof"));
     let options = super::super::snapshot::options(node);
     let mut cut = Some(cut);

@@ -70,9 +70,11 @@ fn ziplist(bytes: &[u8]) -> Option<(ListpackBuf, usize)> {
     }
     let (&end, mut rest) = bytes.get(ZIPLIST_HEADER_LEN..)?.split_last()?;
     let (mut pack, mut found) = (ListpackBuf::with_capacity(bytes.len()), 0);
-    let mut before = 0;
+    let last = usize::try_from(u32::from_le_bytes(*bytes.get(4..)?.first_chunk()?)).ok()?;
+    let (mut before, mut at) = (0, ZIPLIST_HEADER_LEN);
     while !rest.is_empty() {
         let len = rest.len();
+        at = bytes.len() - 1 - len;
         let back = match array::<1>(&mut rest)? {
             [LONG] => u32::from_le_bytes(array(&mut rest)?),
             [END] => return None,
@@ -86,7 +88,7 @@ fn ziplist(bytes: &[u8]) -> Option<(ListpackBuf, usize)> {
         before = len - rest.len();
     }
     let counted = count == COUNT_UNKNOWN || usize::from(count) == found;
-    (end == END && counted).then_some((pack, found))
+    (end == END && counted && at == last).then_some((pack, found))
 }
 
 /// Moves the first entry of `rest` to the end of `pack`.

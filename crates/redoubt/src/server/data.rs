@@ -199,9 +199,13 @@ fn load_snapshot(node: &Arc<Node>, options: LoadOptions) -> Result<(), String> {
         format!("Fatal error loading the DB, check server logs. {name}: {error}")
     })?;
     let Some(dataset) = loaded else { return Ok(()) };
+    tracing::info!(
+        "Done loading RDB, keys loaded: {}, keys expired: {}, empty keys skipped: {}.",
+        dataset.keys,
+        dataset.expired,
+        dataset.empty
+    );
     adopt(node, dataset);
-    let (keys, expired) = node.saves.state().loaded;
-    tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");
     Ok(())
 }
 
