@@ -195,6 +195,8 @@ impl Writer {
             if ends {
                 return;
             }
+            // Who is about to write comes into the same batch.
+            thread::yield_now();
             let now = base::clock::monotonic();
             self.write(now);
             self.sync_if_due(base::clock::monotonic());
