@@ -154,8 +154,9 @@ fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
                     tracing::warn!("Duplicate stream consumer detected");
                 }
                 BadValue::Duplicate => tell_of_damage(bytes, "with dup elements"),
-                _ => tell_of_damage(bytes, "integrity check failed"),
+                _ => {}
             }
+            tell_of_damage(bytes, "integrity check failed");
             CommandError::text("ERR Bad data format")
         })?;
     let db = cx.keys.db;

@@ -42,6 +42,8 @@ pub const BGSAVE: Command = Command {
         reply: &[
             ReplyShape::Status("Background saving started"),
             ReplyShape::Status("Background saving scheduled"),
+            ReplyShape::Status("Background saving cancelled"),
+            ReplyShape::Status("Scheduled background saving cancelled"),
         ],
         history: &[("3.2.2", "Takes SCHEDULE.")],
         ..CommandSpec::EMPTY
@@ -103,7 +105,11 @@ fn save(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
 
 fn bgsave(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let schedule = args.take_token("schedule");
+    let cancel = !schedule && args.take_token("cancel");
     args.end()?;
+    if cancel {
+        return cancel_save(cx);
+    }
     let alone = cx.alone.ok_or(CommandError::Internal)?;
     cx.keys.release();
     if cx.node.saves.state().running.is_some() {
@@ -124,6 +130,22 @@ fn bgsave(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             cx.node.saves.state().scheduled = true;
             cx.reply.simple("Background saving scheduled");
         }
+    }
+    Ok(())
+}
+
+fn cancel_save(cx: &mut Context<'_>) -> CommandResult {
+    let saves = &cx.node.saves;
+    let was_scheduled = std::mem::take(&mut saves.state().scheduled);
+    if saves.state().running.is_some() {
+        saves.abort();
+        cx.reply.simple("Background saving cancelled");
+    } else if was_scheduled {
+        cx.reply.simple("Scheduled background saving cancelled");
+    } else {
+        return Err(CommandError::text(
+            "ERR Background saving is currently not in progress or scheduled",
+        ));
     }
     Ok(())
 }
@@ -189,6 +211,9 @@ mod tests {
         server.check("exec", "*1\r\n+Background saving scheduled\r\n");
         assert!(server.node().saves.state().scheduled);
         server.check("bgsave foo", "-ERR syntax error\r\n");
+        server.check("bgsave cancel", "+Scheduled background saving cancelled\r\n");
+        let nothing = "-ERR Background saving is currently not in progress or scheduled\r\n";
+        server.check("bgsave cancel", nothing);
         server.check("multi", "+OK\r\n");
         server.check("save", "-ERR Command not allowed inside a transaction\r\n");
     }

@@ -98,7 +98,7 @@ impl Session<'_> {
         for (at, piece) in manifest.pieces().enumerate() {
             let path = dir.join(&piece.name);
             let title = if piece.part == Part::Base {
-                let format = if is_snapshot(&path)? { "RDB" } else { "AOF" };
+                let format = if is_snapshot(&path)? { "RDB" } else { "RESP" };
                 writeln!(self.out, "Start to check BASE AOF ({format} format).")?;
                 "BASE"
             } else {
