@@ -27,6 +27,8 @@ use stream::{Fed, Stream};
 
 /// The longest sleep, in milliseconds.
 const SLEEP_MS_MAX: Millis = Millis(1000);
+/// The longest sleep while the log is full.
+const FULL_SLEEP_MS: Millis = Millis(10);
 /// How long the order to follow a primary of an older epoch of our group must stand before it is
 /// obeyed although it costs our data. An order from a sentinel that slept through a failover is taken
 /// back within this time; one that stands is meant.
@@ -394,8 +396,10 @@ impl Inbound<'_> {
     fn wait(&mut self) {
         let now = base::clock::monotonic();
         let due = self.machine.poll_timeout().map_or(SLEEP_MS_MAX, |at| at.since(now));
-        let timeout = due.min(SLEEP_MS_MAX);
-        let has_room = self.load.as_ref().is_none_or(Load::has_room);
+        // Our own append-only file lacks too much: the primary's bytes wait in the socket.
+        let is_full = self.node.log.is_full();
+        let timeout = due.min(if is_full { FULL_SLEEP_MS } else { SLEEP_MS_MAX });
+        let has_room = !is_full && self.load.as_ref().is_none_or(Load::has_room);
         let read = self.machine.wants_bytes() && has_room;
         let Some(connection) = &mut self.connection else {
             wake::wait(Some(&self.shared.inbound.wake), &[], timeout);
