@@ -103,6 +103,9 @@ pub enum RewriteRefusal {
     NotNow,
 }
 
+/// No offset.
+const NOWHERE: u64 = u64::MAX;
+
 /// The append-only file, as others see it.
 #[derive(Debug)]
 pub struct AppendOnly {
@@ -111,6 +114,9 @@ pub struct AppendOnly {
     requests: Mutex<Option<VecDeque<Request>>>,
     thread: OnceLock<Thread>,
     refuses: AtomicBool,
+    /// The offset at which the increment under way ends, [`NOWHERE`] if none. It is set with the whole
+    /// keyspace alone, so that whoever sees bytes behind it sees it too.
+    rolls_at: AtomicU64,
     /// DEBUG AOF-FLUSH-SLEEP: microseconds that each sync takes longer.
     pub flush_sleep_us: AtomicU64,
 }
@@ -140,6 +146,7 @@ impl Default for AppendOnly {
             requests: Mutex::new(Rank::Mailbox, Some(VecDeque::new())),
             thread: OnceLock::new(),
             refuses: AtomicBool::new(false),
+            rolls_at: AtomicU64::new(NOWHERE),
             flush_sleep_us: AtomicU64::new(0),
         }
     }
@@ -163,6 +170,17 @@ impl AppendOnly {
         if changed {
             node.refresh();
         }
+    }
+
+    /// Where the increment under way ends. To be asked after the log's end.
+    fn rolls_at(&self) -> Option<Offset> {
+        let at = self.rolls_at.load(Ordering::Acquire);
+        (at != NOWHERE).then_some(Offset(at))
+    }
+
+    /// The increment under way goes on.
+    fn forget_roll(&self) {
+        self.rolls_at.store(NOWHERE, Ordering::Release);
     }
 
     fn send(&self, request: Request) {
@@ -224,6 +242,9 @@ impl AppendOnly {
             cut.discard(node);
             return Err(RewriteRefusal::NotNow);
         };
+        if opens {
+            self.rolls_at.store(cut.offset.0, Ordering::Release);
+        }
         let mut facts = self.facts.lock();
         facts.rewriting = true;
         facts.is_open |= opens;

@@ -109,8 +109,8 @@ impl Open {
         self.temporary.is_none()
     }
 
-    /// Reads the next piece; false if there is none. `rolls` is where the file ends.
-    pub(super) fn fill(&mut self, node: &Node, rolls: Option<Offset>) -> Result<bool, Unfilled> {
+    /// Reads the next piece; false if there is none.
+    pub(super) fn fill(&mut self, node: &Node) -> Result<bool, Unfilled> {
         let position = self.reader.position();
         let begins = position == self.target;
         if begins {
@@ -127,7 +127,7 @@ impl Open {
                 (None, Some(at)) if at > position => (history.replid2, at),
                 (None, _) => (history.replid, end),
             };
-            let target = end.min(until).min(rolls.unwrap_or(end));
+            let target = end.min(until).min(node.append_only.rolls_at().unwrap_or(end));
             if target == position {
                 return Ok(false);
             }

@@ -10,7 +10,7 @@ use super::{AppendOnly, Facts, Request, directory, rewrite};
 use crate::barrier::Watermark;
 use crate::node::Node;
 use aof::{AppendError, Appender, Directory, DirectoryError, Manifest};
-use base::{Millis, Offset};
+use base::Millis;
 use conf::AppendFsync;
 use keyspace::Walk;
 use std::collections::VecDeque;
@@ -39,8 +39,6 @@ const SLEEP: Millis = Millis(1000);
 struct Rewrite {
     number: u64,
     walk: Arc<Walk>,
-    /// Where the next increment begins.
-    at: Offset,
     start: Start,
     /// The base is to be a snapshot, not requests.
     is_snapshot: bool,
@@ -218,16 +216,16 @@ impl Writer {
             Request::Close => self.close(),
             Request::Rewrite(cut, reader) => {
                 let walk = Arc::clone(cut.walk());
-                let (at, start) = (cut.offset, Start::at(&self.node, &cut));
+                let start = Start::at(&self.node, &cut);
                 self.rewrites += 1;
                 let number = self.rewrites;
                 let is_snapshot = self.node.settings.aof_use_rdb_preamble.get();
                 let rolled = reader.is_none();
-                let mut rewrite =
-                    Rewrite { number, walk, at, start, is_snapshot, rolled, base: None };
+                let mut rewrite = Rewrite { number, walk, start, is_snapshot, rolled, base: None };
                 if self.open.is_none()
                     && let Some(reader) = reader
                 {
+                    self.node.append_only.forget_roll();
                     match self.begin(reader, start) {
                         Ok(()) => rewrite.rolled = true,
                         Err(error) => {
@@ -254,6 +252,7 @@ impl Writer {
                 if let Some(rewrite) = self.rewrite.take() {
                     rewrite.walk.abort();
                 }
+                self.node.append_only.forget_roll();
                 self.flush(&sender);
                 if let Some(mut open) = self.open.take() {
                     open.end();
@@ -267,6 +266,7 @@ impl Writer {
         if let Some(rewrite) = self.rewrite.take() {
             rewrite.walk.abort();
         }
+        self.node.append_only.forget_roll();
         self.write(base::clock::monotonic());
         if let Err(error) = self.sync() {
             tracing::warn!("Fail to fsync the AOF file: {error}");
@@ -375,11 +375,13 @@ impl Writer {
             if !open.piece.is_empty() {
                 return Ok(true);
             }
-            let rolls = self.rewrite.as_ref().filter(|rewrite| !rewrite.rolled);
-            let rolls = rolls.map(|rewrite| rewrite.at);
-            if rolls != Some(open.reader.position()) {
+            if self.node.append_only.rolls_at() != Some(open.reader.position()) {
                 let Some(open) = &mut self.open else { return Ok(false) };
-                return open.fill(&self.node, rolls);
+                return open.fill(&self.node);
+            }
+            if self.rewrite.as_ref().is_none_or(|rewrite| rewrite.rolled) {
+                // The order to rewrite is on its way.
+                return Ok(false);
             }
             self.roll();
         }
@@ -399,6 +401,7 @@ impl Writer {
         }
         self.open = None;
         self.retry_at = None;
+        self.node.append_only.forget_roll();
         let at = if error.is_some() { base::clock::monotonic() + RESTART } else { Millis(0) };
         let mut facts = self.facts();
         (facts.is_open, facts.rewriting, facts.scheduled) = (false, false, Some(at));
@@ -426,10 +429,6 @@ impl Writer {
         }
         if !due || spares || self.retry_at.is_some() && policy != AppendFsync::Always {
             return;
-        }
-        // What comes while this takes its time is younger than now.
-        if policy == AppendFsync::Everysec && open.is_listed() {
-            self.node.barrier.publish_overdue(Some(now.min(since + OVERDUE_AGE) + OVERDUE_AGE));
         }
         if let Err(error) = self.sync() {
             self.lose("it cannot be synced", Some(&error));

@@ -46,6 +46,7 @@ impl Writer {
     pub(super) fn roll(&mut self) {
         let Some(rewrite) = &mut self.rewrite else { return };
         rewrite.rolled = true;
+        self.node.append_only.forget_roll();
         let start = rewrite.start;
         if let Err(error) = self.sync() {
             return self.lose("it cannot be synced", Some(&error));
@@ -146,6 +147,7 @@ impl Writer {
         if begins && let Some(open) = self.open.take() {
             self.drop_temporary(&open);
         }
+        self.node.append_only.forget_roll();
         let now = base::clock::monotonic();
         let mut facts = self.facts();
         facts.rewriting = false;
