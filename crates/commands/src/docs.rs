@@ -96,7 +96,8 @@ mod tests {
     fn a_line_shows_syntax_and_answer() {
         let page = markdown();
         let expected = "| `BGSAVE [SCHEDULE]` | 1.0.0 | Saves the data set in the background. | O(1) \
-                        | `Background saving started` `Background saving scheduled` |\n";
+                        | `Background saving started` `Background saving scheduled` \
+                        `Background saving cancelled` `Scheduled background saving cancelled` |\n";
         assert!(page.contains(expected), "{page}");
     }
 }

@@ -28,7 +28,6 @@ const BEYOND: &[(&str, &str)] = &[
     ("dual-channel-replication-enabled", "Valkey 8"),
     ("extended-redis-compatibility", "Valkey 8"),
     ("hide-user-data-from-log", "Valkey 8"),
-    ("io-backend", "ours: which driver moves bytes"),
     ("locale-collate", "7.2"),
     ("max-new-connections-per-cycle", "Valkey 8"),
     ("max-new-tls-connections-per-cycle", "Valkey 8"),

@@ -419,8 +419,8 @@ mod tests {
         let mut server = Server::new();
         let mut writer = server.other_session();
         server.line("client tracking on noloop");
-        server.line("set a 1 px 1");
-        server.line("get a");
+        server.line("set a 1 px 100");
+        assert_eq!(server.line("get a"), "$1\r\n1\r\n");
         while server.line("exists a") == ":1\r\n" {}
         assert_eq!(mail(&server), sent(&[(1, false, "invalidate a")]));
         server.line("get b");
