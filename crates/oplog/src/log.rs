@@ -67,6 +67,8 @@ pub(crate) struct State {
     readers: Vec<Arc<Cursor>>,
     reader_lag_bytes_max: u64,
     pinned_bytes_max: u64,
+    /// A pinned reader lacks more than that. Worked out with each segment that is sealed.
+    is_full: bool,
     select: Vec<u8>,
 }
 
@@ -96,6 +98,7 @@ impl Log {
             readers: Vec::new(),
             reader_lag_bytes_max: READER_LAG_BYTES_MAX,
             pinned_bytes_max: PINNED_BYTES_MAX,
+            is_full: false,
             select: Vec::new(),
         };
         Arc::new(Log {
@@ -133,7 +136,7 @@ impl Log {
         end = state.push(end, batch.bytes());
         state.db = batch.last_db().or(state.db);
         self.watermark.publish(end);
-        self.note_fullness(&state, end);
+        self.publish_fullness(&state);
         Offset(end)
     }
 
@@ -144,7 +147,7 @@ impl Log {
         let end = state.push(self.watermark.end(), bytes);
         state.db = None;
         self.watermark.publish(end);
-        self.note_fullness(&state, end);
+        self.publish_fullness(&state);
         Offset(end)
     }
 
@@ -182,7 +185,8 @@ impl Log {
         state.readers.clear();
         state.db = None;
         self.watermark.publish(end.0);
-        self.note_fullness(&state, end.0);
+        state.is_full = false;
+        self.publish_fullness(&state);
     }
 
     /// Activates the backlog, or resizes it if it is active.
@@ -255,11 +259,9 @@ impl Log {
         self.full.load(Ordering::Relaxed)
     }
 
-    fn note_fullness(&self, state: &State, end: u64) {
-        let lacks = |at| end.saturating_sub(at) > state.pinned_bytes_max;
-        let is_full = state.pinned_at().is_some_and(lacks);
-        if is_full != self.full.load(Ordering::Relaxed) {
-            self.full.store(is_full, Ordering::Relaxed);
+    fn publish_fullness(&self, state: &State) {
+        if state.is_full != self.full.load(Ordering::Relaxed) {
+            self.full.store(state.is_full, Ordering::Relaxed);
         }
     }
 
@@ -268,8 +270,10 @@ impl Log {
         if !self.is_full() {
             return false;
         }
-        self.note_fullness(&self.state.lock(), self.watermark.end());
-        !self.is_full()
+        let mut state = self.state.lock();
+        state.trim(self.watermark.end());
+        self.publish_fullness(&state);
+        !state.is_full
     }
 
     fn add_reader(self: &Arc<Log>, from: Offset, is_pinned: bool) -> Result<Reader, OutOfBacklog> {
@@ -320,17 +324,11 @@ impl Log {
         let mut state = self.state.lock();
         state.readers.retain(|other| !Arc::ptr_eq(other, position));
         state.trim(self.watermark.end());
-        self.note_fullness(&state, self.watermark.end());
+        self.publish_fullness(&state);
     }
 }
 
 impl State {
-    /// Where the pinned reader stands that lacks most.
-    fn pinned_at(&self) -> Option<u64> {
-        let pinned = self.readers.iter().filter(|reader| reader.is_pinned);
-        pinned.map(|reader| reader.at.load(Ordering::Acquire)).min()
-    }
-
     fn keeps(&self) -> bool {
         self.backlog.is_some() || !self.readers.is_empty()
     }
@@ -357,6 +355,10 @@ impl State {
 
     /// Frees what neither the backlog nor a reader within its limit needs.
     fn trim(&mut self, end: u64) {
+        self.is_full = self.readers.iter().any(|reader| {
+            let at = reader.at.load(Ordering::Acquire);
+            reader.is_pinned && end.saturating_sub(at) > self.pinned_bytes_max
+        });
         if !self.keeps() {
             self.segments.clear(end);
             return;

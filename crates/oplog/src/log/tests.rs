@@ -131,7 +131,7 @@ fn a_pinned_reader_is_never_given_up_and_fills_the_log() {
     assert!(!pinned.makes_room() && log.is_full());
     assert_eq!(pinned.read(SEGMENT_BYTES, &mut out), Ok(SEGMENT_BYTES));
     assert!(pinned.makes_room() && !log.is_full());
-    log.append_raw(&[3]);
+    log.append_raw(&vec![3; SEGMENT_BYTES]);
     assert!(log.is_full());
     drop(pinned);
     assert!(!log.is_full());
