@@ -301,7 +301,7 @@ fn scenario(template: &Node, disk: &MemoryDisk) -> (Result<Arc<Node>, String>, u
     };
     (1..5).for_each(|number| put(&mut client, number));
     client.run("bgrewriteaof");
-    while node.append_only.facts().rewriting {
+    while node.append_only.facts().is_rewriting() {
         thread::yield_now();
     }
     (5..9).for_each(|number| put(&mut client, number));

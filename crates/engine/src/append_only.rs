@@ -23,6 +23,7 @@ mod writer;
 
 pub use writer::{Tail, start};
 
+use crate::error::CommandError;
 use crate::node::Node;
 use crate::snapshot::Cut;
 use aof::Directory;
@@ -34,7 +35,7 @@ use keyspace::Exclusive;
 use oplog::Reader;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
@@ -47,13 +48,11 @@ pub struct Facts {
     pub is_open: bool,
     /// It has its base, so that a start would load it.
     pub is_listed: bool,
-    /// A rewrite is under way.
-    pub rewriting: bool,
     /// A rewrite is to begin as soon as it can, and not before this monotonic time.
     pub scheduled: Option<Millis>,
     /// No rewrite begins by itself before this monotonic time, since several have failed.
     pub not_before: Option<Millis>,
-    /// Monotonic time at which the rewrite under way began.
+    /// Monotonic time at which the rewrite under way began; `None` if none is.
     pub rewrite_began: Option<Millis>,
     /// Seconds the last rewrite took, -1 before the first.
     pub last_rewrite_s: i64,
@@ -75,6 +74,13 @@ pub struct Facts {
     pub synced: Offset,
     /// Why writes are refused, if they are.
     pub error: Option<String>,
+}
+
+impl Facts {
+    /// Whether a rewrite is under way.
+    pub fn is_rewriting(&self) -> bool {
+        self.rewrite_began.is_some()
+    }
 }
 
 /// What the writer's thread is asked.
@@ -113,7 +119,6 @@ pub struct AppendOnly {
     /// `None` once nobody takes them any more.
     requests: Mutex<Option<VecDeque<Request>>>,
     thread: OnceLock<Thread>,
-    refuses: AtomicBool,
     /// The offset at which the increment under way ends, [`NOWHERE`] if none. It is set with the whole
     /// keyspace alone, so that whoever sees bytes behind it sees it too.
     rolls_at: AtomicU64,
@@ -126,7 +131,6 @@ impl Default for AppendOnly {
         let facts = Facts {
             is_open: false,
             is_listed: false,
-            rewriting: false,
             scheduled: None,
             not_before: None,
             rewrite_began: None,
@@ -145,7 +149,6 @@ impl Default for AppendOnly {
             facts: Mutex::new(Rank::Leaf, facts),
             requests: Mutex::new(Rank::Mailbox, Some(VecDeque::new())),
             thread: OnceLock::new(),
-            refuses: AtomicBool::new(false),
             rolls_at: AtomicU64::new(NOWHERE),
             flush_sleep_us: AtomicU64::new(0),
         }
@@ -158,16 +161,22 @@ impl AppendOnly {
         self.facts.lock()
     }
 
-    /// Whether writes are refused because the file cannot be written. One load.
+    /// Whether writes are refused because the file cannot be written.
     pub fn refuses(&self) -> bool {
-        self.refuses.load(Ordering::Acquire)
+        self.facts.lock().error.is_some()
+    }
+
+    /// What they are answered.
+    pub(crate) fn refusal(&self) -> CommandError {
+        let error = self.facts.lock().error.clone().unwrap_or_default();
+        CommandError::Text(format!("MISCONF Errors writing to the AOF file: {error}"))
     }
 
     /// Sets why writes are refused, or that they are not.
     fn set_error(&self, node: &Node, error: Option<String>) {
-        let changed = self.refuses.swap(error.is_some(), Ordering::AcqRel) != error.is_some();
-        self.facts.lock().error = error;
-        if changed {
+        let refuses = error.is_some();
+        let before = std::mem::replace(&mut self.facts.lock().error, error);
+        if before.is_some() != refuses {
             node.refresh();
         }
     }
@@ -208,8 +217,8 @@ impl AppendOnly {
             self.begin(node, alone, true)?;
         } else if !wanted && is_open {
             let mut facts = self.facts.lock();
-            let was_rewriting = facts.rewriting;
-            (facts.is_open, facts.rewriting, facts.scheduled) = (false, false, None);
+            let was_rewriting = facts.is_rewriting();
+            (facts.is_open, facts.rewrite_began, facts.scheduled) = (false, None, None);
             drop(facts);
             if was_rewriting {
                 tracing::info!("Killing AOF child: the rewrite under way is given up");
@@ -234,7 +243,7 @@ impl AppendOnly {
         if self.thread.get().is_none() {
             return Err(RewriteRefusal::NotNow);
         }
-        if self.facts.lock().rewriting {
+        if self.facts.lock().is_rewriting() {
             return Err(RewriteRefusal::Running);
         }
         let cut = Cut::take(node, alone).ok_or(RewriteRefusal::NotNow)?;
@@ -246,7 +255,6 @@ impl AppendOnly {
             self.rolls_at.store(cut.offset.0, Ordering::Release);
         }
         let mut facts = self.facts.lock();
-        facts.rewriting = true;
         facts.is_open |= opens;
         facts.scheduled = None;
         facts.rewrite_began = Some(base::clock::monotonic());
@@ -266,7 +274,7 @@ impl AppendOnly {
             return false;
         }
         let facts = self.facts.lock();
-        if facts.rewriting {
+        if facts.is_rewriting() {
             return false;
         }
         if facts.scheduled.is_some_and(|at| at <= now) {

@@ -44,14 +44,18 @@ pub const FILE: u32 = 1 << 10;
 /// itself.
 pub const FULL: u32 = 1 << 11;
 
+/// What a shut gate answers.
+type Refusal = fn(&Node) -> CommandError;
+
 /// The gates in the order in which they are asked, with what they answer.
-const ORDER: [(u32, CommandError); 6] = [
-    (MEMORY, CommandError::OutOfMemory),
-    (DISK, CommandError::Misconf),
-    (FEW_REPLICAS, CommandError::NoReplicas),
-    (READ_ONLY, CommandError::ReadOnly),
-    (STALE, CommandError::MasterDown),
-    (LOADING, CommandError::Loading),
+const ORDER: [(u32, Refusal); 7] = [
+    (MEMORY, |_| CommandError::OutOfMemory),
+    (DISK, |_| CommandError::Misconf),
+    (FILE, |node| node.append_only.refusal()),
+    (FEW_REPLICAS, |_| CommandError::NoReplicas),
+    (READ_ONLY, |_| CommandError::ReadOnly),
+    (STALE, |_| CommandError::MasterDown),
+    (LOADING, |_| CommandError::Loading),
 ];
 
 /// The gates that concern a command of this row.
@@ -118,13 +122,8 @@ fn ask_each(node: &Node, session: &Session, command: &Registered, shut: u32) -> 
         return Verdict::Refuse(CommandError::text("ERR Replica can't interact with the keyspace"));
     }
     for (gate, error) in &ORDER {
-        if shut & FILE != 0 && *gate == FEW_REPLICAS {
-            let error = node.append_only.facts().error.clone().unwrap_or_default();
-            let text = format!("MISCONF Errors writing to the AOF file: {error}");
-            return Verdict::Refuse(CommandError::Text(text));
-        }
         if shut & gate != 0 {
-            return Verdict::Refuse(error.clone());
+            return Verdict::Refuse(error(node));
         }
     }
     let subscribes = session.is_subscriber_only() && !session.executing;

@@ -131,7 +131,7 @@ fn wait_for_base(node: &Node) -> Result<(), String> {
     loop {
         node.append_only.flush()?;
         let facts = node.append_only.facts();
-        if !facts.rewriting {
+        if !facts.is_rewriting() {
             return if facts.is_open {
                 Ok(())
             } else {
@@ -300,14 +300,7 @@ impl Writer {
     fn flush(&mut self, sender: &Sender<Result<(), String>>) {
         self.retry_at = None;
         self.write(base::clock::monotonic());
-        let result = if self.open.is_none() {
-            Ok(())
-        } else {
-            match self.facts().error.clone() {
-                Some(error) => Err(error),
-                None => Ok(()),
-            }
-        };
+        let result = self.facts().error.clone().map_or(Ok(()), Err);
         let result = result.and_then(|()| self.sync().map_err(|error| error.to_string()));
         // Whoever asked may have gone.
         let _ = sender.send(result);
@@ -404,7 +397,9 @@ impl Writer {
         self.node.append_only.forget_roll();
         let at = if error.is_some() { base::clock::monotonic() + RESTART } else { Millis(0) };
         let mut facts = self.facts();
-        (facts.is_open, facts.rewriting, facts.scheduled) = (false, false, Some(at));
+        (facts.is_open, facts.rewrite_began, facts.scheduled) = (false, None, Some(at));
+        drop(facts);
+        self.publish();
     }
 
     fn policy(&self) -> AppendFsync {

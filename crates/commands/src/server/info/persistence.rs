@@ -33,7 +33,7 @@ pub(super) const FIELDS: &[Field] = &[
     Always("rdb_last_load_keys_expired", |facts| facts.node.saves.state().loaded.1.to_string()),
     Always("rdb_last_load_keys_loaded", |facts| facts.node.saves.state().loaded.0.to_string()),
     Always("aof_enabled", |facts| flag(facts.node.settings.appendonly.get())),
-    Always("aof_rewrite_in_progress", |facts| flag(facts.node.append_only.facts().rewriting)),
+    Always("aof_rewrite_in_progress", |facts| flag(facts.node.append_only.facts().is_rewriting())),
     Always("aof_rewrite_scheduled", |facts| {
         flag(facts.node.append_only.facts().scheduled.is_some())
     }),

@@ -84,7 +84,6 @@ impl Writer {
         let size = self.size();
         let mut facts = self.facts();
         let took = facts.rewrite_began.map_or(0, |at| base::clock::monotonic().since(at).0 / 1000);
-        facts.rewriting = false;
         facts.rewrite_began = None;
         facts.last_rewrite_s = i64::try_from(took).unwrap_or(i64::MAX);
         facts.last_rewrite_ok = true;
@@ -150,7 +149,6 @@ impl Writer {
         self.node.append_only.forget_roll();
         let now = base::clock::monotonic();
         let mut facts = self.facts();
-        facts.rewriting = false;
         facts.rewrite_began = None;
         facts.last_rewrite_ok = false;
         facts.failures += 1;
