@@ -21,6 +21,8 @@ pub struct Survey {
     pub young_at: Option<u64>,
     /// The history of its requests and the offset behind the last one, if it is whole and says so.
     pub place: Option<(RunId, Offset)>,
+    /// The line that was come to, from 1; notes are not counted, as stock does not.
+    pub line: u64,
     /// The histories that its requests belong to, oldest first.
     pub histories: Vec<RunId>,
     /// Requests, those that choose a database left out.
@@ -59,6 +61,7 @@ pub fn survey(
             Err(damage) => break Some(damage),
         }
     };
+    let line = records.line();
     let place = records.place(before).filter(|_| damage.is_none());
     let (mut whole_until, mut is_torn) = (records.whole_until(), false);
     if let Some(damage) = &damage {
@@ -74,7 +77,7 @@ pub fn survey(
             is_torn = damage.is_truncation() || damage.is_gap();
         }
     }
-    Survey { whole_until, damage, is_torn, young_at, place, histories, requests }
+    Survey { whole_until, damage, is_torn, young_at, place, line, histories, requests }
 }
 
 /// The farthest durable end that a sum in the rest of a damaged file tells of.

@@ -43,6 +43,11 @@ pub const MEMBER_EXPIRY_KEY: &[u8] = b"keydb-subexpire-key";
 /// The field that says when the member named before it expires, as a Unix time in milliseconds.
 pub const MEMBER_EXPIRY_WHEN: &[u8] = b"keydb-subexpire-when";
 
+/// Whether a file that begins with `head` is a snapshot, of either server.
+pub fn is_snapshot(head: &[u8]) -> bool {
+    head.starts_with(b"REDIS") || head.starts_with(b"VALKEY")
+}
+
 /// The first byte of a record that is not a key with its value.
 pub mod opcode {
     /// State of a slot import (Valkey 9): name, count, pairs of slots. Another thing in other forks.

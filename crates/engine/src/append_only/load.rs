@@ -19,8 +19,6 @@ use std::io::{self, BufRead, BufReader, Read};
 
 /// Read-ahead, in bytes.
 const BUFFER_BYTES: usize = 1 << 20;
-/// How a snapshot begins, of either server.
-const SNAPSHOT_MARKS: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
 
 /// An append-only file that is there.
 #[derive(Debug)]
@@ -108,10 +106,10 @@ pub fn find(directory: &Directory, until: Option<u64>) -> Result<Option<Found>, 
         written_s = written_s.max(at);
         let mut input = open(directory, piece)?;
         if starts_with_snapshot(&mut input, piece)? {
-            let (found, keys) = head_of_snapshot(input);
-            histories.extend(found.map(|(replid, _)| replid));
-            place = found;
-            has_data |= keys;
+            let (fields, has_keys) = rdb::Fields::of_head(input);
+            place = fields.replication().map(|at| (at.id, at.offset));
+            histories.extend(place.map(|(replid, _)| replid));
+            has_data |= has_keys;
             surveys.push(None);
             continue;
         }
@@ -182,30 +180,12 @@ fn open(
 
 fn starts_with_snapshot(input: &mut impl BufRead, piece: &Piece) -> Result<bool, AofError> {
     let head = input.fill_buf().map_err(|error| unreadable(piece, 0, &error))?;
-    Ok(SNAPSHOT_MARKS.iter().any(|mark| head.starts_with(mark)))
+    Ok(rdb::format::is_snapshot(head))
 }
 
 fn unreadable(piece: &Piece, offset: u64, error: &io::Error) -> AofError {
     let reason = format!("cannot read: {error}");
     AofError::Damaged { file: piece.name.clone(), offset, reason }
-}
-
-/// The place that a snapshot says of itself, and whether it has keys. A snapshot that cannot be read
-/// says nothing here, and stops the load.
-fn head_of_snapshot(input: impl Read) -> (Option<(RunId, Offset)>, bool) {
-    let mut loader = rdb::Loader::new(input).verify_checksum(false);
-    let (mut fields, mut has_keys) = (rdb::Fields::default(), false);
-    while let Ok(Some(item)) = loader.next_item() {
-        match item {
-            rdb::Item::Aux { key, value } => fields.note(&key, &value),
-            rdb::Item::Key(_) => {
-                has_keys = true;
-                break;
-            }
-            _ => {}
-        }
-    }
-    (fields.replication().map(|at| (at.id, at.offset)), has_keys)
 }
 
 /// A load under way.

@@ -4,8 +4,10 @@
 //! strange field is still a snapshot. The history is taken only if both its name and its position
 //! are there, as half of it would let a replica go on from a wrong place.
 
+use super::{Item, Loader};
 use crate::save::Replication;
 use base::{Millis, Offset, RunId};
+use std::io;
 use values::string::parse_i64;
 
 /// What the fields read so far say.
@@ -41,6 +43,21 @@ impl Fields {
             b"repl-offset" => self.offset = number().map(Offset),
             _ => {}
         }
+    }
+
+    /// Reads what a snapshot says of itself, and whether it has keys. One that cannot be read so far
+    /// says less; whoever loads it is told why. O(fields).
+    pub fn of_head(input: impl io::Read) -> (Fields, bool) {
+        let mut loader = Loader::new(input).verify_checksum(false);
+        let mut fields = Fields::default();
+        while let Ok(Some(item)) = loader.next_item() {
+            match item {
+                Item::Aux { key, value } => fields.note(&key, &value),
+                Item::Key(_) => return (fields, true),
+                _ => {}
+            }
+        }
+        (fields, false)
     }
 
     /// Where the stream goes on, if the writer said.

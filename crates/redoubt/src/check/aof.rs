@@ -1,7 +1,7 @@
 //! `redoubt check-aof [--fix | --truncate-to-timestamp SECONDS] FILE`: reads an append-only file, all
 //! of its parts if the file is a manifest, to its end; cuts off what is damaged, or what is younger.
 
-use aof::{Damage, Manifest, Note, Part, Record, Records};
+use aof::{Damage, Manifest, Part, Survey, survey};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -174,35 +174,18 @@ impl Session<'_> {
     }
 
     /// Reads requests to the end, or to the first that is damaged or too young.
-    fn records(&mut self, input: impl BufRead, offset: u64, path: &Path) -> Result<Found, Ended> {
-        let mut records = Records::new(input, offset);
-        let mut young_at = None;
-        loop {
-            let before = records.whole_until();
-            match records.next_record() {
-                Ok(None) => break,
-                Ok(Some(Record::Note(Note::Time(time)))) => {
-                    if self.order.until.is_some_and(|until| time > until) {
-                        if before == 0 {
-                            let until = self.order.until.unwrap_or_default();
-                            return ended(format!(
-                                "AOF {} has nothing before timestamp {until}, aborting...",
-                                path.display()
-                            ));
-                        }
-                        young_at = Some(before);
-                        break;
-                    }
-                }
-                Ok(Some(_)) => {}
-                Err(Damage { offset, reason }) => {
-                    writeln!(self.out, "0x{offset:16x}: {reason}")?;
-                    break;
-                }
-            }
+    fn records(&mut self, input: impl BufRead, offset: u64, path: &Path) -> Result<Survey, Ended> {
+        let found = survey(input, offset, self.order.until, None);
+        if let (Some(0), Some(until)) = (found.young_at, self.order.until) {
+            return ended(format!(
+                "AOF {} has nothing before timestamp {until}, aborting...",
+                path.display()
+            ));
         }
-        let (whole_until, line) = (records.whole_until(), records.line());
-        Ok(Found { whole_until, line, young_at })
+        if let Some(Damage { offset, reason }) = &found.damage {
+            writeln!(self.out, "0x{offset:16x}: {reason}")?;
+        }
+        Ok(found)
     }
 
     fn cut_to_time(
@@ -247,14 +230,6 @@ impl Session<'_> {
     }
 }
 
-/// What was found in a file.
-struct Found {
-    whole_until: u64,
-    line: u64,
-    /// Where what is younger than wanted begins.
-    young_at: Option<u64>,
-}
-
 fn truncate(path: &Path, name: &str, at: u64) -> Result<(), Ended> {
     let cut = OpenOptions::new().write(true).open(path).and_then(|file| {
         file.set_len(at)?;
@@ -267,8 +242,8 @@ fn is_snapshot(path: &Path) -> Result<bool, Ended> {
     let cannot =
         |error| Ended(format!("Cannot open file {}: {error}, aborting...", path.display()));
     let mut head = Vec::new();
-    File::open(path).and_then(|file| file.take(5).read_to_end(&mut head)).map_err(cannot)?;
-    Ok(head == b"REDIS")
+    File::open(path).and_then(|file| file.take(8).read_to_end(&mut head)).map_err(cannot)?;
+    Ok(rdb::format::is_snapshot(&head))
 }
 
 #[cfg(test)]

@@ -218,19 +218,7 @@ fn adopt(node: &Arc<Node>, dataset: Dataset) {
 /// A file that cannot be read says nothing here, and stops the start when it is loaded.
 fn snapshot_head(settings: &Settings) -> Option<(Head, Option<Millis>)> {
     let file = File::open(settings.dbfilename.string()).ok()?;
-    let mut head = Head::default();
-    let mut loader = rdb::Loader::new(BufReader::new(file)).verify_checksum(false);
-    let mut fields = rdb::Fields::default();
-    while let Ok(Some(item)) = loader.next_item() {
-        match item {
-            rdb::Item::Aux { key, value } => fields.note(&key, &value),
-            rdb::Item::Key(_) => {
-                head.has_keys = true;
-                break;
-            }
-            _ => {}
-        }
-    }
-    head.history = fields.replication().map(|place| (place.id, place.offset));
-    Some((head, fields.created))
+    let (fields, has_keys) = rdb::Fields::of_head(BufReader::new(file));
+    let history = fields.replication().map(|place| (place.id, place.offset));
+    Some((Head { history, has_keys }, fields.created))
 }
