@@ -94,6 +94,8 @@ pub(crate) enum Request {
     Rewrite(Box<Cut>, Option<Reader>),
     /// The new base of the rewrite of that number is durable under this name, or why not.
     Rewritten(u64, Result<PathBuf, String>),
+    /// Say when the rewrite under way has ended, and how.
+    Await(Sender<Result<(), String>>),
     /// Make durable what is in the log, and say so.
     Flush(Sender<Result<(), String>>),
     /// As before, and end.
@@ -297,6 +299,14 @@ impl AppendOnly {
     /// The text of what went wrong.
     pub fn flush(&self) -> Result<(), String> {
         self.wait_for(Request::Flush)
+    }
+
+    /// Waits until the rewrite under way has ended.
+    ///
+    /// # Errors
+    /// The text of why it failed.
+    fn await_rewrite(&self) -> Result<(), String> {
+        self.wait_for(Request::Await)
     }
 
     /// As [`AppendOnly::flush`], and nothing is written any more.

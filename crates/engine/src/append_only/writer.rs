@@ -13,6 +13,7 @@ use aof::{AppendError, Appender, Directory, DirectoryError, Manifest};
 use base::Millis;
 use conf::AppendFsync;
 use keyspace::Walk;
+use oplog::Reader;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -46,6 +47,7 @@ struct Rewrite {
     rolled: bool,
     /// The new base, once it is durable.
     base: Option<PathBuf>,
+    awaited_by: Vec<Sender<Result<(), String>>>,
 }
 
 struct Writer {
@@ -56,6 +58,7 @@ struct Writer {
     rewrite: Option<Rewrite>,
     /// Rewrites begun.
     rewrites: u64,
+    last_rewrite: Result<(), String>,
     retry_at: Option<Millis>,
 }
 
@@ -81,12 +84,14 @@ pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
         open: None,
         rewrite: None,
         rewrites: 0,
+        last_rewrite: Ok(()),
         retry_at: None,
     };
     let goes_on = tail.is_some();
     if let Some(tail) = tail {
+        let reader = node.log.pinned_reader(node.log.end()).map_err(|error| error.to_string())?;
         let failed = |error| format!("Can't open the append-only file: {error}");
-        writer.go_on(tail).map_err(failed)?;
+        writer.go_on(tail, reader).map_err(failed)?;
     }
     let waker_of = Arc::downgrade(node);
     node.log.subscribe(Arc::new(move || {
@@ -115,7 +120,8 @@ pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
         let begun = node.append_only.rewrite(node, &alone);
         drop(alone);
         begun.map_err(|_| "Can't begin the append-only file".to_owned())?;
-        wait_for_base(node)?;
+        // Nothing is promised before the file is there.
+        node.append_only.await_rewrite()?;
     }
     Ok(())
 }
@@ -126,30 +132,10 @@ fn text_of(error: &std::io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-/// Waits until the file is there, so that nothing is promised before.
-fn wait_for_base(node: &Node) -> Result<(), String> {
-    loop {
-        node.append_only.flush()?;
-        let facts = node.append_only.facts();
-        if !facts.is_rewriting() {
-            return if facts.is_open {
-                Ok(())
-            } else {
-                Err("Can't write the base of the append-only file".to_owned())
-            };
-        }
-        drop(facts);
-        // The walk and the disk are what is waited for.
-        thread::sleep(Duration::from_millis(1));
-    }
-}
-
 impl Writer {
     /// Opens the last increment of `tail`, or the next.
-    fn go_on(&mut self, tail: Tail) -> Result<(), DirectoryError> {
+    fn go_on(&mut self, tail: Tail, reader: Reader) -> Result<(), DirectoryError> {
         self.manifest = tail.manifest;
-        let end = self.node.log.end();
-        let Ok(reader) = self.node.log.pinned_reader(end) else { return Ok(()) };
         self.node.log.force_select();
         let last = self.manifest.increments.last().map(|piece| piece.name.clone());
         let (appender, start) = if let (Some(length), Some(name)) = (tail.length, last) {
@@ -220,8 +206,10 @@ impl Writer {
                 self.rewrites += 1;
                 let number = self.rewrites;
                 let is_snapshot = self.node.settings.aof_use_rdb_preamble.get();
-                let rolled = reader.is_none();
-                let mut rewrite = Rewrite { number, walk, start, is_snapshot, rolled, base: None };
+                let (rolled, awaited_by) = (reader.is_none(), Vec::new());
+                let base = None;
+                let mut rewrite =
+                    Rewrite { number, walk, start, is_snapshot, rolled, base, awaited_by };
                 if self.open.is_none()
                     && let Some(reader) = reader
                 {
@@ -247,12 +235,14 @@ impl Writer {
                     (None, Err(_)) => {}
                 }
             }
+            Request::Await(sender) => match &mut self.rewrite {
+                Some(rewrite) => rewrite.awaited_by.push(sender),
+                // Whoever asked may have gone; here and below.
+                None => drop(sender.send(self.last_rewrite.clone())),
+            },
             Request::Flush(sender) => self.flush(&sender),
             Request::Stop(sender) => {
-                if let Some(rewrite) = self.rewrite.take() {
-                    rewrite.walk.abort();
-                }
-                self.node.append_only.forget_roll();
+                self.end_rewrite(Err("the server stops"));
                 self.flush(&sender);
                 if let Some(mut open) = self.open.take() {
                     open.end();
@@ -263,10 +253,7 @@ impl Writer {
 
     /// `appendonly no`: what is in the log is made durable, and nothing follows.
     fn close(&mut self) {
-        if let Some(rewrite) = self.rewrite.take() {
-            rewrite.walk.abort();
-        }
-        self.node.append_only.forget_roll();
+        self.end_rewrite(Err("the append-only file was turned off"));
         self.write(base::clock::monotonic());
         if let Err(error) = self.sync() {
             tracing::warn!("Fail to fsync the AOF file: {error}");
@@ -389,12 +376,9 @@ impl Writer {
         } else {
             tracing::info!("The AOF file begins anew: {why}");
         }
-        if let Some(rewrite) = self.rewrite.take() {
-            rewrite.walk.abort();
-        }
+        self.end_rewrite(Err(why));
         self.open = None;
         self.retry_at = None;
-        self.node.append_only.forget_roll();
         let at = if error.is_some() { base::clock::monotonic() + RESTART } else { Millis(0) };
         let mut facts = self.facts();
         (facts.is_open, facts.rewrite_began, facts.scheduled) = (false, None, Some(at));

@@ -80,7 +80,6 @@ impl Writer {
         if let Err(error) = self.install(&base) {
             return self.rewrite_failed(&error.to_string());
         }
-        self.rewrite = None;
         let size = self.size();
         let mut facts = self.facts();
         let took = facts.rewrite_began.map_or(0, |at| base::clock::monotonic().since(at).0 / 1000);
@@ -97,6 +96,7 @@ impl Writer {
         }
         tracing::info!("Background AOF rewrite finished successfully");
         self.publish();
+        self.end_rewrite(Ok(()));
     }
 
     /// Makes the file at `base` the base, and what is before it history. A file that begins gets its
@@ -133,20 +133,34 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn rewrite_failed(&mut self, error: &str) {
-        tracing::error!("Background AOF rewrite failed: {error}");
-        if let Some(rewrite) = self.rewrite.take() {
+    /// The rewrite under way has ended, or is given up: whoever waits for it is told.
+    pub(super) fn end_rewrite(&mut self, result: Result<(), &str>) {
+        self.last_rewrite = result.map_err(str::to_owned);
+        if result.is_err() {
+            // Before anybody may begin the next.
+            self.node.append_only.forget_roll();
+        }
+        let Some(rewrite) = self.rewrite.take() else { return };
+        if result.is_err() {
             rewrite.walk.abort();
             if let Some(base) = rewrite.base {
                 // It is of no use without what follows.
                 let _ = self.directory.disk().remove(&base);
             }
         }
+        for sender in rewrite.awaited_by {
+            // Whoever asked may have gone.
+            let _ = sender.send(self.last_rewrite.clone());
+        }
+    }
+
+    pub(super) fn rewrite_failed(&mut self, error: &str) {
+        tracing::error!("Background AOF rewrite failed: {error}");
+        self.end_rewrite(Err(error));
         let begins = self.open.as_ref().is_none_or(|open| !open.is_listed());
         if begins && let Some(open) = self.open.take() {
             self.drop_temporary(&open);
         }
-        self.node.append_only.forget_roll();
         let now = base::clock::monotonic();
         let mut facts = self.facts();
         facts.rewrite_began = None;
