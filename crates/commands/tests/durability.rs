@@ -11,7 +11,7 @@ use base::disk::Disk;
 use base::disk::memory::{Fault, MemoryDisk};
 use base::random::Random;
 use base::{Millis, Offset, RunId, clock};
-use conf::{AppendFsync, Settings};
+use conf::{AppendFsync, ProtectedAction, Settings};
 use engine::append_only::{self, Tail, load};
 use engine::args::OwnedRequest;
 use engine::client::Origin;
@@ -23,6 +23,7 @@ use engine::snapshot::LoadOptions;
 use engine::{Node, Session};
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -41,10 +42,32 @@ fn cycles() -> u64 {
 fn settings(policy: AppendFsync) -> Arc<Settings> {
     let settings = Arc::new(Settings::default());
     settings.appendonly.set(true);
+    settings.enable_debug_command.set(ProtectedAction::Yes);
     settings.appendfsync.set(policy);
     settings.dir.set(b"/data"[..].into());
     settings
 }
+
+/// A value of each type and encoding, in two databases.
+const EVERY_TYPE: &[&str] = &[
+    "set text value",
+    "set number 12345",
+    "set fleeting value pxat 32503680000000",
+    "rpush short a b 1 2",
+    "sadd numbers 1 2 3",
+    "sadd words a b 3",
+    "zadd scores 1 a 2.5 b inf c -inf d",
+    "hset pairs a 1 b 2",
+    "hset ending a 1 b 2",
+    "hpexpireat ending 32503680000000 fields 1 a",
+    "xadd stream 1-1 a b",
+    "xadd stream 1-2 a c",
+    "xgroup create stream readers 0",
+    "xreadgroup group readers reader count 1 streams stream >",
+    "pfadd estimate a b c",
+    "select 9",
+    "set other value",
+];
 
 /// Starts a node from what is on `disk`, as a server does.
 fn start(template: &Node, disk: &MemoryDisk, policy: AppendFsync) -> Result<Arc<Node>, String> {
@@ -307,6 +330,46 @@ fn scenario(template: &Node, disk: &MemoryDisk) -> (Result<Arc<Node>, String>, u
     (5..9).for_each(|number| put(&mut client, number));
     drop(client);
     (Ok(node), acknowledged)
+}
+
+#[test]
+fn a_base_of_requests_holds_what_a_snapshot_would() {
+    let template = template();
+    let disk = MemoryDisk::default();
+    let node = start(&template, &disk, AppendFsync::Everysec).expect("a start");
+    node.settings.aof_use_rdb_preamble.set(false);
+    let mut client = Client::new(&node);
+    for line in EVERY_TYPE {
+        assert!(!client.run(line).starts_with('-'), "{line}");
+    }
+    // More than one request has room for.
+    for (name, count) in [("rpush long", 300), ("sadd many", 300), ("zadd ranks", 150)] {
+        let words: Vec<String> = (0..count).map(|number| format!("{number}")).collect();
+        assert!(!client.run(&format!("{name} {}", words.join(" "))).starts_with('-'), "{name}");
+    }
+    let digest = client.run("debug digest");
+    assert!(digest.len() > 40 && !digest.contains("000000000000000000000000000000"), "{digest}");
+    client.run("bgrewriteaof");
+    drop(client);
+    while node.append_only.facts().is_rewriting() {
+        thread::yield_now();
+    }
+    let end = node.log.end();
+    node.append_only.stop().expect("a flush");
+    let disk = disk.kill();
+    let names = disk.names(Path::new("/data/appendonlydir")).expect("names");
+    assert!(names.contains(&"appendonly.aof.2.base.aof".to_owned()), "{names:?}");
+    let node = start(&template, &disk, AppendFsync::Everysec).expect("a start");
+    assert_eq!((Client::new(&node).run("debug digest"), node.log.end()), (digest, end));
+    node.append_only.stop().expect("a flush");
+    // A bit that flips in it is found.
+    let base = Path::new("/data/appendonlydir/appendonly.aof.2.base.aof");
+    let mut bytes = disk.bytes(base).expect("a base");
+    let at = bytes.windows(5).position(|word| word == b"value").expect("a value");
+    bytes[at] ^= 1;
+    disk.put(base, &bytes);
+    let error = start(&template, &disk.kill(), AppendFsync::Everysec).expect_err("damage");
+    assert!(error.contains("checksum") && error.contains("appendonly.aof.2.base.aof"), "{error}");
 }
 
 fn number_held(node: &Node) -> u64 {

@@ -7,7 +7,7 @@ use crate::image::{self, Limits};
 use crate::keys::{Text, kind_of, view};
 use aof::{Appender, Note};
 use base::disk::Disk;
-use base::{Millis, double};
+use base::{Millis, Offset, RunId, double};
 use keyspace::Entry;
 use rdb::{Encoder, Item, LoadedKey, Loader, payload};
 use std::io::BufReader;
@@ -20,7 +20,8 @@ const ELEMENTS_MAX: usize = 64;
 const PIECE_BYTES: usize = 1 << 20;
 
 /// Writes what the snapshot at `from` holds to `to`, as requests, and makes it durable. `noted_s` is the
-/// Unix second that is noted in front, if it is to be.
+/// Unix second that is noted in front, if it is to be; the stream goes on behind it in that database and at
+/// that place of its history.
 ///
 /// # Errors
 /// The text of what went wrong.
@@ -29,6 +30,7 @@ pub(super) fn transcribe(
     from: &Path,
     to: &Path,
     noted_s: Option<u64>,
+    (stream_db, place): (u32, (RunId, Offset)),
 ) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", to.display());
     let input = BufReader::with_capacity(PIECE_BYTES, disk.read(from).map_err(|e| failed(&e))?);
@@ -49,7 +51,10 @@ pub(super) fn transcribe(
             piece.clear();
         }
     }
+    // What a replica's stream goes on in, which says so only when it changes.
+    oplog::encode_select(stream_db, &mut piece);
     out.write(&piece).map_err(|error| failed(&error))?;
+    out.seal(place).map_err(|error| failed(&error))?;
     out.sync().map_err(|error| failed(&error))
 }
 

@@ -195,9 +195,8 @@ struct Loading<'n> {
     session: Session,
     directory: &'n Directory,
     options: LoadOptions,
-    place: Option<(RunId, Offset)>,
-    databases: u32,
-    keys: (u64, u64, u64),
+    /// What is known of the data, which is in the node meanwhile.
+    dataset: Dataset,
     read: u64,
 }
 
@@ -218,9 +217,7 @@ impl<'n> Loading<'n> {
             session: Session::new(info, true),
             directory,
             options,
-            place: None,
-            databases: 0,
-            keys: (0, 0, 0),
+            dataset: Dataset::empty(),
             read: 0,
         })
     }
@@ -274,14 +271,12 @@ impl<'n> Loading<'n> {
     ) -> Result<(Rest<R>, u64), AofError> {
         let before = self.read;
         let read = read_dataset(input, self.options, |bytes| progress(before + bytes));
-        let (mut set, rest, offset) =
+        let (dataset, rest, offset) =
             read.map_err(|error| AofError::Snapshot(piece.name.clone(), error))?;
-        self.place = set.history.take();
-        self.session.db = set.stream_db;
-        self.databases = set.databases;
-        self.keys = (set.keys, set.expired, set.empty);
+        self.dataset = dataset;
+        self.session.db = self.dataset.stream_db;
         self.read += offset;
-        drop(set.put_into(&self.scratch.keyspace));
+        drop(self.dataset.put_into(&self.scratch.keyspace));
         Ok((rest, offset))
     }
 
@@ -315,7 +310,7 @@ impl<'n> Loading<'n> {
         };
         self.worker.leave();
         self.read += records.offset() - begin;
-        self.place = records.place(self.place);
+        self.dataset.history = records.place(self.dataset.history);
         // A transaction that is not complete never happened.
         self.session.queue = None;
         result
@@ -336,15 +331,11 @@ impl<'n> Loading<'n> {
         }
     }
 
-    fn finish(self) -> Dataset {
-        let databases = self.databases.max(self.session.db + 1);
-        Dataset::taken_from(
-            &self.scratch.keyspace,
-            databases,
-            self.place,
-            self.session.db,
-            self.keys,
-        )
+    fn finish(mut self) -> Dataset {
+        self.dataset.stream_db = self.session.db;
+        self.dataset.databases = self.dataset.databases.max(self.session.db + 1);
+        self.dataset.take_from(&self.scratch.keyspace);
+        self.dataset
     }
 }
 

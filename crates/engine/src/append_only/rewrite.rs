@@ -49,6 +49,7 @@ fn write(
         return Err(error.to_string());
     }
     let snapshot = directory.file(&format!("temp-rewriteaof-bg-{number}.aof"));
+    let end = (cut.stream_db(), (cut.replid, cut.offset));
     let options = super::super::snapshot::options(node);
     let mut cut = Some(cut);
     let written =
@@ -67,7 +68,7 @@ fn write(
         let notes = node.settings.aof_timestamp_enabled.get();
         let noted_s = notes.then(|| base::clock::unix().0 / 1000);
         let requests = directory.file(&format!("temp-rewriteaof-{number}.aof"));
-        let result = commands::transcribe(directory.disk(), &snapshot, &requests, noted_s);
+        let result = commands::transcribe(directory.disk(), &snapshot, &requests, noted_s, end);
         // It is of no more use, whatever came of it.
         let _ = directory.disk().remove(&snapshot);
         result.map(|()| requests)

@@ -60,18 +60,26 @@ pub struct LoadOptions {
 }
 
 impl Dataset {
-    /// Everything that `keyspace` holds; nobody else uses it. `keys` are those loaded, expired, empty.
-    pub(crate) fn taken_from(
-        keyspace: &Keyspace,
-        databases: u32,
-        history: Option<(RunId, Offset)>,
-        stream_db: u32,
-        (_, expired, empty): (u64, u64, u64),
-    ) -> Dataset {
-        let shards: Vec<Shard> =
-            (0..SHARD_COUNT).map(|index| std::mem::take(&mut *keyspace.lock(index))).collect();
-        let keys = shards.iter().flat_map(|shard| shard.dbs().map(|(_, db)| db.len() as u64)).sum();
-        Dataset { shards, databases, keys, expired, empty, left_out: 0, history, stream_db }
+    /// None, of which nothing is known.
+    pub(crate) fn empty() -> Dataset {
+        Dataset {
+            shards: Vec::new(),
+            databases: 0,
+            keys: 0,
+            expired: 0,
+            empty: 0,
+            left_out: 0,
+            history: None,
+            stream_db: 0,
+        }
+    }
+
+    /// Takes everything that `keyspace` holds, which nobody else uses.
+    pub(crate) fn take_from(&mut self, keyspace: &Keyspace) {
+        let take = |index| std::mem::take(&mut *keyspace.lock(index));
+        self.shards = (0..SHARD_COUNT).map(take).collect();
+        let databases = self.shards.iter().flat_map(Shard::dbs);
+        self.keys = databases.map(|(_, db)| db.len() as u64).sum();
     }
 
     /// Makes the data set that of `node`, whose log goes on in its history: the start of a server.
@@ -89,14 +97,14 @@ impl Dataset {
     }
 
     /// Puts the data set in place of everything `keyspace` holds, giving that back to be freed.
-    pub fn install(self, keyspace: &Keyspace, _alone: &Exclusive<'_>) -> Vec<Shard> {
+    pub fn install(mut self, keyspace: &Keyspace, _alone: &Exclusive<'_>) -> Vec<Shard> {
         self.put_into(keyspace)
     }
 
-    /// As [`Dataset::install`], into a keyspace that nobody else knows.
-    pub(crate) fn put_into(self, keyspace: &Keyspace) -> Vec<Shard> {
+    /// As [`Dataset::install`], into a keyspace that nobody else knows; what is known of the data stays.
+    pub(crate) fn put_into(&mut self, keyspace: &Keyspace) -> Vec<Shard> {
         let (mut old, now) = (Vec::new(), base::clock::unix());
-        for (index, mut new) in (0..SHARD_COUNT).zip(self.shards) {
+        for (index, mut new) in (0..SHARD_COUNT).zip(std::mem::take(&mut self.shards)) {
             let mut shard = keyspace.lock(index);
             let mut taken = Shard::default();
             let numbers: BTreeSet<u32> = shard.dbs().chain(new.dbs()).map(|(db, _)| db).collect();
