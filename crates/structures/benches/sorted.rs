@@ -5,48 +5,23 @@
 //! member's bytes once, behind a count: `HashMap<Arc<[u8]>, f64>` with the same hash, and
 //! `BTreeSet<(score, Arc<[u8]>)>`. It has no answer to ranks but to count, so these are measured alone.
 
-use base::clock::monotonic_us;
+mod timing;
+
 use base::random::Random;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
-use std::hint::black_box;
+use std::hash::BuildHasherDefault;
 use std::io::{Write, stdout};
 use std::sync::Arc;
 use structures::Sorted;
+use timing::{Fold, PASSES, hash, measure, shuffle};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const MEMBERS_DEFAULT: usize = 1_000_000;
-const PASSES: usize = 5;
 /// Members of a range that is read.
 const RANGE: usize = 10;
-
-fn hash(key: &[u8]) -> u64 {
-    let mut state = 0x9E37_79B9_7F4A_7C15 ^ key.len() as u64;
-    for part in key.chunks(8) {
-        let mut word = [0; 8];
-        word[..part.len()].copy_from_slice(part);
-        let wide = u128::from(state ^ u64::from_le_bytes(word)) * 0xD6E8_FEB8_6659_FD93;
-        let half = |shift: u32| u64::try_from((wide >> shift) & u128::from(u64::MAX)).unwrap_or(0);
-        state = half(0) ^ half(64);
-    }
-    state
-}
-
-#[derive(Default)]
-struct Fold(u64);
-
-impl Hasher for Fold {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 ^= hash(bytes);
-    }
-    fn write_usize(&mut self, _: usize) {}
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 #[derive(Clone, Copy, PartialEq)]
 struct Score(f64);
@@ -101,31 +76,13 @@ fn members(count: usize, random: &mut Random) -> Vec<Member> {
             (text.as_bytes().try_into().expect("19 bytes"), score(count, random))
         })
         .collect();
-    for index in (1..members.len()).rev() {
-        let other = usize::try_from(random.below(index as u64 + 1)).expect("an index");
-        members.swap(index, other);
-    }
+    shuffle(&mut members, random);
     members
 }
 
 #[allow(clippy::cast_precision_loss, reason = "small numbers")]
 fn score(count: usize, random: &mut Random) -> f64 {
     random.below(count as u64 / 2 + 1) as f64
-}
-
-/// Nanoseconds per operation, in tenths, of the median pass. What a pass returns is dropped outside.
-fn measure<T>(operations: usize, mut pass: impl FnMut() -> T) -> u64 {
-    let mut times: Vec<u64> = (0..PASSES)
-        .map(|_| {
-            let start = monotonic_us();
-            let made = black_box(pass());
-            let tenths = (monotonic_us() - start) * 10_000 / operations as u64;
-            drop(made);
-            tenths
-        })
-        .collect();
-    times.sort_unstable();
-    times[PASSES / 2]
 }
 
 fn show(what: &str, ours: u64, twin: Option<u64>) {

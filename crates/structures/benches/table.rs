@@ -3,55 +3,26 @@
 //! Keys are 16 bytes and values 64, drawn with a fixed seed. Nanoseconds per operation are medians of
 //! five passes in random key order; the twin is `HashMap<Box<[u8]>, Box<[u8]>>` with the same hash.
 
-use base::clock::monotonic_us;
+mod timing;
+
 use base::random::Random;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::hint::black_box;
 use std::io::{Write, stdout};
 use structures::{Entry, NewValue, Table, ValueRef};
+use timing::{Fold, hash, measure, shuffle};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const KEYS_DEFAULT: usize = 1_000_000;
-const PASSES: usize = 5;
 /// Keys in one prefetch window.
 const WINDOW: usize = 64;
 const SHARDS: usize = 1024;
 const VALUE: [u8; 64] = [b'v'; 64];
 
 type Key = [u8; 16];
-
-fn fold(left: u64, right: u64) -> u64 {
-    let wide = u128::from(left) * u128::from(right);
-    let bytes = wide.to_le_bytes();
-    let half = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
-    half(0) ^ half(8)
-}
-
-fn hash(key: &[u8]) -> u64 {
-    let mut state = 0x9E37_79B9_7F4A_7C15 ^ key.len() as u64;
-    for part in key.chunks(8) {
-        let mut word = [0; 8];
-        word[..part.len()].copy_from_slice(part);
-        state = fold(state ^ u64::from_le_bytes(word), 0xD6E8_FEB8_6659_FD93);
-    }
-    fold(state, 0xA076_1D64_78BD_642F)
-}
-
-#[derive(Default)]
-struct Fold(u64);
-
-impl Hasher for Fold {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 ^= hash(bytes);
-    }
-    fn write_usize(&mut self, _: usize) {}
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 fn keys(count: usize, first: usize) -> Vec<Key> {
     let mut buffer: Vec<Key> = Vec::with_capacity(count);
@@ -60,13 +31,6 @@ fn keys(count: usize, first: usize) -> Vec<Key> {
         buffer.push(text.as_bytes().try_into().expect("sixteen bytes"));
     }
     buffer
-}
-
-fn shuffle(keys: &mut [Key], random: &mut Random) {
-    for index in (1..keys.len()).rev() {
-        let other = usize::try_from(random.below(index as u64 + 1)).expect("an index");
-        keys.swap(index, other);
-    }
 }
 
 fn entry(key: &[u8]) -> Entry<u8> {
@@ -88,21 +52,6 @@ fn chase(keys: &[Key], find: impl Fn(&Key) -> u8) {
         let found = find(&keys[index]);
         index += 1 + usize::from(black_box(found) ^ VALUE[0]);
     }
-}
-
-/// Nanoseconds per operation, in tenths, of the median pass. What a pass returns is dropped outside.
-fn measure<T>(operations: usize, mut pass: impl FnMut() -> T) -> u64 {
-    let mut times: Vec<u64> = (0..PASSES)
-        .map(|_| {
-            let start = monotonic_us();
-            let made = black_box(pass());
-            let tenths = (monotonic_us() - start) * 10_000 / operations as u64;
-            drop(made);
-            tenths
-        })
-        .collect();
-    times.sort_unstable();
-    times[PASSES / 2]
 }
 
 fn show(what: &str, tenths: u64) {
@@ -206,7 +155,8 @@ fn memory(count: usize, shards: usize) {
     let (mut least, mut most) = (u64::MAX, 0);
     for (number, key) in keys(count, 0).iter().enumerate() {
         // Another hash for the shard, as the slot is.
-        let shard = usize::try_from(fold(hash(key), 3) >> 32).expect("32 bits") % shards;
+        let shard =
+            usize::try_from(hash(&hash(key).to_le_bytes()) >> 32).expect("32 bits") % shards;
         tables[shard].insert(hash(key), entry(key), &hash);
         if number >= count / 2 && (number + 1) % (count / 64) == 0 {
             let own: usize = tables.iter().map(Table::memory_bytes).sum();

@@ -96,6 +96,9 @@ pub fn cycles_of(program: &Program, cycles: u32, seed: u64) -> Outcome {
         }
         sum.acknowledged += acknowledged.iter().sum::<u64>();
     }
+    ensure(sum.acknowledged > 0 && (sum.rewriting > 0 || cycles < SHORT), || {
+        "the kills met neither a write nor a rewrite: they test nothing".to_owned()
+    })?;
     println!(
         "{cycles} kills of seed {seed}: 0 of {} acknowledged counts lost, every start succeeded; {} kills \
          were in a rewrite, {} in a full sync",
