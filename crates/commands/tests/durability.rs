@@ -82,7 +82,7 @@ fn start(template: &Node, disk: &MemoryDisk, policy: AppendFsync) -> Result<Arc<
         limits: Limits::of(&node.settings),
     };
     let found = load::find(&directory, None).map_err(|error| error.to_string())?;
-    let loaded = found.map(|found| load::load(&node, &directory, found, options, &mut |_| {}));
+    let loaded = found.map(|found| load::load(&node, &directory, found, options));
     let loaded = loaded.transpose().map_err(|error| error.to_string())?;
     let tail: Option<Tail> = loaded.map(|loaded| {
         loaded.dataset.adopt(&node);

@@ -27,6 +27,7 @@ pub mod image;
 pub mod keys;
 pub mod latency;
 pub mod lazyfree;
+pub mod loading;
 pub mod mailbox;
 pub mod memory;
 pub mod migration;

@@ -12,6 +12,7 @@ use crate::hotkeys::HotKeys;
 use crate::keys;
 use crate::latency::Latency;
 use crate::lazyfree::LazyFree;
+use crate::loading::Loading;
 use crate::mailbox::{Answer, Mailbox, Message};
 use crate::memory::Memory;
 use crate::migration::{Migration, Moves};
@@ -140,6 +141,8 @@ pub struct Node {
     pub started: Millis,
     /// The data set is being loaded.
     pub loading: AtomicBool,
+    /// How far that has come.
+    pub load: Loading,
     /// Monotonic milliseconds at which a stop that waits for replicas goes on without them, 0 if none
     /// waits.
     pub stops_at_ms: AtomicU64,
@@ -235,6 +238,7 @@ impl Node {
             node_id: node_id.unwrap_or_else(|| RunId::generate(&mut random)),
             started: base::clock::monotonic(),
             loading: AtomicBool::new(false),
+            load: Loading::default(),
             stops_at_ms: AtomicU64::new(0),
             incomplete: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),

@@ -4,13 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a test: what cannot be made ends it")]
 
 mod corpus;
+mod reading;
 
 use base::Millis;
 use base::random::Random;
 use corpus::{mutate, samples, times};
-use rdb::{
-    Attributes, Encoder, Item, LoadError, Loader, Options, Piece, RawKeys, StringRef, Writer,
-};
+use rdb::{Attributes, Encoder, LoadError, Loader, Options, StringRef, Writer};
+use reading::{in_pieces, one_by_one};
 use tikv_jemalloc_ctl::thread;
 use tikv_jemallocator::Jemalloc;
 
@@ -39,49 +39,6 @@ fn load(bytes: &[u8]) -> (u64, Result<(), LoadError>, u64) {
         }
     };
     (items, result, allocated.get() - before)
-}
-
-/// The items of `bytes` and the error that ends them, read one by one.
-fn one_by_one(bytes: &[u8]) -> (Vec<Item>, Option<String>) {
-    let mut loader = Loader::new(bytes).verify_checksum(false);
-    let mut items = Vec::new();
-    loop {
-        match loader.next_item() {
-            Ok(Some(item)) => items.push(item),
-            Ok(None) => return (items, None),
-            Err(error) => return (items, Some(error.to_string())),
-        }
-    }
-}
-
-/// The same, read in pieces of about `len` bytes.
-fn in_pieces(bytes: &[u8], len: usize) -> (Vec<Item>, Option<String>) {
-    let mut loader = Loader::new(bytes).verify_checksum(false);
-    let mut items = Vec::new();
-    loop {
-        let (keys, error) = match loader.next_piece(len) {
-            Ok(Some(Piece::Item(item))) => {
-                items.push(item);
-                continue;
-            }
-            Ok(Some(Piece::Keys(keys))) => (Some(keys), None),
-            Ok(None) => return (items, None),
-            Err((keys, error)) => (keys, Some(error)),
-        };
-        let mut keys = keys.map(RawKeys::into_loader);
-        while let Some(loader) = &mut keys {
-            match loader.next_item() {
-                Ok(Some(item)) => items.push(item),
-                Ok(None) => break,
-                // What was cut off ends early where the cut failed: that error is the truth.
-                Err(LoadError::UnexpectedEnd { .. }) if error.is_some() => break,
-                Err(error) => return (items, Some(error.to_string())),
-            }
-        }
-        if let Some(error) = error {
-            return (items, Some(error.to_string()));
-        }
-    }
 }
 
 /// A snapshot with every kind of record and of string that the loader reads.

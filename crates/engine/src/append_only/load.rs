@@ -30,6 +30,8 @@ pub struct Found {
     pub place: Option<(RunId, Offset)>,
     /// All histories that are in it.
     pub histories: Vec<RunId>,
+    /// Bytes of all its files.
+    pub bytes: u64,
     /// The Unix second in which it was last written.
     pub written_s: u64,
     /// Whether there may be keys in it.
@@ -100,9 +102,10 @@ pub struct Loaded {
 pub fn find(directory: &Directory, until: Option<u64>) -> Result<Option<Found>, AofError> {
     let Some(manifest) = directory.open()? else { return Ok(None) };
     let (mut surveys, mut written_s, mut place) = (Vec::new(), 0, None);
-    let (mut has_data, mut histories) = (false, Vec::new());
+    let (mut has_data, mut histories, mut bytes) = (false, Vec::new(), 0);
     for piece in manifest.pieces() {
-        let (_, at) = directory.look(piece)?;
+        let (size, at) = directory.look(piece)?;
+        bytes += size;
         written_s = written_s.max(at);
         let mut input = open(directory, piece)?;
         if starts_with_snapshot(&mut input, piece)? {
@@ -125,10 +128,10 @@ pub fn find(directory: &Directory, until: Option<u64>) -> Result<Option<Found>, 
         place = survey.place;
         surveys.push(Some(survey));
     }
-    Ok(Some(Found { manifest, surveys, place, histories, written_s, has_data }))
+    Ok(Some(Found { manifest, surveys, place, histories, bytes, written_s, has_data }))
 }
 
-/// Loads what [`find`] has found; `progress` is called now and then with the bytes read.
+/// Loads what [`find`] has found. `node` is told how far it has come.
 ///
 /// # Errors
 /// [`AofError`]; nothing is kept then.
@@ -137,7 +140,6 @@ pub fn load(
     directory: &Directory,
     found: Found,
     options: LoadOptions,
-    progress: &mut dyn FnMut(u64),
 ) -> Result<Loaded, AofError> {
     let scratch = node.aside();
     let mut loading = Loading::new(&scratch, directory, options)?;
@@ -151,7 +153,7 @@ pub fn load(
             break;
         }
         let began = base::clock::monotonic();
-        let whole = loading.file(node, piece, survey.as_ref(), is_last, progress)?;
+        let whole = loading.file(node, piece, survey.as_ref(), is_last)?;
         let took = base::clock::monotonic().since(began).0;
         let title = if piece.part == Part::Base { "base" } else { "incr" };
         tracing::info!(
@@ -229,11 +231,10 @@ impl<'n> Loading<'n> {
         piece: &Piece,
         survey: Option<&Survey>,
         is_last: bool,
-        progress: &mut dyn FnMut(u64),
     ) -> Result<u64, AofError> {
         let mut input = open(self.directory, piece)?;
         let Some(survey) = survey else {
-            let (rest, offset) = self.snapshot(piece, input, progress)?;
+            let (rest, offset) = self.snapshot(node, piece, input)?;
             let mut head = BufReader::new(rest);
             let is_over = head.fill_buf().map_err(|error| unreadable(piece, offset, &error))?;
             if is_over.is_empty() {
@@ -241,7 +242,7 @@ impl<'n> Loading<'n> {
             }
             tracing::info!("Reading the remaining AOF tail...");
             let mut records = Records::new(head, offset);
-            let damage = self.requests(piece, &mut records, progress)?;
+            let damage = self.requests(node, piece, &mut records)?;
             return match damage {
                 None => Ok(records.whole_until()),
                 Some(damage) => {
@@ -256,7 +257,7 @@ impl<'n> Loading<'n> {
         }
         let whole = survey.young_at.unwrap_or(survey.whole_until);
         let mut records = Records::new((&mut input).take(whole), 0);
-        match self.requests(piece, &mut records, progress)? {
+        match self.requests(node, piece, &mut records)? {
             None => Ok(whole),
             // It has changed since it was looked at.
             Some(damage) => judge(node, piece, &damage, false).map(|()| whole),
@@ -265,12 +266,12 @@ impl<'n> Loading<'n> {
 
     fn snapshot<R: Read>(
         &mut self,
+        node: &Node,
         piece: &Piece,
         input: R,
-        progress: &mut dyn FnMut(u64),
     ) -> Result<(Rest<R>, u64), AofError> {
         let before = self.read;
-        let read = read_dataset(input, self.options, |bytes| progress(before + bytes));
+        let read = read_dataset(input, self.options, |bytes| node.load.note(before + bytes));
         let (dataset, rest, offset) =
             read.map_err(|error| AofError::Snapshot(piece.name.clone(), error))?;
         self.dataset = dataset;
@@ -283,11 +284,11 @@ impl<'n> Loading<'n> {
     /// Applies requests to the end, or to the first damage.
     fn requests(
         &mut self,
+        node: &Node,
         piece: &Piece,
         records: &mut Records<impl BufRead>,
-        progress: &mut dyn FnMut(u64),
     ) -> Result<Option<Damage>, AofError> {
-        /// Requests between two calls of `progress`.
+        /// Requests between two notes of how far it has come.
         const PROGRESS_REQUESTS: u64 = 1024;
         let (mut count, begin) = (0, records.offset());
         self.worker.enter();
@@ -305,7 +306,7 @@ impl<'n> Loading<'n> {
             }
             count += 1;
             if count % PROGRESS_REQUESTS == 0 {
-                progress(self.read + records.offset() - begin);
+                node.load.note(self.read + records.offset() - begin);
             }
         };
         self.worker.leave();

@@ -150,7 +150,8 @@ impl Found {
             Found::AppendOnly(file, until) => {
                 // A base keeps keys that have expired: what follows may speak of them.
                 let options = LoadOptions { expired_before: None, ..options };
-                let loaded = load::load(node, &directory, *file, options, &mut |_| {});
+                node.load.begin(file.bytes);
+                let loaded = load::load(node, &directory, *file, options);
                 let loaded = loaded.map_err(|error| error.to_string())?;
                 adopt(node, loaded.dataset);
                 tracing::info!("DB loaded from append only file: {}", took());
@@ -193,7 +194,10 @@ fn is_newer(head: &Head, created: Option<Millis>, file: &load::Found, appends: b
 
 fn load_snapshot(node: &Arc<Node>, options: LoadOptions) -> Result<(), String> {
     let name = node.settings.dbfilename.string();
-    let loaded = engine::snapshot::load_file(&*node.disk, Path::new(&name), options, |_| {});
+    node.load.begin(node.disk.look(Path::new(&name)).map_or(0, |(bytes, _)| bytes));
+    let loaded = engine::snapshot::load_file(&*node.disk, Path::new(&name), options, |bytes| {
+        node.load.note(bytes);
+    });
     let loaded = loaded.map_err(|error| {
         tracing::error!("Terminating server after rdb file reading failure.");
         format!("Fatal error loading the DB, check server logs. {name}: {error}")

@@ -143,7 +143,7 @@ pub(super) fn load_append_only(cx: &mut Context<'_>, args: &mut Args<'_>) -> Com
         let found = found.ok_or("there is no append-only file")?;
         let options = load_options(cx, None);
         // The node in which it is built has a gate of its own, and this thread holds one already.
-        let load = || load::load(node, &directory, found, options, &mut |_| {});
+        let load = || load::load(node, &directory, found, options);
         let loaded = thread::scope(|scope| scope.spawn(load).join());
         loaded.map_err(|_| "the load panicked")?.map_err(|error| error.to_string())
     });

@@ -3,6 +3,7 @@
 use super::Field::{self, Always, When};
 use super::facts::{Facts, flag};
 use engine::append_only;
+use engine::loading::LoadProgress;
 use std::sync::atomic::Ordering;
 
 pub(super) const FIELDS: &[Field] = &[
@@ -66,7 +67,26 @@ pub(super) const FIELDS: &[Field] = &[
         when_open(facts, |file| flag(file.synced < file.written))
     }),
     When("aof_delayed_fsync", |facts| when_open(facts, |file| file.delayed_syncs.to_string())),
+    When("loading_start_time", |facts| while_loading(facts, |load| load.began_s.to_string())),
+    When("loading_total_bytes", |facts| while_loading(facts, |load| load.total_bytes.to_string())),
+    When("loading_rdb_used_mem", |facts| while_loading(facts, |_| "0".into())),
+    When("loading_loaded_bytes", |facts| {
+        while_loading(facts, |load| load.loaded_bytes.to_string())
+    }),
+    When("loading_loaded_perc", |facts| {
+        while_loading(facts, |load| {
+            format!("{}.{:02}", load.basis_points / 100, load.basis_points % 100)
+        })
+    }),
+    When("loading_eta_seconds", |facts| {
+        while_loading(facts, |load| load.eta_s.map_or_else(|| "-1".into(), |s| s.to_string()))
+    }),
 ];
+
+/// A field of the load under way, if there is one.
+fn while_loading(facts: &Facts<'_>, field: impl Fn(&LoadProgress) -> String) -> Option<String> {
+    facts.node.loading.load(Ordering::Acquire).then(|| field(&facts.node.load.progress()))
+}
 
 fn status(is_ok: bool) -> String {
     if is_ok { "ok" } else { "err" }.into()
