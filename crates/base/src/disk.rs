@@ -8,7 +8,7 @@ pub mod memory;
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 /// A file that is written from its end on.
@@ -25,6 +25,11 @@ pub trait DiskFile: Write + Debug + Send {
     /// Those of the system.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
 }
+
+/// A file without a name: it is gone when its owner is.
+pub trait Scratch: Read + Write + Seek + Debug + Send {}
+
+impl<F: Read + Write + Seek + Debug + Send> Scratch for F {}
 
 /// What is asked of a disk.
 pub trait Disk: Debug + Send + Sync {
@@ -45,6 +50,12 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// Those of the system.
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
+
+    /// Makes a file without a name, to be written and read anywhere, on the disk of `directory`.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn scratch(&self, directory: &Path) -> io::Result<Box<dyn Scratch>>;
 
     /// The length of a file in bytes, and the Unix second in which it was last written.
     ///
@@ -110,6 +121,10 @@ impl Disk for SystemDisk {
 
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(File::open(path)?))
+    }
+
+    fn scratch(&self, directory: &Path) -> io::Result<Box<dyn Scratch>> {
+        Ok(Box::new(tempfile::tempfile_in(directory)?))
     }
 
     fn look(&self, path: &Path) -> io::Result<(u64, u64)> {

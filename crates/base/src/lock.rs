@@ -14,8 +14,10 @@ pub enum Rank {
     Gate,
     /// Shards of the keyspace, several at once in ascending order.
     Shard,
-    /// A snapshot walk's queue of saved values.
+    /// What a snapshot walk encodes with.
     Walk,
+    /// What a snapshot walk has encoded, in memory and in its file.
+    Spool,
     /// Role, primary address and replica list of the node.
     Replication,
     /// The ordered log.

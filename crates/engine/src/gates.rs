@@ -40,8 +40,8 @@ pub const CLIENTS: u32 = 1 << 9;
 /// The append-only file cannot be written.
 pub const FILE: u32 = 1 << 10;
 
-/// The append-only file lacks so much of the log that nothing may be added. Found by each thread for
-/// itself.
+/// The append-only file lacks so much of the log, or a snapshot has so much queued, that nothing may be
+/// added. Found by each thread for itself.
 pub const FULL: u32 = 1 << 11;
 
 /// What a shut gate answers.

@@ -129,6 +129,8 @@ pub struct Node {
     pub pause: Pause,
     /// Saving.
     pub saves: Saves,
+    /// How many walks have so much queued that writers must wait.
+    pub(crate) crowded_walks: Arc<AtomicUsize>,
     /// The append-only file.
     pub append_only: AppendOnly,
     /// Changes since the start; `saves` knows how many are on disk.
@@ -232,6 +234,7 @@ impl Node {
             commandlogs: CommandLogs::default(),
             pause: Pause::default(),
             saves: Saves::new(),
+            crowded_walks: Arc::default(),
             append_only: AppendOnly::default(),
             changes: AtomicU64::new(0),
             run_id: RunId::generate(&mut random),
@@ -418,6 +421,13 @@ impl Node {
             u128::from(limit.unsigned_abs())
         };
         Some(usize::try_from(bytes).unwrap_or(usize::MAX)).filter(|&bytes| bytes > 0)
+    }
+
+    /// Whether nothing may be written until a file has caught up: the append-only file, or that of a
+    /// snapshot's surplus. One or two loads.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.log.is_full() || self.crowded_walks.load(Ordering::Acquire) > 0
     }
 
     /// Wakes every loop to look at parked and blocked sessions again.

@@ -5,95 +5,36 @@
 //! that instant to any sink (a file, a replica's socket) while writes go on.
 
 mod load;
+mod records;
 mod save;
+mod spool;
 
 pub use load::{Dataset, LoadOptions, Rest, load_file, read_dataset};
+pub use records::{QUEUE_BYTES_MAX, SPILL_BYTES};
 pub use save::{
     SaveRefusal, SaveState, Saves, options, save_at_exit, save_in_background, save_now,
 };
 
-use crate::image;
 use crate::memory::used_memory;
 use crate::node::Node;
-use base::lock::{Mutex, Rank};
 use base::{Millis, Offset, RunId};
-use keyspace::{Entry, Exclusive, Keyspace, Recorder, Walk};
-use rdb::{Attributes, Encoder};
-use std::io;
+use keyspace::{Exclusive, Keyspace, Walk};
+use records::{LIMITS, Recording, Records};
+use spool::{Limits, Piece};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::{io, thread};
 
 /// Microseconds that a saver sleeps between two looks at `rdb-key-save-delay`.
 const SLEEP_US_MAX: u64 = 10_000;
-use structures::ValueRef;
 
 /// The version of Redis that a snapshot claims to come from, for those who read it.
 pub const REDIS_VERSION: &str = "7.2.4";
 
-/// Bytes of records that writers may queue for a walk whose sink is slow; beyond, the walk is given
-/// up rather than memory.
-pub const QUEUE_BYTES_MAX: usize = 512 << 20;
-
 /// Records wait until so many bytes have gathered before they go to the sink.
 const FLUSH_BYTES: usize = 64 << 10;
-
-/// Encoded records, by database.
-#[derive(Debug)]
-struct Records {
-    queue: Mutex<Queue>,
-    queued_bytes: AtomicUsize,
-}
-
-#[derive(Debug)]
-struct Queue {
-    /// Of what lies inline in entries.
-    packing: Encoder,
-    /// Of large values, which are recorded under a shard's lock and so not compressed.
-    plain: Encoder,
-    dbs: Vec<(u32, Vec<u8>)>,
-    keys: u64,
-    /// More was queued than is allowed, and thrown away.
-    is_over: bool,
-}
-
-struct Recording(Arc<Records>);
-
-impl Recorder for Recording {
-    fn record(&self, db: u32, entry: &Entry) {
-        let mut queue = self.0.queue.lock();
-        let queue = &mut *queue;
-        if queue.is_over {
-            return;
-        }
-        if self.0.queued_bytes.load(Ordering::Acquire) > QUEUE_BYTES_MAX {
-            // The sink is too slow: the walk's thread gives up when the sink lets it look.
-            queue.is_over = true;
-            queue.dbs.clear();
-            return;
-        }
-        let known = queue.dbs.iter().position(|(number, _)| *number == db);
-        let at = known.unwrap_or_else(|| {
-            queue.dbs.push((db, Vec::new()));
-            queue.dbs.len() - 1
-        });
-        let out = &mut queue.dbs[at].1;
-        let before = out.len();
-        encode(&mut queue.packing, &mut queue.plain, entry, out);
-        queue.keys += 1;
-        self.0.queued_bytes.fetch_add(out.len() - before, Ordering::AcqRel);
-    }
-}
-
-fn encode(packing: &mut Encoder, plain: &mut Encoder, entry: &Entry, out: &mut Vec<u8>) {
-    let attributes = Attributes { expire_at: entry.expire_at(), ..Attributes::default() };
-    let is_small = matches!(entry.value(), ValueRef::Bytes(_));
-    let encoder = if is_small { packing } else { plain };
-    encoder.encode_key(out, entry.key(), image::saved(entry), &attributes);
-    for (member, at) in image::expiring_members(entry) {
-        encoder.encode_member_expiry(out, member, at);
-    }
-}
 
 /// A frozen instant.
 #[derive(Debug)]
@@ -116,18 +57,12 @@ pub struct Cut {
 impl Cut {
     /// Cuts now. `None` if too many walks are under way. O(shards).
     pub fn take(node: &Node, alone: &Exclusive<'_>) -> Option<Cut> {
+        Cut::with_limits(node, alone, LIMITS)
+    }
+
+    fn with_limits(node: &Node, alone: &Exclusive<'_>, limits: Limits) -> Option<Cut> {
         let compression = node.settings.rdbcompression.get();
-        let queue = Queue {
-            packing: Encoder::new(compression),
-            plain: Encoder::new(false),
-            dbs: Vec::new(),
-            keys: 0,
-            is_over: false,
-        };
-        let records = Arc::new(Records {
-            queue: Mutex::new(Rank::Walk, queue),
-            queued_bytes: AtomicUsize::new(0),
-        });
+        let records = Arc::new(Records::new(compression, limits, Arc::clone(&node.crowded_walks)));
         let replid = node.replication.state().history.replid;
         let walk = node.keyspace.cut(alone, Box::new(Recording(Arc::clone(&records))))?;
         node.log.force_select();
@@ -177,10 +112,30 @@ impl Cut {
     /// the walk by answering false. Gives the number of keys. Not inside a window of this thread.
     ///
     /// # Errors
-    /// Those of the sink; `Interrupted` if the walk was aborted, `OutOfMemory` if the sink was so
-    /// slow that [`QUEUE_BYTES_MAX`] was reached.
+    /// Those of the sink, and of the file that takes what the sink is too slow for; `Interrupted` if the
+    /// walk was aborted, `OutOfMemory` if that file could not be made either and [`QUEUE_BYTES_MAX`] was
+    /// reached.
     pub fn write<W: io::Write>(
         self,
+        node: &Node,
+        writer: &mut rdb::Writer<W>,
+        progress: impl FnMut(u64) -> bool,
+    ) -> io::Result<u64> {
+        let directory = PathBuf::from(node.settings.dir.string());
+        thread::scope(|scope| {
+            let spool = &self.records.spool;
+            let _closing = spool.closing();
+            let body = || spool.spill(&*node.disk, &directory);
+            let spawned = thread::Builder::new().name("spill".into()).spawn_scoped(scope, body);
+            if spawned.is_err() {
+                spool.do_without_file();
+            }
+            self.write_records(node, writer, progress)
+        })
+    }
+
+    fn write_records<W: io::Write>(
+        &self,
         node: &Node,
         writer: &mut rdb::Writer<W>,
         mut progress: impl FnMut(u64) -> bool,
@@ -191,16 +146,11 @@ impl Cut {
             if failure.is_some() {
                 return false;
             }
-            let queued = self.records.queued_bytes.load(Ordering::Acquire);
-            if queued > QUEUE_BYTES_MAX {
-                failure = Some(io::ErrorKind::OutOfMemory.into());
-                return false;
-            }
-            if queued >= FLUSH_BYTES {
+            if self.records.spool.memory_bytes() >= FLUSH_BYTES || self.records.spool.is_over() {
                 failure = self.flush(writer, &mut current).err();
             }
             self.slow_down(node, &mut slowed);
-            failure.is_none() && progress(self.records.queue.lock().keys)
+            failure.is_none() && progress(self.records.keys())
         });
         if let Some(error) = failure {
             return Err(error);
@@ -209,7 +159,10 @@ impl Cut {
             return Err(io::ErrorKind::Interrupted.into());
         }
         self.flush(writer, &mut current)?;
-        Ok(self.records.queue.lock().keys)
+        while let Some(piece) = self.records.spool.take_spilled()? {
+            self.write_piece(writer, &mut current, &piece)?;
+        }
+        Ok(self.records.keys())
     }
 
     /// Waits as `rdb-key-save-delay` wants it for the keys that were saved since the last time.
@@ -218,7 +171,7 @@ impl Cut {
         if delay.get() == 0 {
             return;
         }
-        let keys = self.records.queue.lock().keys;
+        let keys = self.records.keys();
         let new = keys.saturating_sub(std::mem::replace(slowed, keys));
         let mut waited_us = 0;
         while !self.walk.is_aborted() {
@@ -253,27 +206,29 @@ impl Cut {
         writer: &mut rdb::Writer<W>,
         current: &mut Option<u32>,
     ) -> io::Result<()> {
-        let dbs = {
-            let mut queue = self.records.queue.lock();
-            if queue.is_over {
-                return Err(io::ErrorKind::OutOfMemory.into());
-            }
-            self.records.queued_bytes.store(0, Ordering::Release);
-            std::mem::take(&mut queue.dbs)
-        };
-        for (db, bytes) in dbs {
-            if *current != Some(db) {
-                let (keys, expires) = self
-                    .counts
-                    .iter()
-                    .find(|(number, ..)| *number == db)
-                    .map_or((0, 0), |&(_, keys, expires)| (keys, expires));
-                writer.select(db, keys, expires)?;
-                *current = Some(db);
-            }
-            writer.records(&bytes)?;
+        for piece in self.records.spool.take() {
+            self.write_piece(writer, current, &piece)?;
+            self.records.spool.reuse(piece);
+        }
+        if self.records.spool.is_over() {
+            return Err(io::ErrorKind::OutOfMemory.into());
         }
         Ok(())
+    }
+
+    fn write_piece<W: io::Write>(
+        &self,
+        writer: &mut rdb::Writer<W>,
+        current: &mut Option<u32>,
+        piece: &Piece,
+    ) -> io::Result<()> {
+        if *current != Some(piece.db) {
+            let known = self.counts.iter().find(|(number, ..)| *number == piece.db);
+            let (keys, expires) = known.map_or((0, 0), |&(_, keys, expires)| (keys, expires));
+            writer.select(piece.db, keys, expires)?;
+            *current = Some(piece.db);
+        }
+        writer.records(&piece.bytes)
     }
 }
 
@@ -293,3 +248,6 @@ fn counts(keyspace: &Keyspace) -> Vec<(u32, u64, u64)> {
     });
     counts
 }
+
+#[cfg(test)]
+mod tests;

@@ -272,9 +272,8 @@ impl Running<'_> {
     /// Tries parked connections again, and those whose output has drained or whose time is up.
     pub(crate) fn retry_held(&mut self) {
         let tries_parked = self.now >= self.retry_at;
-        let is_pausing = self.node.pause.is_running(self.now)
-            || self.node.log.is_full()
-            || self.node.moves.any();
+        let is_pausing =
+            self.node.pause.is_running(self.now) || self.node.is_full() || self.node.moves.any();
         if tries_parked && is_pausing {
             self.retry_at = self.now + Millis(PAUSED_SLEEP_MS);
         }

@@ -6,11 +6,11 @@
 //!
 //! Calls are counted from one, and one of them, or all from one on, can be made to fail.
 
-use super::{Disk, DiskFile};
+use super::{Disk, DiskFile, Scratch};
 use crate::lock::{Mutex, Rank};
 use crate::random::Random;
 use std::collections::BTreeMap;
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -309,6 +309,36 @@ impl DiskFile for MemoryFile {
     }
 }
 
+#[derive(Debug)]
+struct MemoryScratch {
+    state: Arc<Mutex<State>>,
+    bytes: Cursor<Vec<u8>>,
+}
+
+impl Read for MemoryScratch {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.state.lock().call()?;
+        self.bytes.read(bytes)
+    }
+}
+
+impl Write for MemoryScratch {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.state.lock().call()?;
+        self.bytes.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for MemoryScratch {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
 impl MemoryDisk {
     fn handle(&self, file: usize) -> Box<dyn DiskFile> {
         Box::new(MemoryFile { state: Arc::clone(&self.state), file })
@@ -340,6 +370,11 @@ impl Disk for MemoryDisk {
         let file = state.find(path)?;
         let bytes = state.contents.get(file).map(|content| content.bytes.clone());
         Ok(Box::new(Cursor::new(bytes.unwrap_or_default())))
+    }
+
+    fn scratch(&self, _directory: &Path) -> io::Result<Box<dyn Scratch>> {
+        self.state.lock().call()?;
+        Ok(Box::new(MemoryScratch { state: Arc::clone(&self.state), bytes: Cursor::default() }))
     }
 
     fn look(&self, path: &Path) -> io::Result<(u64, u64)> {

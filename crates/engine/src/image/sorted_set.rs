@@ -5,7 +5,7 @@ use conf::Settings;
 use rdb::SavedValue;
 use structures::listpack::Listpack;
 use values::digest::ValueDigest;
-use values::{SortedSet, SortedSetLimits, SortedSetRef};
+use values::{Collection as _, SortedSet, SortedSetLimits, SortedSetRef};
 
 /// The limits of packed sorted sets.
 pub(super) fn limits(settings: &Settings) -> SortedSetLimits {
@@ -26,11 +26,9 @@ pub(super) fn build(
     if members.iter().any(|(_, score)| score.is_nan()) {
         return Err(BadValue::Damaged);
     }
-    let mut set = SortedSet::default();
-    set.reserve(members.len(), limits);
-    let mut is_new =
-        |(member, score): &(Vec<u8>, f64)| set.insert(member, *score, limits).is_none();
-    if members.iter().all(&mut is_new) { Ok(set) } else { Err(BadValue::Duplicate) }
+    let each = members.iter().map(|(member, score)| (&member[..], *score));
+    let set = SortedSet::of_members(each, limits);
+    if set.as_ref().len() == members.len() { Ok(set) } else { Err(BadValue::Duplicate) }
 }
 
 /// The sorted set of a sound pack of members and scores.

@@ -48,6 +48,13 @@ fn payloads_of_stock_are_understood_and_written_alike() {
         digest,
         false,
     );
+    // The sign of a zero stays where a long member keeps the set from being packed.
+    let digest = "924abe227d60f4ca08ad251eb0b53f55a2d729ac";
+    check(
+        "050201610000000000000080c3094041016d6de03400016d6d000000000000f0bf0a0099f165859fc2041a",
+        digest,
+        false,
+    );
 }
 
 #[test]

@@ -187,7 +187,7 @@ impl<'n> Worker<'n> {
         if self.node.shut_gates() & gates::LIMITED != 0 && self.make_room() == Room::None {
             self.own_gates = gates::MEMORY;
         }
-        if command.gates.0 & gates::FULL != 0 && self.node.log.is_full() {
+        if command.gates.0 & gates::FULL != 0 && self.node.is_full() {
             self.own_gates |= gates::FULL;
         }
         let verdict = gates::ask(self.node, session, command, self.own_gates);

@@ -396,8 +396,8 @@ impl Inbound<'_> {
     fn wait(&mut self) {
         let now = base::clock::monotonic();
         let due = self.machine.poll_timeout().map_or(SLEEP_MS_MAX, |at| at.since(now));
-        // Our own append-only file lacks too much: the primary's bytes wait in the socket.
-        let is_full = self.node.log.is_full();
+        // A file of ours lacks too much: the primary's bytes wait in the socket.
+        let is_full = self.node.is_full();
         let timeout = due.min(if is_full { FULL_SLEEP_MS } else { SLEEP_MS_MAX });
         let has_room = !is_full && self.load.as_ref().is_none_or(Load::has_room);
         let read = self.machine.wants_bytes() && has_room;

@@ -14,6 +14,7 @@ mod fan;
 mod link;
 
 use super::{Shared, log_line, settings, wake};
+use base::disk::Scratch;
 use base::{Millis, Offset, RunId};
 use cut::RunningCut;
 use engine::Node;
@@ -26,7 +27,6 @@ use oplog::{Batch, Framing, ReadError};
 use psync::primary::{Action, CutId, PsyncAnswer, ReplicaId, ReplicaState, SyncCounts};
 use psync::{Primary, Window};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -50,7 +50,7 @@ pub(super) enum Message {
     /// Read settings anew.
     Settings,
     /// A snapshot was written to a file of so many bytes.
-    Written(CutId, File, u64),
+    Written(CutId, Box<dyn Scratch>, u64),
     /// A replica was sent a snapshot.
     Sent(u64),
     /// A replica could not be sent a snapshot.

@@ -5,13 +5,12 @@
 
 use super::fan::{Fan, Target};
 use super::{Message, Outbound};
-use crate::replication::Shared;
+use base::disk::Scratch;
 use base::{Millis, RunId};
 use engine::Node;
 use engine::snapshot::Cut;
 use psync::primary::{CutId, Format, ReplicaId};
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Read, Seek, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +25,7 @@ pub(super) struct RunningCut {
     /// The cut, until a thread writes it.
     cut: Option<Cut>,
     /// The snapshot's file, until a thread sends it.
-    pub(super) file: Option<File>,
+    pub(super) file: Option<Box<dyn Scratch>>,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -111,7 +110,7 @@ impl Outbound<'_> {
         let (shared, cut) = (Arc::clone(self.shared), running.cut.take());
         let body = move || {
             let Some(cut) = cut else { return };
-            let message = match write_to_file(&shared, cut, id) {
+            let message = match write_to_file(&shared.node, cut) {
                 Ok((file, length)) => Message::Written(id, file, length),
                 Err(error) => Message::CutFailed(id, error.to_string()),
             };
@@ -151,22 +150,14 @@ fn stream(node: &Node, cut: Cut, mut fan: Fan, mark: RunId) -> io::Result<()> {
     Ok(())
 }
 
-fn write_to_file(shared: &Shared, cut: Cut, id: CutId) -> io::Result<(File, u64)> {
-    let node = &*shared.node;
-    let dir = PathBuf::from(node.settings.dir.string());
-    let path = dir.join(format!("temp-repl-{}-{}.rdb", std::process::id(), id.0));
-    let file = match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+fn write_to_file(node: &Node, cut: Cut) -> io::Result<(Box<dyn Scratch>, u64)> {
+    let file = match node.disk.scratch(&PathBuf::from(node.settings.dir.string())) {
         Ok(file) => file,
         Err(error) => {
             cut.discard(node);
             return Err(error);
         }
     };
-    // From here on it has no name: whatever happens, nothing stays behind.
-    if let Err(error) = std::fs::remove_file(&path) {
-        cut.discard(node);
-        return Err(error);
-    }
     let out = write(node, cut, BufWriter::with_capacity(PIECE_BYTES, file))?;
     let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     let length = file.stream_position()?;
@@ -174,7 +165,7 @@ fn write_to_file(shared: &Shared, cut: Cut, id: CutId) -> io::Result<(File, u64)
     Ok((file, length))
 }
 
-fn copy(mut file: File, mut fan: Fan) -> io::Result<()> {
+fn copy(mut file: Box<dyn Scratch>, mut fan: Fan) -> io::Result<()> {
     fan.begin()?;
     let mut piece = vec![0; PIECE_BYTES];
     loop {

@@ -1,0 +1,266 @@
+//! Records on their way from those who write to a walk's thread: in memory, and beyond a limit on disk.
+//!
+//! Whoever is about to change an entry that a walk lacks appends it here, under a shard's lock, and never
+//! waits. The walk's thread takes what has gathered. While that waits for its sink, a thread beside it
+//! ([`Spool::spill`]) moves pieces to a file without a name, so that a slow sink costs disk and not
+//! memory. In which order records leave does not matter, as long as those of a database stay together.
+//!
+//! Invariant: `memory_bytes` is the sum of the pieces in `open` and `full` and of the one that is being
+//! moved to the file; a piece is in exactly one of `open`, `full`, the mover's hands and `spilled`.
+
+use base::disk::{Disk, Scratch};
+use base::lock::{Mutex, Rank};
+use std::io::{self, SeekFrom};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
+
+/// A piece is whole, and the next one is begun, when it has so many bytes.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// When a spool defends itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Bytes in memory from which on pieces are moved to the file.
+    pub(super) spill_bytes: usize,
+    /// Bytes in memory from which on writers wait; if there is no file they can be moved to, the
+    /// records are given up.
+    pub(super) most_bytes: usize,
+}
+
+/// Encoded records of one database.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) db: u32,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A piece in the file.
+#[derive(Debug)]
+struct Extent {
+    db: u32,
+    at: u64,
+    length: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Pieces that grow, one for each database.
+    open: Vec<Piece>,
+    full: Vec<Piece>,
+    spilled: Vec<Extent>,
+    /// An empty buffer, to be used again.
+    spare: Vec<u8>,
+    /// The file cannot be written.
+    has_failed: bool,
+    /// Writers are told to wait.
+    is_crowded: bool,
+}
+
+/// The records that wait.
+#[derive(Debug)]
+pub(super) struct Spool {
+    limits: Limits,
+    state: Mutex<State>,
+    memory_bytes: AtomicUsize,
+    /// How many spools of the node are crowded.
+    crowded: Arc<AtomicUsize>,
+    file: Mutex<Option<Box<dyn Scratch>>>,
+    spiller: OnceLock<Thread>,
+    is_closed: AtomicBool,
+    /// More was queued than is allowed, and thrown away.
+    is_over: AtomicBool,
+}
+
+/// Ends [`Spool::spill`] when it is dropped.
+pub(super) struct Closing<'a>(&'a Spool);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.is_closed.store(true, Ordering::Release);
+        self.0.wake_spiller();
+    }
+}
+
+impl Spool {
+    pub(super) fn new(limits: Limits, crowded: Arc<AtomicUsize>) -> Spool {
+        Spool {
+            limits,
+            state: Mutex::new(Rank::Spool, State::default()),
+            memory_bytes: AtomicUsize::new(0),
+            crowded,
+            file: Mutex::new(Rank::Spool, None),
+            spiller: OnceLock::new(),
+            is_closed: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+        }
+    }
+
+    /// Bytes that wait in memory.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.memory_bytes.load(Ordering::Acquire)
+    }
+
+    /// Whether records had to be thrown away.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    /// Appends what `encode` writes to the records of database `db`.
+    pub(super) fn append(&self, db: u32, encode: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.state.lock();
+        if self.is_over() {
+            return;
+        }
+        let at = state.open.iter().position(|piece| piece.db == db).unwrap_or_else(|| {
+            let bytes = std::mem::take(&mut state.spare);
+            state.open.push(Piece { db, bytes });
+            state.open.len() - 1
+        });
+        let Some(piece) = state.open.get_mut(at) else { return };
+        let before = piece.bytes.len();
+        encode(&mut piece.bytes);
+        let (added, is_whole) = (piece.bytes.len() - before, piece.bytes.len() >= PIECE_BYTES);
+        if is_whole {
+            let piece = state.open.swap_remove(at);
+            state.full.push(piece);
+        }
+        let in_memory = self.memory_bytes.fetch_add(added, Ordering::AcqRel) + added;
+        if in_memory > self.limits.most_bytes {
+            self.defend(&mut state);
+        }
+        if is_whole && in_memory > self.limits.spill_bytes {
+            self.wake_spiller();
+        }
+    }
+
+    /// Takes all that is in memory; none of it counts any more.
+    pub(super) fn take(&self) -> Vec<Piece> {
+        let mut state = self.state.lock();
+        let mut pieces = std::mem::take(&mut state.full);
+        pieces.append(&mut state.open);
+        let bytes = pieces.iter().map(|piece| piece.bytes.len()).sum();
+        self.forget(&mut state, bytes);
+        pieces
+    }
+
+    /// Takes a piece out of the file, if there is one.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn take_spilled(&self) -> io::Result<Option<Piece>> {
+        let Some(extent) = self.state.lock().spilled.pop() else { return Ok(None) };
+        let mut bytes = vec![0; extent.length];
+        let mut file = self.file.lock();
+        let Some(file) = file.as_mut() else { return Err(io::ErrorKind::NotFound.into()) };
+        file.seek(SeekFrom::Start(extent.at))?;
+        file.read_exact(&mut bytes)?;
+        Ok(Some(Piece { db: extent.db, bytes }))
+    }
+
+    /// Gives a piece's buffer back.
+    pub(super) fn reuse(&self, piece: Piece) {
+        let mut bytes = piece.bytes;
+        bytes.clear();
+        self.state.lock().spare = bytes;
+    }
+
+    /// Ends [`Spool::spill`] at the end of a scope.
+    pub(super) fn closing(&self) -> Closing<'_> {
+        Closing(self)
+    }
+
+    /// There will be no file.
+    pub(super) fn do_without_file(&self) {
+        self.state.lock().has_failed = true;
+    }
+
+    /// Moves pieces to a file in `directory` whenever more waits in memory than is good, until the spool
+    /// is closed or the disk fails.
+    pub(super) fn spill(&self, disk: &dyn Disk, directory: &Path) {
+        if self.spiller.set(thread::current()).is_err() {
+            return;
+        }
+        let mut end = 0;
+        while !self.is_closed.load(Ordering::Acquire) {
+            let Some(piece) = self.surplus() else {
+                thread::park();
+                continue;
+            };
+            let written = self.write(disk, directory, end, &piece.bytes);
+            let mut state = self.state.lock();
+            let (db, length) = (piece.db, piece.bytes.len());
+            if let Err(error) = written {
+                tracing::warn!("A snapshot's surplus cannot be put in {directory:?}: {error}");
+                state.full.push(piece);
+                state.has_failed = true;
+                if self.memory_bytes() > self.limits.most_bytes {
+                    self.defend(&mut state);
+                }
+                return;
+            }
+            state.spilled.push(Extent { db, at: end, length });
+            self.forget(&mut state, length);
+            end += length as u64;
+        }
+    }
+
+    /// A piece that should not be in memory.
+    fn surplus(&self) -> Option<Piece> {
+        if self.memory_bytes() <= self.limits.spill_bytes {
+            return None;
+        }
+        self.state.lock().full.pop()
+    }
+
+    fn write(&self, disk: &dyn Disk, dir: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.file.lock();
+        let file = match &mut *file {
+            Some(file) => file,
+            none => none.insert(disk.scratch(dir)?),
+        };
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(bytes)
+    }
+
+    /// Too much is in memory: has writers wait for the file, or gives up.
+    fn defend(&self, state: &mut State) {
+        if state.has_failed {
+            self.is_over.store(true, Ordering::Release);
+            state.open.clear();
+            state.full.clear();
+            let bytes = self.memory_bytes();
+            self.forget(state, bytes);
+        } else if !state.is_crowded {
+            state.is_crowded = true;
+            self.crowded.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Counts `bytes` out of memory.
+    fn forget(&self, state: &mut State, bytes: usize) {
+        let left = self.memory_bytes.fetch_sub(bytes, Ordering::AcqRel).saturating_sub(bytes);
+        if state.is_crowded && left <= self.limits.most_bytes / 2 {
+            state.is_crowded = false;
+            self.crowded.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    fn wake_spiller(&self) {
+        if let Some(spiller) = self.spiller.get() {
+            spiller.unpark();
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if self.state.get_mut().is_crowded {
+            self.crowded.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
