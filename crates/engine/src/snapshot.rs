@@ -84,6 +84,11 @@ impl Cut {
         &self.walk
     }
 
+    /// The keys that there are.
+    pub fn keys(&self) -> u64 {
+        self.counts.iter().map(|(_, keys, _)| keys).sum()
+    }
+
     /// The database in which a replica's stream stands there.
     pub fn stream_db(&self) -> u32 {
         self.stream_db

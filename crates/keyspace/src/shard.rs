@@ -378,7 +378,7 @@ impl Shard {
     pub(crate) fn walk_some(&mut self, walk: &Walk, db: u32, cursor: u64) -> u64 {
         let Some(place) = self.dbs.get_mut(db) else { return 0 };
         let walks = &self.walks;
-        place.table.scan_mut(cursor, |entry| raise_to(walks, db, entry, walk.cut))
+        place.table.scan_mut(cursor, |entry| raise_to(walks, db, entry, walk.cut, Walk::record))
     }
 
     /// Saves every entry of `db` for the walks that still need it.
@@ -424,18 +424,24 @@ fn sweep(entry: &mut Entry, now: Millis, fields: &mut Vec<Vec<u8>>) -> bool {
 #[inline]
 fn raise(walks: &[Arc<Walk>], db: u32, entry: &mut Entry) {
     if let Some(newest) = walks.last() {
-        raise_to(walks, db, entry, newest.cut);
+        raise_to(walks, db, entry, newest.cut, Walk::record_ahead);
     }
 }
 
-fn raise_to(walks: &[Arc<Walk>], db: u32, entry: &mut Entry, epoch: u32) {
+fn raise_to(
+    walks: &[Arc<Walk>],
+    db: u32,
+    entry: &mut Entry,
+    epoch: u32,
+    record: impl Fn(&Walk, u32, &Entry),
+) {
     let from = entry.epoch();
     if from >= epoch {
         return;
     }
     for walk in walks {
         if from < walk.cut && walk.cut <= epoch && !walk.is_aborted() {
-            walk.recorder.record(db, entry);
+            record(walk, db, entry);
         }
     }
     entry.set_epoch(epoch);

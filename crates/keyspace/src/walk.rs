@@ -10,7 +10,8 @@
 
 use crate::Entry;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use structures::ValueRef;
 
 /// How many walks may go on at once.
 pub const WALKS_MAX: usize = 4;
@@ -26,11 +27,33 @@ pub struct Walk {
     pub(crate) cut: u32,
     pub(crate) recorder: Box<dyn Recorder>,
     aborted: AtomicBool,
+    ahead_bytes: AtomicU64,
 }
 
 impl Walk {
     pub(crate) fn new(cut: u32, recorder: Box<dyn Recorder>) -> Walk {
-        Walk { cut, recorder, aborted: AtomicBool::new(false) }
+        Walk { cut, recorder, aborted: AtomicBool::new(false), ahead_bytes: AtomicU64::new(0) }
+    }
+
+    /// The memory of the entries that were saved before the walk came by, since they were about to
+    /// change: what a forked child would have had copied.
+    pub fn ahead_bytes(&self) -> u64 {
+        self.ahead_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Takes `entry` as it was at the cut; the walk has come by.
+    pub(crate) fn record(&self, db: u32, entry: &Entry) {
+        self.recorder.record(db, entry);
+    }
+
+    /// Takes `entry` as it was at the cut, which somebody is about to change.
+    pub(crate) fn record_ahead(&self, db: u32, entry: &Entry) {
+        let boxed = match entry.value() {
+            ValueRef::Boxed(object) => object.memory_bytes(),
+            _ => 0,
+        };
+        self.ahead_bytes.fetch_add((entry.allocated_bytes() + boxed) as u64, Ordering::Relaxed);
+        self.record(db, entry);
     }
 
     /// Ends the walk early: what it recorded is not a snapshot.

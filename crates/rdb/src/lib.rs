@@ -22,7 +22,7 @@ pub mod payload;
 pub mod save;
 pub mod stream;
 
-pub use file::{SaveError, save_to_file, write_and_sync};
+pub use file::{SaveError, save_to_file, temporary_name, write_and_sync};
 pub use format::{Attributes, MEMBER_EXPIRY_KEY, MEMBER_EXPIRY_WHEN};
 pub use load::{
     Fields, HashField, Item, LoadError, LoadedKey, LoadedNode, LoadedValue, Loader, Piece, RawKeys,

@@ -11,6 +11,7 @@ mod oom;
 mod sentinel_mode;
 mod services;
 mod shutdown;
+mod signals;
 mod start;
 
 use crate::{daemon, logging};

@@ -219,10 +219,12 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told() {
+    fn a_failure_is_told_to_who_asked_and_nobody_else() {
         let mut server = Server::new();
         server.node().settings.dir.set(b"/nonexistent"[..].into());
+        server.node().settings.save.set(vec![(900, 1)].into());
         assert!(server.line("save").starts_with("-ERR "));
-        assert!(server.line("info persistence").contains("\r\nrdb_last_bgsave_status:err\r\n"));
+        assert!(server.line("info persistence").contains("\r\nrdb_last_bgsave_status:ok\r\n"));
+        server.check("set k v", "+OK\r\n");
     }
 }

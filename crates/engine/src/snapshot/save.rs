@@ -17,11 +17,15 @@ pub struct SaveState {
     pub running: Option<Arc<Walk>>,
     /// Monotonic time of its start.
     pub started: Option<Millis>,
-    /// Keys saved by it so far.
+    /// Keys saved by it so far,
     pub keys_saved: u64,
+    /// of so many.
+    pub keys_total: u64,
+    /// Memory of what was about to change before the last save had come to it, in bytes.
+    pub last_ahead_bytes: u64,
     /// Unix seconds of the last success.
     pub last_save_s: u64,
-    /// Whether the last attempt succeeded.
+    /// Whether the last attempt succeeded, of those that nobody waited for.
     pub last_ok: bool,
     /// Unix seconds of the last attempt.
     pub last_try_s: u64,
@@ -59,6 +63,8 @@ impl Saves {
             running: None,
             started: None,
             keys_saved: 0,
+            keys_total: 0,
+            last_ahead_bytes: 0,
             last_save_s: base::clock::unix().0 / 1000,
             last_ok: true,
             last_try_s: 0,
@@ -121,6 +127,7 @@ fn begin(node: &Node, alone: &keyspace::Exclusive<'_>) -> Result<Cut, SaveRefusa
     state.running = Some(Arc::clone(cut.walk()));
     state.started = Some(base::clock::monotonic());
     state.keys_saved = 0;
+    state.keys_total = cut.keys();
     state.scheduled = false;
     state.last_try_s = base::clock::unix().0 / 1000;
     Ok(cut)
@@ -135,10 +142,20 @@ pub fn options(node: &Node) -> rdb::Options {
     }
 }
 
-fn carry_out(node: &Node, cut: Cut) -> Result<(), rdb::SaveError> {
+/// Who a save is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum For {
+    /// Somebody who waits for it and is told what came of it.
+    Caller,
+    /// Nobody: that it failed is kept in mind, and may refuse writes.
+    Background,
+}
+
+fn carry_out(node: &Node, cut: Cut, whom: For) -> Result<(), rdb::SaveError> {
     let (dir, name) = target(node);
     let changes = cut.changes;
     let options = options(node);
+    let walk = Arc::clone(cut.walk());
     let mut cut = Some(cut);
     let result = rdb::save_to_file(&*node.disk, &dir, &name, options, |writer| match cut.take() {
         Some(cut) => cut.write(node, writer, |keys| {
@@ -156,6 +173,8 @@ fn carry_out(node: &Node, cut: Cut) -> Result<(), rdb::SaveError> {
     let took = state.started.map_or(0, |at| base::clock::monotonic().since(at).0 / 1000);
     state.running = None;
     state.started = None;
+    (state.keys_saved, state.keys_total) = (0, 0);
+    state.last_ahead_bytes = walk.ahead_bytes();
     state.last_duration_s = i64::try_from(took).unwrap_or(i64::MAX);
     let aborted =
         matches!(&result, Err(error) if error.source.kind() == io::ErrorKind::Interrupted);
@@ -164,7 +183,8 @@ fn carry_out(node: &Node, cut: Cut) -> Result<(), rdb::SaveError> {
         state.saved_changes = changes;
         state.last_save_s = now_s;
     }
-    state.last_ok = result.is_ok() || (aborted && state.last_ok);
+    let is_noted = whom == For::Background && !aborted;
+    state.last_ok = result.is_ok() || (!is_noted && state.last_ok);
     node.saves.failed.store(!state.last_ok, Ordering::Release);
     drop(state);
     node.refresh();
@@ -182,14 +202,15 @@ pub fn save_in_background(
     let cut = begin(node, alone)?;
     let (saver, walk) = (Arc::clone(node), Arc::clone(cut.walk()));
     tracing::info!("Background saving started");
-    let spawned =
-        thread::Builder::new().name("saver".into()).spawn(move || match carry_out(&saver, cut) {
+    let spawned = thread::Builder::new().name("saver".into()).spawn(move || {
+        match carry_out(&saver, cut, For::Background) {
             Ok(()) => tracing::info!("Background saving terminated with success"),
             Err(error) if error.source.kind() == io::ErrorKind::Interrupted => {
                 tracing::warn!("Background saving given up");
             }
             Err(error) => tracing::error!("Background saving error: {error}"),
-        });
+        }
+    });
     if let Err(error) = spawned {
         tracing::error!("cannot start the saver's thread: {error}");
         walk.abort();
@@ -222,7 +243,7 @@ pub fn save_at_exit(node: &Node) -> Result<(), String> {
 
 fn finish(node: &Node, cut: Result<Cut, SaveRefusal>) -> Result<(), String> {
     let cut = cut.map_err(|_| "Background save already in progress".to_owned())?;
-    carry_out(node, cut).map_err(|error| {
+    carry_out(node, cut, For::Caller).map_err(|error| {
         tracing::error!("Error saving DB to disk: {error}");
         error.to_string()
     })?;

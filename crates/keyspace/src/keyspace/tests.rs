@@ -297,6 +297,26 @@ fn walks_record_the_cut_whatever_happens_meanwhile() {
 }
 
 #[test]
+fn what_is_saved_ahead_of_a_walk_is_counted() {
+    let keyspace = Keyspace::new(1);
+    let put = |key: &[u8]| {
+        let mut shard = keyspace.lock(Keyspace::shard_of(key));
+        shard.insert(0, Keyspace::hash(key), Entry::new(key, NewValue::Int(7), None));
+    };
+    put(b"changed");
+    put(b"left");
+    let walk = keyspace.cut(&keyspace.gate.exclusive(), Box::new(Keep::default())).expect("room");
+    assert_eq!(walk.ahead_bytes(), 0);
+    put(b"changed");
+    put(b"changed");
+    put(b"new");
+    let bytes = Entry::new(b"changed", NewValue::Int(7), None).allocated_bytes() as u64;
+    assert_eq!(walk.ahead_bytes(), bytes);
+    assert!(keyspace.walk(&walk, || true));
+    assert_eq!(walk.ahead_bytes(), bytes);
+}
+
+#[test]
 fn a_pass_given_up_forgets_no_expiry() {
     let keyspace = Keyspace::new(1);
     let mut shard = keyspace.lock(0);

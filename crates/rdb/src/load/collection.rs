@@ -39,7 +39,7 @@ impl<R: io::Read> Loader<R> {
         let bytes = self.bytes()?;
         match Listpack::validate(&bytes) {
             Some(_) => Ok(bytes),
-            None => Err(self.source.malformed("a damaged listpack")),
+            None => Err(self.source.malformed("listpack integrity check failed")),
         }
     }
 
@@ -82,7 +82,7 @@ impl<R: io::Read> Loader<R> {
             _ => {
                 let bytes = self.bytes()?;
                 if Intset::validate(&bytes).is_none() {
-                    return Err(self.source.malformed("a damaged intset"));
+                    return Err(self.source.malformed("intset integrity check failed"));
                 }
                 LoadedValue::Intset(bytes)
             }

@@ -24,7 +24,13 @@ impl<R: io::Read> Loader<R> {
             return self.ziplist().map(LoadedNode::Packed);
         }
         match self.source.length()? {
-            node::PLAIN => Ok(LoadedNode::Elements(vec![self.bytes()?])),
+            node::PLAIN => match self.bytes()? {
+                // Only long elements have nodes of their own.
+                element if element.is_empty() => {
+                    Err(self.source.malformed("an empty element in a list node of its own"))
+                }
+                element => Ok(LoadedNode::Elements(vec![element])),
+            },
             node::PACKED => self.pack().map(LoadedNode::Packed),
             _ => Err(self.source.malformed("an unknown kind of list node")),
         }

@@ -54,7 +54,7 @@ impl<R: io::Read> Loader<R> {
         let id = id.first_chunk().filter(|_| id.len() == 16).copied().map(id_of);
         let id = id.ok_or_else(|| self.source.malformed("a stream block without an id"))?;
         if Listpack::validate(&pack).is_none_or(Listpack::is_empty) {
-            return Err(self.source.malformed("a damaged stream block"));
+            return Err(self.source.malformed("stream block integrity check failed"));
         }
         Ok((id, pack))
     }

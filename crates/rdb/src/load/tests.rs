@@ -227,6 +227,7 @@ fn nonsense_is_refused() {
         b"\x00\x01k\xc3\x02\x81\xff\xff\xff\xff\xff\xff\xff\xff\x00a",
         b"\xf7\x01\x03\x00\x00",         // module data without its time
         b"\x07\x01k\x01\x06",            // an unknown part of module data
+        b"\x12\x01k\x01\x01\x00",        // an empty element in a list node of its own
         b"\xf6\x00",                     // the early form of functions
         b"\xf3\x00\x00",                 // an opcode of Valkey in a file of Redis
         b"\xfc\0\0\0\0\0\0\0\0\xfe\x00", // an expiry before an opcode

@@ -27,7 +27,7 @@ impl<R: io::Read> Loader<R> {
         let bytes = self.bytes()?;
         match ziplist(&bytes) {
             Some((pack, _)) => Ok(pack.into_bytes()),
-            None => Err(self.source.malformed("a damaged ziplist")),
+            None => Err(self.source.malformed("ziplist integrity check failed")),
         }
     }
 
@@ -37,7 +37,7 @@ impl<R: io::Read> Loader<R> {
         match ziplist(&bytes) {
             Some((pack, count)) if count.is_multiple_of(2) => Ok(pack.into_bytes()),
             Some(_) => Err(self.source.malformed(odd)),
-            None => Err(self.source.malformed("a damaged ziplist")),
+            None => Err(self.source.malformed("ziplist integrity check failed")),
         }
     }
 
@@ -46,7 +46,7 @@ impl<R: io::Read> Loader<R> {
         let bytes = self.bytes()?;
         match zipmap(&bytes) {
             Some(pack) => Ok(pack.into_bytes()),
-            None => Err(self.source.malformed("a damaged zipmap")),
+            None => Err(self.source.malformed("zipmap integrity check failed")),
         }
     }
 }

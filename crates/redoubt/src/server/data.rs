@@ -12,6 +12,7 @@ use engine::Node;
 use engine::append_only::{self, Tail, load};
 use engine::image::Limits;
 use engine::snapshot::{Dataset, LoadOptions};
+use rdb::LoadError;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -199,6 +200,7 @@ fn load_snapshot(node: &Arc<Node>, options: LoadOptions) -> Result<(), String> {
         node.load.note(bytes);
     });
     let loaded = loaded.map_err(|error| {
+        tell_of_damage(&name, &error);
         tracing::error!("Terminating server after rdb file reading failure.");
         format!("Fatal error loading the DB, check server logs. {name}: {error}")
     })?;
@@ -211,6 +213,18 @@ fn load_snapshot(node: &Arc<Node>, options: LoadOptions) -> Result<(), String> {
     );
     adopt(node, dataset);
     Ok(())
+}
+
+/// Logs what the checker says of a snapshot that could not be loaded.
+fn tell_of_damage(name: &str, error: &LoadError) {
+    if matches!(error, LoadError::Io { .. }) {
+        return;
+    }
+    let mut said = Vec::new();
+    crate::check::check_rdb(&[name.to_owned()], &mut said);
+    for line in String::from_utf8_lossy(&said).lines() {
+        tracing::warn!("{line}");
+    }
 }
 
 fn adopt(node: &Arc<Node>, dataset: Dataset) {

@@ -1,6 +1,7 @@
 //! What the engine asks of the program around it: role changes, replicas, the end.
 
 use super::oom::OomScore;
+use super::shutdown::Stops;
 use crate::migrate::Migrator;
 use crate::replication;
 use conf::Settings;
@@ -11,15 +12,14 @@ use engine::replication::Address;
 use engine::session::ReplicaFacts;
 use net::LoopHandle;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 
 /// What the main thread is told.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// Stop.
-    Stop(ShutdownRequest),
+    /// Stop, for the stop of that number.
+    Stop(u64, ShutdownRequest),
     /// A loop has ended by itself.
     LoopFailed(String),
 }
@@ -28,8 +28,7 @@ pub(crate) enum Order {
 pub(crate) struct ServerServices {
     pub(crate) orders: Sender<Order>,
     pub(crate) replication: Arc<OnceLock<replication::Handle>>,
-    pub(crate) stop_aborted: Arc<AtomicBool>,
-    pub(crate) stopping: Arc<AtomicBool>,
+    pub(crate) stops: Arc<Stops>,
     pub(crate) listening: Arc<Settings>,
     pub(crate) migrator: Migrator,
     pub(crate) oom: OomScore,
@@ -62,17 +61,16 @@ impl Services for ServerServices {
     }
 
     fn shut_down(&self, request: ShutdownRequest) {
-        self.stop_aborted.store(false, Ordering::Release);
         // The main thread is gone only when the process ends anyway.
-        let _ = self.orders.send(Order::Stop(request));
+        let _ = self.orders.send(Order::Stop(self.stops.ask(), request));
     }
 
     fn abort_shutdown(&self) -> bool {
-        let stopping = self.stopping.load(Ordering::Acquire);
-        if stopping {
-            self.stop_aborted.store(true, Ordering::Release);
+        let calls_off = self.stops.call_off();
+        if calls_off {
+            tracing::warn!("Shutdown manually aborted.");
         }
-        stopping
+        calls_off
     }
 
     fn settings_changed(&self, names: &[&str]) -> Result<(), String> {

@@ -5,19 +5,71 @@ use engine::Node;
 use engine::mailbox::Message;
 use engine::node::ShutdownRequest;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 /// How often the replicas' progress is looked at.
 const LOOK_MS: u64 = 10;
 
+/// The stops that were asked for, by number, and which of them were called off (SHUTDOWN ABORT).
+#[derive(Debug, Default)]
+pub(crate) struct Stops {
+    asked: AtomicU64,
+    ended: AtomicU64,
+    called_off: AtomicU64,
+}
+
+impl Stops {
+    /// Gives the number of one more.
+    pub(crate) fn ask(&self) -> u64 {
+        self.asked.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Whether one is under way, or about to be.
+    pub(crate) fn are_pending(&self) -> bool {
+        let over = [&self.ended, &self.called_off].map(|number| number.load(Ordering::Acquire));
+        over.iter().all(|&number| number < self.asked.load(Ordering::Acquire))
+    }
+
+    /// Calls off all that are; false if none is.
+    pub(crate) fn call_off(&self) -> bool {
+        let pending = self.are_pending();
+        if pending {
+            self.called_off.fetch_max(self.asked.load(Ordering::Acquire), Ordering::AcqRel);
+        }
+        pending
+    }
+
+    /// Whether that one was called off.
+    pub(crate) fn is_called_off(&self, number: u64) -> bool {
+        self.called_off.load(Ordering::Acquire) >= number
+    }
+
+    /// That one has come to nothing.
+    pub(crate) fn end(&self, number: u64) {
+        self.ended.fetch_max(number, Ordering::AcqRel);
+    }
+}
+
 /// Brings the data to safety. True if the server may end now.
-pub(crate) fn prepare(node: &Arc<Node>, request: &ShutdownRequest, aborted: &AtomicBool) -> bool {
+pub(crate) fn prepare(
+    node: &Arc<Node>,
+    request: &ShutdownRequest,
+    is_called_off: &dyn Fn() -> bool,
+) -> bool {
     tracing::warn!("User requested shutdown...");
+    // A signal is for cron to take up, which DEBUG PAUSE-CRON holds.
+    let is_signal = request.asked_by.is_none();
+    while is_signal && node.cron_paused.load(Ordering::Relaxed) && !is_called_off() {
+        thread::sleep(Duration::from_millis(LOOK_MS));
+    }
+    if is_called_off() {
+        return false;
+    }
     let timeout = Millis(node.settings.shutdown_timeout.get().unsigned_abs() * 1000);
     let deadline = base::clock::monotonic() + timeout;
-    if !request.now && !wait_for_replicas(node, deadline, aborted) {
+    if !request.now && !wait_for_replicas(node, deadline, is_called_off) {
         return false;
     }
     tell_of_replicas(node);
@@ -94,8 +146,8 @@ pub(crate) fn report_failure(node: &Node, request: &ShutdownRequest) {
     }
 }
 
-/// Pauses writes until the replicas have everything or the time is up; false if it was aborted.
-fn wait_for_replicas(node: &Node, deadline: Millis, aborted: &AtomicBool) -> bool {
+/// Pauses writes until the replicas have everything or the time is up; false if it was called off.
+fn wait_for_replicas(node: &Node, deadline: Millis, is_called_off: &dyn Fn() -> bool) -> bool {
     let lagging = || {
         let end = node.log.end();
         let state = node.replication.state();
@@ -111,7 +163,7 @@ fn wait_for_replicas(node: &Node, deadline: Millis, aborted: &AtomicBool) -> boo
     node.stops_at_ms.store(deadline.0, Ordering::Release);
     let mut go_on = true;
     while lagging() && base::clock::monotonic() < deadline {
-        if aborted.load(Ordering::Acquire) {
+        if is_called_off() {
             go_on = false;
             break;
         }
@@ -122,7 +174,6 @@ fn wait_for_replicas(node: &Node, deadline: Millis, aborted: &AtomicBool) -> boo
     node.stops_at_ms.store(0, Ordering::Release);
     if !go_on {
         end_pause(node);
-        tracing::warn!("Shutdown manually aborted.");
     }
     go_on
 }
@@ -136,5 +187,25 @@ fn end_pause(node: &Node) {
 fn wait_for_saver(node: &Node) {
     while node.saves.state().running.is_some() {
         thread::sleep(Duration::from_millis(LOOK_MS));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_is_called_off_with_those_before_it() {
+        let stops = Stops::default();
+        assert!(!stops.call_off());
+        let (first, second) = (stops.ask(), stops.ask());
+        assert!(stops.call_off() && !stops.call_off());
+        let third = stops.ask();
+        assert!(stops.is_called_off(first) && stops.is_called_off(second));
+        assert!(!stops.is_called_off(third) && stops.are_pending());
+        stops.end(first);
+        assert!(stops.are_pending());
+        stops.end(third);
+        assert!(!stops.are_pending() && !stops.call_off());
     }
 }

@@ -4,20 +4,19 @@ use super::data::Found;
 use super::guard::{self, Verdict};
 use super::oom::OomScore;
 use super::services::{Order, ServerServices};
-use super::{Ready, last_words, sentinel_mode, shutdown};
+use super::shutdown::{self, Stops};
+use super::{Ready, last_words, sentinel_mode, signals};
 use crate::identity::Identity;
 use crate::migrate::Migrator;
 use crate::replication;
 use crate::sentinel;
 use base::Millis;
-use conf::{Settings, ShutdownOn};
+use conf::Settings;
 use engine::Node;
-use engine::node::ShutdownRequest;
 use engine::replication::Address;
 use net::{LoopHandle, Loops};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -32,8 +31,7 @@ struct Running {
     loops: Vec<Arc<LoopHandle>>,
     threads: Vec<JoinHandle<()>>,
     replication: Arc<OnceLock<replication::Handle>>,
-    stop_aborted: Arc<AtomicBool>,
-    stopping: Arc<AtomicBool>,
+    stops: Arc<Stops>,
     sentinel: Option<sentinel::Handle>,
 }
 
@@ -93,8 +91,7 @@ fn start(ready: &Ready) -> Result<Running, String> {
         loops: handles,
         threads: Vec::new(),
         replication: Arc::new(OnceLock::new()),
-        stop_aborted: Arc::new(AtomicBool::new(false)),
-        stopping: Arc::new(AtomicBool::new(false)),
+        stops: Arc::new(Stops::default()),
         sentinel,
     };
     node.set_mailboxes(mailboxes);
@@ -103,13 +100,12 @@ fn start(ready: &Ready) -> Result<Running, String> {
         oom: oom_score(settings),
         orders: sender.clone(),
         replication: Arc::clone(&running.replication),
-        stop_aborted: Arc::clone(&running.stop_aborted),
-        stopping: Arc::clone(&running.stopping),
+        stops: Arc::clone(&running.stops),
         listening: Arc::clone(settings),
         first_loop: running.loops.first().cloned(),
     }));
     let mut running = running;
-    watch_signals(settings, sender.clone())?;
+    signals::watch(&node, &running.stops, sender.clone())?;
     running.threads = run_loops(&node, loops, &sender)?;
     let primary = primary_to_follow(settings, &verdict);
     let found = looked.map_or_else(|| Found::look(settings, &ready.start), Ok)?;
@@ -205,44 +201,6 @@ fn run_loops(
     Ok(threads)
 }
 
-fn watch_signals(settings: &Arc<Settings>, orders: Sender<Order>) -> Result<(), String> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])
-        .map_err(|error| format!("cannot watch signals: {error}"))?;
-    let settings = Arc::clone(settings);
-    let body = move || {
-        for signal in signals.forever() {
-            tracing::warn!(
-                "Received {} scheduling shutdown...",
-                if signal == SIGINT { "SIGINT" } else { "SIGTERM" }
-            );
-            let on = if signal == SIGINT {
-                settings.shutdown_on_sigint.get()
-            } else {
-                settings.shutdown_on_sigterm.get()
-            };
-            if orders.send(Order::Stop(request_of(on))).is_err() {
-                return;
-            }
-        }
-    };
-    thread::Builder::new()
-        .name("signals".into())
-        .spawn(body)
-        .map(drop)
-        .map_err(|error| format!("cannot watch signals: {error}"))
-}
-
-fn request_of(on: ShutdownOn) -> ShutdownRequest {
-    let save = if on.save {
-        Some(true)
-    } else if on.nosave {
-        Some(false)
-    } else {
-        None
-    };
-    ShutdownRequest { save, now: on.now, force: on.force, asked_by: None }
-}
-
 fn primary_to_follow(settings: &Settings, verdict: &Verdict) -> Option<Address> {
     match verdict {
         Verdict::Primary => None,
@@ -269,11 +227,9 @@ fn serve(running: &mut Running) -> i32 {
                 tracing::error!("a loop has failed: {text}");
                 return 1;
             }
-            Order::Stop(request) => {
-                running.stopping.store(true, Ordering::Release);
-                let done = shutdown::prepare(&running.node, &request, &running.stop_aborted);
-                running.stopping.store(false, Ordering::Release);
-                if done {
+            Order::Stop(number, request) => {
+                let is_called_off = || running.stops.is_called_off(number);
+                if shutdown::prepare(&running.node, &request, &is_called_off) {
                     // Before the sockets close, so that our own end is no reason to call anybody down.
                     if let Some(sentinel) = running.sentinel.take() {
                         sentinel.stop();
@@ -281,6 +237,7 @@ fn serve(running: &mut Running) -> i32 {
                     tracing::warn!("Redoubt is now ready to exit, bye bye...");
                     return 0;
                 }
+                running.stops.end(number);
                 shutdown::report_failure(&running.node, &request);
                 let now = base::clock::monotonic();
                 if request.asked_by.is_none()

@@ -13,4 +13,5 @@ mod migrate;
 mod pubsub;
 mod requests;
 mod server;
+mod stopping;
 mod together;

@@ -77,6 +77,32 @@ impl Server {
         }
     }
 
+    /// Sends SIGTERM (`TERM`) or SIGINT (`INT`).
+    pub fn signal(&self, name: &str) {
+        let process = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &process]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end; gives the exit code, `None` after a signal.
+    pub fn code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
+    /// Waits until a file whose name begins so is there, or is not.
+    pub fn wait_for_file(&self, name: &str, is_there: bool) {
+        let began = base::clock::monotonic();
+        let holds = || {
+            let mut entries = std::fs::read_dir(self.dir.path()).unwrap();
+            entries.any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with(name))
+        };
+        while holds() != is_there {
+            let waited = base::clock::monotonic().since(began).0;
+            assert!(u128::from(waited) < PATIENCE.as_millis(), "{name} there is not {is_there}");
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits until INFO shows `value` under `name`.
     pub fn wait_for_info(&self, name: &str, value: u64) {
         let began = base::clock::monotonic();

@@ -16,5 +16,7 @@ mod pubsub;
 mod requests;
 #[path = "../wire/server.rs"]
 mod server;
+#[path = "../wire/stopping.rs"]
+mod stopping;
 #[path = "../wire/together.rs"]
 mod together;

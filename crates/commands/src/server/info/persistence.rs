@@ -1,4 +1,5 @@
-//! INFO persistence. Nothing forks, so that fields of copy-on-write are zero.
+//! INFO persistence. Nothing forks; in place of what copy-on-write would cost stands the memory of what
+//! writers had to save ahead of the saver.
 
 use super::Field::{self, Always, When};
 use super::facts::{Facts, flag};
@@ -9,12 +10,12 @@ use std::sync::atomic::Ordering;
 pub(super) const FIELDS: &[Field] = &[
     Always("loading", |facts| flag(facts.node.loading.load(Ordering::Acquire))),
     Always("async_loading", |_| "0".into()),
-    Always("current_cow_peak", |_| "0".into()),
-    Always("current_cow_size", |_| "0".into()),
+    Always("current_cow_peak", ahead_bytes),
+    Always("current_cow_size", ahead_bytes),
     Always("current_cow_size_age", |_| "0".into()),
     Always("current_fork_perc", progress_percent),
     Always("current_save_keys_processed", |facts| facts.node.saves.state().keys_saved.to_string()),
-    Always("current_save_keys_total", |facts| total_keys(facts).to_string()),
+    Always("current_save_keys_total", |facts| facts.node.saves.state().keys_total.to_string()),
     Always("rdb_changes_since_last_save", |facts| {
         let saved = facts.node.saves.state().saved_changes;
         facts.node.changes.load(Ordering::Relaxed).saturating_sub(saved).to_string()
@@ -30,7 +31,7 @@ pub(super) const FIELDS: &[Field] = &[
         started.map_or_else(|| "-1".into(), |at| (facts.now.since(at).0 / 1000).to_string())
     }),
     Always("rdb_saves", |facts| facts.node.saves.state().saves.to_string()),
-    Always("rdb_last_cow_size", |_| "0".into()),
+    Always("rdb_last_cow_size", |facts| facts.node.saves.state().last_ahead_bytes.to_string()),
     Always("rdb_last_load_keys_expired", |facts| facts.node.saves.state().loaded.1.to_string()),
     Always("rdb_last_load_keys_loaded", |facts| facts.node.saves.state().loaded.0.to_string()),
     Always("aof_enabled", |facts| flag(facts.node.settings.appendonly.get())),
@@ -102,19 +103,14 @@ fn is_saving(facts: &Facts<'_>) -> bool {
     facts.node.saves.state().running.is_some()
 }
 
-/// The keys of all databases while a save runs, else zero.
-fn total_keys(facts: &Facts<'_>) -> u64 {
-    let mut keys = 0;
-    if is_saving(facts) {
-        facts.node.keyspace.each_shard(|_, shard| {
-            keys += shard.dbs().map(|(_, db)| db.len() as u64).sum::<u64>();
-        });
-    }
-    keys
+/// What writers have saved ahead of the save under way.
+fn ahead_bytes(facts: &Facts<'_>) -> String {
+    let state = facts.node.saves.state();
+    state.running.as_ref().map_or(0, |walk| walk.ahead_bytes()).to_string()
 }
 
 fn progress_percent(facts: &Facts<'_>) -> String {
-    let saved = facts.node.saves.state().keys_saved;
-    let total = total_keys(facts);
-    format!("{:.2}", (super::facts::ratio(saved, total) * 100.0).min(100.0))
+    let state = facts.node.saves.state();
+    let part = super::facts::ratio(state.keys_saved, state.keys_total);
+    format!("{:.2}", (part * 100.0).min(100.0))
 }

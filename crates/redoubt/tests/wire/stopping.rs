@@ -1,0 +1,64 @@
+//! Stops by signal, called off and insisted on, and what a background save says of itself.
+
+use crate::server::Server;
+use resp::value::Value;
+
+fn set(client: &mut crate::server::Client<std::net::TcpStream>, name: &str, value: &str) {
+    assert_eq!(client.call(&["config", "set", name, value]), Value::Simple("OK".into()));
+}
+
+#[test]
+fn a_signal_is_called_off() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    let nothing = Value::Error("ERR No shutdown in progress.".into());
+    assert_eq!(client.call(&["shutdown", "abort"]), nothing);
+    for _ in 0..2 {
+        client.call(&["debug", "pause-cron", "1"]);
+        server.signal("TERM");
+        // It arrives when it arrives.
+        while client.call(&["shutdown", "abort"]) == nothing {}
+        client.call(&["debug", "pause-cron", "0"]);
+        assert_eq!(client.call(&["ping"]), Value::Simple("PONG".into()));
+    }
+}
+
+#[test]
+fn a_second_interrupt_ends_a_save_at_once() {
+    let mut server = Server::start(&["--save", "900 1"]);
+    let mut client = server.connect();
+    for number in 0..100 {
+        client.call(&["set", &number.to_string(), "v"]);
+    }
+    set(&mut client, "rdb-key-save-delay", "10000000");
+    server.signal("INT");
+    server.wait_for_file("temp-", true);
+    server.signal("INT");
+    assert_eq!(server.code(), Some(1));
+    server.wait_for_file("temp-", false);
+    server.wait_for_file("dump.rdb", false);
+}
+
+#[test]
+fn a_save_tells_how_far_it_is_and_what_was_saved_ahead() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    for number in 0..1000 {
+        client.call(&["set", &format!("k{number}"), &"A".repeat(500)]);
+    }
+    set(&mut client, "rdb-key-save-delay", "10000000");
+    assert_eq!(server.info("current_cow_size"), 0);
+    client.call(&["bgsave"]);
+    assert_eq!(server.info("current_save_keys_total"), 1000);
+    for number in 0..1000 {
+        client.call(&["setrange", &format!("k{number}"), "0", "B"]);
+    }
+    // The walk stands at its first keys.
+    let ahead = server.info("current_cow_size");
+    assert!(ahead > 900 * 500, "{ahead}");
+    set(&mut client, "rdb-key-save-delay", "0");
+    server.wait_for_info("rdb_bgsave_in_progress", 0);
+    assert_eq!(server.info("rdb_last_cow_size"), ahead);
+    assert_eq!(server.info("current_cow_size"), 0);
+    assert_eq!(server.info("rdb_saves"), 1);
+}
