@@ -11,6 +11,7 @@ mod migrate;
 mod replication;
 mod sentinel;
 mod server;
+mod title;
 mod up;
 
 use std::ffi::OsString;
@@ -86,18 +87,22 @@ fn role_of(name: &str, first: Option<&str>) -> (Role, usize) {
 }
 
 fn main() -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().collect();
+    let mut words: Vec<OsString> = std::env::args_os().collect();
     let program = words.first().map_or("redoubt".into(), |word| word.to_string_lossy());
+    let called_as = program.clone().into_owned();
     let name = Path::new(&*program)
         .file_name()
         .map_or_else(|| "redoubt".to_owned(), |name| name.to_string_lossy().into_owned());
     let first = words.get(1).map(|word| word.to_string_lossy().into_owned());
     let (role, skip) = role_of(&name, first.as_deref());
+    if matches!(role, Role::Server | Role::Sentinel) {
+        title::make_room(&mut words);
+    }
     let rest: Vec<OsString> = words.iter().skip(skip).cloned().collect();
     let texts: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let code = match role {
-        Role::Server => server::main(&texts, false),
-        Role::Sentinel => server::main(&texts, true),
+        Role::Server => server::main(&called_as, &texts, false),
+        Role::Sentinel => server::main(&called_as, &texts, true),
         Role::Cli => cli::run(&name, &rest),
         Role::Benchmark => benchmark::run(&rest),
         Role::CheckRdb => check::check_rdb(&texts, &mut std::io::stdout()),

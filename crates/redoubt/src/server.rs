@@ -14,6 +14,7 @@ mod shutdown;
 mod signals;
 mod start;
 
+use crate::title::Title;
 use crate::{daemon, logging};
 use conf::{LoadRequest, Loaded, Settings};
 use data::StartOptions;
@@ -43,7 +44,9 @@ Sentinel mode:
 ";
 
 /// Runs the program; gives its exit code.
-pub(crate) fn main(arguments: &[String], sentinel: bool) -> i32 {
+///
+/// `name` is what it was called as.
+pub(crate) fn main(name: &str, arguments: &[String], sentinel: bool) -> i32 {
     match arguments.first().map(String::as_str) {
         Some("-v" | "--version") => return crate::say(&banner::version_line()),
         Some("-h" | "--help") => return crate::say(USAGE),
@@ -53,7 +56,7 @@ pub(crate) fn main(arguments: &[String], sentinel: bool) -> i32 {
     let mut arguments = arguments.to_vec();
     let prepared = StartOptions::take(&mut arguments).and_then(|start| {
         let loaded = load(&arguments, sentinel)?;
-        prepare(loaded, start)
+        prepare(name, loaded, start)
     });
     match prepared {
         Ok(Some(ready)) if ready.loaded.sentinel_mode => sentinel_mode::run(ready),
@@ -67,6 +70,7 @@ pub(crate) fn main(arguments: &[String], sentinel: bool) -> i32 {
 pub(crate) struct Ready {
     pub(crate) settings: Arc<Settings>,
     pub(crate) loaded: LoadedRest,
+    pub(crate) title: Arc<Title>,
     pub(crate) start: StartOptions,
     pub(crate) pid_file: Option<daemon::PidFile>,
     /// The sentinel that runs beside the server, if one does.
@@ -109,7 +113,7 @@ fn check_config(arguments: &[String], sentinel: bool) -> i32 {
 
 /// Goes to the data directory and, if asked to, into the background. `None` if this process has
 /// handed over to the daemon.
-fn prepare(loaded: Loaded, start: StartOptions) -> Result<Option<Ready>, String> {
+fn prepare(name: &str, loaded: Loaded, start: StartOptions) -> Result<Option<Ready>, String> {
     let path = loaded.path.clone();
     let says_io_threads = loaded.says("io-threads");
     let settings = Arc::new(loaded.settings);
@@ -131,6 +135,9 @@ fn prepare(loaded: Loaded, start: StartOptions) -> Result<Option<Ready>, String>
     for warning in &loaded.warnings {
         tracing::warn!("WARNING: {warning}");
     }
+    let mode = if loaded.sentinel_mode { "[sentinel]" } else { "" };
+    let title = Title { name: name.to_owned(), config: path.clone(), mode };
+    title.show(&settings);
     let rest = LoadedRest {
         path,
         sentinel_mode: loaded.sentinel_mode,
@@ -139,7 +146,7 @@ fn prepare(loaded: Loaded, start: StartOptions) -> Result<Option<Ready>, String>
         says_io_threads,
     };
     let beside = sentinel_mode::beside(&settings, &rest.sentinel);
-    Ok(Some(Ready { settings, loaded: rest, start, pid_file, beside }))
+    Ok(Some(Ready { settings, loaded: rest, title: Arc::new(title), start, pid_file, beside }))
 }
 
 fn write_pid_file(settings: &Settings) -> Option<daemon::PidFile> {

@@ -4,6 +4,7 @@ use super::oom::OomScore;
 use super::shutdown::Stops;
 use crate::migrate::Migrator;
 use crate::replication;
+use crate::title::Title;
 use conf::Settings;
 use engine::Services;
 use engine::migration::Migration;
@@ -32,6 +33,7 @@ pub(crate) struct ServerServices {
     pub(crate) listening: Arc<Settings>,
     pub(crate) migrator: Migrator,
     pub(crate) oom: OomScore,
+    pub(crate) title: Arc<Title>,
     pub(crate) first_loop: Option<Arc<LoopHandle>>,
 }
 
@@ -94,6 +96,9 @@ impl Services for ServerServices {
                 };
                 text.to_owned()
             })?;
+        }
+        if names.iter().any(|name| matches!(*name, "proc-title-template" | "port" | "bind")) {
+            self.title.show(&self.listening);
         }
         Ok(())
     }

@@ -98,6 +98,7 @@ fn start(ready: &Ready) -> Result<Running, String> {
     node.set_services(Box::new(ServerServices {
         migrator: Migrator::new(&node),
         oom: oom_score(settings),
+        title: Arc::clone(&ready.title),
         orders: sender.clone(),
         replication: Arc::clone(&running.replication),
         stops: Arc::clone(&running.stops),

@@ -77,6 +77,17 @@ impl Server {
         }
     }
 
+    /// The path of the program.
+    pub fn program(&self) -> &'static str {
+        env!("CARGO_BIN_EXE_redoubt")
+    }
+
+    /// The process's title.
+    pub fn title(&self) -> String {
+        let shown = std::fs::read(format!("/proc/{}/cmdline", self.child.id())).unwrap();
+        String::from_utf8(shown).unwrap().trim_end_matches('\0').to_owned()
+    }
+
     /// Sends SIGTERM (`TERM`) or SIGINT (`INT`).
     pub fn signal(&self, name: &str) {
         let process = self.child.id().to_string();

@@ -10,13 +10,13 @@ mod closing;
 mod limits;
 #[path = "../wire/migrate.rs"]
 mod migrate;
+#[path = "../wire/process.rs"]
+mod process;
 #[path = "../wire/pubsub.rs"]
 mod pubsub;
 #[path = "../wire/requests.rs"]
 mod requests;
 #[path = "../wire/server.rs"]
 mod server;
-#[path = "../wire/stopping.rs"]
-mod stopping;
 #[path = "../wire/together.rs"]
 mod together;

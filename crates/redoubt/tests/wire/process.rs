@@ -1,4 +1,5 @@
-//! Stops by signal, called off and insisted on, and what a background save says of itself.
+//! The process: its title, stops by signal, called off and insisted on, and what a background save says
+//! of itself.
 
 use crate::server::Server;
 use resp::value::Value;
@@ -21,6 +22,17 @@ fn a_signal_is_called_off() {
         client.call(&["debug", "pause-cron", "0"]);
         assert_eq!(client.call(&["ping"]), Value::Simple("PONG".into()));
     }
+}
+
+#[test]
+fn the_title_is_what_the_template_says() {
+    let server = Server::start(&[]);
+    assert_eq!(server.title(), format!("{} 127.0.0.1:{}", server.program(), server.port));
+    let long = "x".repeat(400);
+    set(&mut server.connect(), "proc-title-template", &format!("{long} {{port}}"));
+    assert_eq!(server.title(), format!("{long} {}", server.port));
+    set(&mut server.connect(), "proc-title-template", "short");
+    assert_eq!(server.title(), "short");
 }
 
 #[test]
