@@ -105,9 +105,12 @@ fn main() -> ExitCode {
         Role::Sentinel => server::main(&called_as, &texts, true),
         Role::Cli => cli::run(&name, &rest),
         Role::Benchmark => benchmark::run(&rest),
-        Role::CheckRdb => check::check_rdb(&texts, &mut std::io::stdout()),
+        Role::CheckRdb => {
+            check::check_rdb(&texts, &mut std::io::stdout(), &check::Bar::on_terminal())
+        }
         Role::CheckAof => {
-            check::check_aof(&texts, &mut std::io::stdin().lock(), &mut std::io::stdout())
+            let (mut answers, bar) = (std::io::stdin().lock(), check::Bar::on_terminal());
+            check::check_aof(&texts, &mut answers, &mut std::io::stdout(), &bar)
         }
         Role::Up => up::main(&rest),
         Role::Docs => print_docs(texts.first().map(String::as_str)),

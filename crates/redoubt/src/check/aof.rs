@@ -1,6 +1,8 @@
 //! `redoubt check-aof [--fix | --truncate-to-timestamp SECONDS] FILE`: reads an append-only file, all
 //! of its parts if the file is a manifest, to its end; cuts off what is damaged, or what is younger.
 
+use super::bar::{Bar, Lines};
+use super::rdb::READ_BYTES;
 use aof::{Damage, Manifest, Part, Survey, survey};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -38,8 +40,8 @@ enum State {
 }
 
 /// The program; `answers` is asked before anything is cut off. Gives the exit code.
-pub fn main(words: &[String], answers: &mut dyn BufRead, out: &mut dyn Write) -> i32 {
-    match run(words, answers, out) {
+pub fn main(words: &[String], answers: &mut dyn BufRead, out: &mut dyn Write, bar: &Bar) -> i32 {
+    match run(words, answers, &mut Lines { out, bar: bar.clone() }, bar) {
         Ok(()) => 0,
         Err(Ended(text)) => {
             // Nobody can be told that standard output is closed.
@@ -49,7 +51,12 @@ pub fn main(words: &[String], answers: &mut dyn BufRead, out: &mut dyn Write) ->
     }
 }
 
-fn run(words: &[String], answers: &mut dyn BufRead, out: &mut dyn Write) -> Result<(), Ended> {
+fn run(
+    words: &[String],
+    answers: &mut dyn BufRead,
+    out: &mut dyn Write,
+    bar: &Bar,
+) -> Result<(), Ended> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (order, name) = match words[..] {
         [name] => (Order { fix: false, until: None }, name),
@@ -72,7 +79,7 @@ fn run(words: &[String], answers: &mut dyn BufRead, out: &mut dyn Write) -> Resu
         Err(error) => return ended(format!("Cannot open file {name}: {error}")),
     };
     let mut lines = head.split(|&byte| byte == b'\n').filter(|line| line.first() != Some(&b'#'));
-    let mut session = Session { order, answers, out };
+    let mut session = Session { order, answers, out, bar };
     if lines.next().is_some_and(|line| line.starts_with(b"file")) {
         session.manifest(path)
     } else {
@@ -85,6 +92,7 @@ struct Session<'a> {
     order: Order,
     answers: &'a mut dyn BufRead,
     out: &'a mut dyn Write,
+    bar: &'a Bar,
 }
 
 impl Session<'_> {
@@ -140,7 +148,8 @@ impl Session<'_> {
         if size == 0 {
             return Ok(State::Empty);
         }
-        let file = BufReader::new(File::open(path)?);
+        let watched = self.bar.watch(name, File::open(path)?);
+        let file = BufReader::with_capacity(READ_BYTES, watched);
         let found = if snapshot {
             let Some((rest, offset)) = super::rdb::check(name, file, self.out)? else {
                 return ended("RDB preamble of AOF file is not sane, aborting.");

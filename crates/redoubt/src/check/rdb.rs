@@ -1,8 +1,12 @@
 //! `redoubt check-rdb FILE`: reads a snapshot to its end.
 
+use super::bar::{Bar, Lines};
 use rdb::{Item, LoadError, Loader};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
+
+/// Bytes that are read at once.
+pub(super) const READ_BYTES: usize = 256 << 10;
 
 /// What stands behind a snapshot.
 pub(super) type Rest<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
@@ -16,19 +20,22 @@ struct Found {
 }
 
 /// The program. Gives the exit code.
-pub fn main(words: &[String], out: &mut dyn Write) -> i32 {
-    let code = run(words, out);
+pub fn main(words: &[String], out: &mut dyn Write, bar: &Bar) -> i32 {
+    let code = run(words, &mut Lines { out, bar: bar.clone() }, bar);
     // Nobody can be told that standard output is closed.
     code.unwrap_or(1)
 }
 
-fn run(words: &[String], out: &mut dyn Write) -> io::Result<i32> {
+fn run(words: &[String], out: &mut dyn Write, bar: &Bar) -> io::Result<i32> {
     let [name] = words else {
         writeln!(out, "Usage: redoubt check-rdb <rdb-file-name>")?;
         return Ok(1);
     };
     match File::open(name) {
-        Ok(file) => Ok(i32::from(check(name, BufReader::new(file), out)?.is_none())),
+        Ok(file) => {
+            let input = BufReader::with_capacity(READ_BYTES, bar.watch(name, file));
+            Ok(i32::from(check(name, input, out)?.is_none()))
+        }
         Err(error) => {
             writeln!(out, "Cannot open RDB file {name}: {error}")?;
             Ok(1)
@@ -140,7 +147,7 @@ mod tests {
     #[test]
     fn without_a_file_it_tells_how_it_is_called() {
         let mut out = Vec::new();
-        assert_eq!(main(&[], &mut out), 1);
+        assert_eq!(main(&[], &mut out, &Bar::default()), 1);
         assert!(out.starts_with(b"Usage: "));
     }
 }

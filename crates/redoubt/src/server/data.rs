@@ -221,7 +221,7 @@ fn tell_of_damage(name: &str, error: &LoadError) {
         return;
     }
     let mut said = Vec::new();
-    crate::check::check_rdb(&[name.to_owned()], &mut said);
+    crate::check::check_rdb(&[name.to_owned()], &mut said, &crate::check::Bar::default());
     for line in String::from_utf8_lossy(&said).lines() {
         tracing::warn!("{line}");
     }

@@ -29,7 +29,7 @@ impl Folder {
         let mut words: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
         words.push(manifest.to_str().unwrap().to_owned());
         let mut out = Vec::new();
-        let code = main(&words, &mut answer.as_bytes(), &mut out);
+        let code = main(&words, &mut answer.as_bytes(), &mut out, &Bar::default());
         (code, String::from_utf8(out).unwrap())
     }
 }
@@ -79,6 +79,6 @@ fn what_is_missing_or_no_manifest_is_named() {
     let (code, text) = folder.check(&[], "");
     assert!(code == 1 && text.contains("a.1.incr.aof: No such file or directory"), "{text}");
     let mut out = Vec::new();
-    assert_eq!(main(&[], &mut &b""[..], &mut out), 1);
+    assert_eq!(main(&[], &mut &b""[..], &mut out, &Bar::default()), 1);
     assert!(out.starts_with(b"Usage: "));
 }
