@@ -10,6 +10,7 @@ mod generator;
 mod memory;
 mod persistence;
 mod report;
+mod saving;
 mod server;
 mod workload;
 
@@ -65,7 +66,9 @@ pub fn task(mut arguments: Arguments, words: &[String]) -> Outcome {
     let write_docs = arguments.flag("--write-docs");
     let memory = arguments.flag("--memory");
     let persistence = arguments.flag("--persistence");
-    let all_keys = if persistence { 2_000_000 } else { 1_000_000 };
+    let saving = arguments.flag("--saving");
+    let only = arguments.text("--only")?.unwrap_or_default();
+    let all_keys = if persistence || saving { 2_000_000 } else { 1_000_000 };
     let (rounds, window_ms, keys) = if quick { (3, 700, 100_000) } else { (5, 2_500, all_keys) };
     let plan = Plan {
         rounds: arguments.number("--rounds", rounds)?,
@@ -92,6 +95,11 @@ pub fn task(mut arguments: Arguments, words: &[String]) -> Outcome {
         let amount = persistence::Amount { rounds, keys, seed };
         let text = persistence::measure(&programs, &folder, amount, words, &mut verdicts)?;
         ("persistence", text)
+    } else if saving {
+        let folder = workspace::scratch("bench")?;
+        let Plan { rounds, keys, seed, .. } = plan;
+        let amount = saving::Amount { rounds, keys, seed };
+        ("saving", saving::measure(&programs, &folder, amount, &only, words, &mut verdicts)?)
     } else {
         let report = measure(programs, plan)?;
         if judged {

@@ -87,7 +87,8 @@ fn collection(kind: u64, key: &str, number: u64, random: &mut Random) -> Vec<Str
     words
 }
 
-fn letters(random: &mut Random, count: usize) -> String {
+/// Drawn letters.
+pub fn letters(random: &mut Random, count: usize) -> String {
     const LETTERS: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-";
     let mut drawn = 0;
     (0..count)
@@ -189,7 +190,7 @@ fn measure_one(
             ports::free(1)?,
             &["appendonly no".to_owned()],
         )?;
-        fill(&node, shape, amount)?;
+        fill(&node, (shape.commands)(amount.keys), amount.seed, shape.words)?;
         wire(&node)?.ok(&["SAVE"])?;
         node.kill();
         nodes.push((node, Figures::default()));
@@ -222,17 +223,29 @@ fn one(node: &mut Node, figures: &mut Figures) -> Outcome {
     Ok(())
 }
 
-fn wire(node: &Node) -> Outcome<Wire> {
+/// A connection that is patient.
+///
+/// # Errors
+/// When there is none to be had.
+pub fn wire(node: &Node) -> Outcome<Wire> {
     Wire::open(node.port, LIMIT_MS, None)
 }
 
-fn fill(node: &Node, shape: &Shape, amount: Amount) -> Outcome {
-    let (mut wire, mut random) = (wire(node)?, Random::from_seed(amount.seed));
-    let commands = (shape.commands)(amount.keys);
+/// Sends the first `commands` commands that `words` makes of drawn values.
+///
+/// # Errors
+/// When one is refused.
+pub fn fill(
+    node: &Node,
+    commands: u64,
+    seed: u64,
+    words: fn(u64, &mut Random) -> Vec<String>,
+) -> Outcome {
+    let (mut wire, mut random) = (wire(node)?, Random::from_seed(seed));
     let mut next = 0;
     while next < commands {
         let end = (next + BATCH).min(commands);
-        let batch: Vec<_> = (next..end).map(|number| (shape.words)(number, &mut random)).collect();
+        let batch: Vec<_> = (next..end).map(|number| words(number, &mut random)).collect();
         wire.pipeline(&batch)?;
         next = end;
     }
