@@ -227,6 +227,14 @@ impl Log {
         self.state.lock().segments.memory()
     }
 
+    /// What the reader that lacks most does, those left out that are pinned.
+    pub fn lag_bytes(&self) -> u64 {
+        let state = self.state.lock();
+        let readers = state.readers.iter().filter(|reader| !reader.is_pinned);
+        let least = readers.map(|reader| reader.at.load(Ordering::Acquire)).min();
+        least.map_or(0, |at| self.watermark.end().saturating_sub(at))
+    }
+
     /// Changes how far readers may fall behind.
     pub fn set_reader_lag_bytes_max(&self, bytes: u64) {
         self.state.lock().reader_lag_bytes_max = bytes;

@@ -1,5 +1,6 @@
 //! OBJECT ENCODING, FREQ, IDLETIME, REFCOUNT: how a value is kept and when it was used.
 
+use conf::{MaxmemoryPolicy, Settings};
 use engine::image;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use keyspace::Entry;
@@ -168,13 +169,23 @@ fn idletime(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     })
 }
 
-/// How many keys stock would let share the value.
-pub(crate) fn references(entry: &Entry) -> i64 {
-    if let ValueRef::Int(0..SHARED_INTEGERS) = entry.value() { SHARED_REFERENCES } else { 1 }
+/// How many keys stock would let share the value: small integers, unless each must have an access clock
+/// of its own for eviction.
+pub(crate) fn references(entry: &Entry, settings: &Settings) -> i64 {
+    use MaxmemoryPolicy::{AllkeysLfu, AllkeysLru, VolatileLfu, VolatileLru};
+    let policy = settings.maxmemory_policy.get();
+    let by_clock = matches!(policy, AllkeysLfu | AllkeysLru | VolatileLfu | VolatileLru);
+    match entry.value() {
+        ValueRef::Int(0..SHARED_INTEGERS) if !by_clock || settings.maxmemory.get() == 0 => {
+            SHARED_REFERENCES
+        }
+        _ => 1,
+    }
 }
 
 fn refcount(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    match cx.keys.find_untouched(args.key()?).map(references) {
+    let settings = &cx.node.settings;
+    match cx.keys.find_untouched(args.key()?).map(|entry| references(entry, settings)) {
         Some(number) => cx.reply.integer(number),
         None => cx.reply.null(),
     }
@@ -244,6 +255,25 @@ mod tests {
         }
         let help = server.line("object help");
         assert!(help.starts_with("*15\r\n+OBJECT <subcommand> "), "{help}");
+    }
+
+    /// As the documentation of OBJECT has it of stock's shared integers.
+    #[test]
+    fn small_integers_are_nobodys_own_unless_a_policy_needs_their_clocks() {
+        use conf::MaxmemoryPolicy::{AllkeysLfu, AllkeysLru, AllkeysRandom, VolatileLru};
+        let mut server = Server::new();
+        server.check("set i 1", "+OK\r\n");
+        for (limit, policy, references) in [
+            (0, AllkeysLru, ":2147483647\r\n"),
+            (1 << 40, AllkeysRandom, ":2147483647\r\n"),
+            (1 << 40, AllkeysLru, ":1\r\n"),
+            (1 << 40, VolatileLru, ":1\r\n"),
+            (1 << 40, AllkeysLfu, ":1\r\n"),
+        ] {
+            server.node().settings.maxmemory.set(limit);
+            server.node().settings.maxmemory_policy.set(policy);
+            server.check("object refcount i", references);
+        }
     }
 
     #[test]

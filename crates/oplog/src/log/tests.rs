@@ -138,6 +138,22 @@ fn a_pinned_reader_is_never_given_up_and_fills_the_log() {
 }
 
 #[test]
+fn the_lag_is_that_of_the_slowest_reader() {
+    let log = Log::new(Offset(0));
+    log.set_mode(Mode::Proxy);
+    let _pinned = log.pinned_reader(Offset(0)).unwrap();
+    log.append_raw(&[1; 100]);
+    assert_eq!(log.lag_bytes(), 0);
+    let mut slow = log.reader(Offset(40)).unwrap();
+    let _fast = log.reader(Offset(100)).unwrap();
+    assert_eq!(log.lag_bytes(), 60);
+    slow.read(50, &mut Vec::new()).unwrap();
+    assert_eq!(log.lag_bytes(), 10);
+    drop(slow);
+    assert_eq!(log.lag_bytes(), 0);
+}
+
+#[test]
 fn a_reader_keeps_what_it_lacks_up_to_the_limit() {
     let log = Log::new(Offset(0));
     log.set_mode(Mode::Proxy);

@@ -70,7 +70,7 @@ pub(super) fn object(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
     let clock = cx.node.access_clock();
     let mut encoder = Encoder::new(cx.node.settings.rdbcompression.get());
     let entry = cx.keys.peek(key).ok_or(CommandError::NoSuchKey)?;
-    let references = references(entry);
+    let references = references(entry, &cx.node.settings);
     let encoding = image::encoding(entry);
     // Without the type before the value and what stands behind it.
     let len = payload::dump(&mut encoder, image::saved(entry)).len() - payload::FRAME_LEN;

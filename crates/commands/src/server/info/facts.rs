@@ -30,8 +30,10 @@ pub(in crate::server) struct Memory {
     pub(in crate::server) total_system: u64,
     /// Buffers of clients.
     pub(in crate::server) clients: u64,
-    /// What the backlog holds.
-    pub(in crate::server) backlog: u64,
+    /// What the log holds.
+    pub(in crate::server) log: u64,
+    /// The part of it that is held for slow replicas beyond the backlog.
+    pub(in crate::server) replicas: u64,
 }
 
 /// The node's place in replication.
@@ -63,6 +65,8 @@ impl<'a> Facts<'a> {
                 read.map_or(0, |bytes| bytes as u64)
             };
             let clients = self.clients().iter();
+            let log = self.node.log.memory() as u64;
+            let backlog = self.node.log.backlog().map_or(0, |window| window.capacity);
             Memory {
                 used,
                 peak,
@@ -71,7 +75,8 @@ impl<'a> Facts<'a> {
                 resident: bytes(tikv_jemalloc_ctl::stats::resident::read()),
                 total_system: total_system_bytes(),
                 clients: clients.map(|client| buffer_bytes(client)).sum(),
-                backlog: self.node.log.memory() as u64,
+                log,
+                replicas: self.node.log.lag_bytes().saturating_sub(backlog).min(log),
             }
         })
     }

@@ -48,10 +48,12 @@ pub(super) const FIELDS: &[Field] = &[
     Always("rss_overhead_bytes", |facts| beyond(facts.memory().rss, facts.memory().resident)),
     Always("mem_fragmentation_ratio", |facts| over(facts.memory().rss, facts.memory().used)),
     Always("mem_fragmentation_bytes", |facts| beyond(facts.memory().rss, facts.memory().used)),
-    Always("mem_not_counted_for_evict", |facts| facts.memory().backlog.to_string()),
-    Always("mem_replication_backlog", |facts| facts.memory().backlog.to_string()),
-    Always("mem_total_replication_buffers", |facts| facts.memory().backlog.to_string()),
-    Always("mem_clients_slaves", |_| "0".into()),
+    Always("mem_not_counted_for_evict", |facts| facts.memory().log.to_string()),
+    Always("mem_replication_backlog", |facts| {
+        (facts.memory().log - facts.memory().replicas).to_string()
+    }),
+    Always("mem_total_replication_buffers", |facts| facts.memory().log.to_string()),
+    Always("mem_clients_slaves", |facts| facts.memory().replicas.to_string()),
     Always("mem_clients_normal", |facts| facts.memory().clients.to_string()),
     Always("mem_cluster_links", |_| "0".into()),
     Always("mem_aof_buffer", |_| "0".into()),
@@ -69,7 +71,7 @@ pub(in crate::server) fn startup(facts: &Facts<'_>) -> u64 {
 
 pub(in crate::server) fn overhead(facts: &Facts<'_>) -> u64 {
     let memory = facts.memory();
-    startup(facts) + memory.backlog + memory.clients
+    startup(facts) + memory.log + memory.clients
 }
 
 pub(in crate::server) fn dataset(facts: &Facts<'_>) -> u64 {

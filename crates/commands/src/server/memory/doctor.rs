@@ -64,7 +64,7 @@ const FINDINGS: &[Finding] = &[
     Finding {
         holds: |facts, memory| {
             let replicas = facts.replication().replicas.len() as u64;
-            memory.backlog > 10 << 20 && replicas > 0
+            memory.replicas > 10 << 20 && replicas > 0
         },
         name: "Big replica buffers",
         text: "Replicas are behind, and what they lack is kept for them. INFO replication shows how far.",
