@@ -60,7 +60,10 @@ impl Gate {
         self.closed.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         for place in &self.places {
-            wait_until(|| !place.inside.load(Ordering::Acquire));
+            // Nobody stays inside for longer than a window of commands.
+            while !comes_soon(|| !place.inside.load(Ordering::Acquire)) {
+                yield_now();
+            }
         }
         Exclusive { gate: self, _turn: turn }
     }
@@ -74,7 +77,8 @@ pub struct Seat<'a> {
 }
 
 impl Seat<'_> {
-    /// Goes inside, waiting while the gate is closed.
+    /// Goes inside. While the gate is closed it waits: a moment awake, then asleep until whoever has the
+    /// whole keyspace has done with it.
     #[inline]
     pub fn enter(&self) {
         loop {
@@ -84,7 +88,9 @@ impl Seat<'_> {
                 return;
             }
             self.place.inside.store(false, Ordering::Release);
-            wait_until(|| !self.gate.closed.load(Ordering::Acquire));
+            if !comes_soon(|| !self.gate.closed.load(Ordering::Acquire)) {
+                drop(self.gate.turn.lock());
+            }
         }
     }
 
@@ -120,14 +126,13 @@ impl Drop for Exclusive<'_> {
     }
 }
 
-fn wait_until(done: impl Fn() -> bool) {
-    let mut spins = 0;
-    while !done() {
-        if spins < SPINS_MAX {
-            spins += 1;
-            spin_loop();
-        } else {
-            yield_now();
+/// Waits for a moment, awake. Whether `done` came true.
+fn comes_soon(done: impl Fn() -> bool) -> bool {
+    for _ in 0..SPINS_MAX {
+        if done() {
+            return true;
         }
+        spin_loop();
     }
+    done()
 }
