@@ -14,7 +14,10 @@ pub enum Rank {
     Gate,
     /// Shards of the keyspace, several at once in ascending order.
     Shard,
+    /// A large collection whose key has gone while a snapshot walk still saves it.
+    Detached,
     /// What a snapshot walk encodes with.
+    Walk,
     Walk,
     /// What a snapshot walk has encoded, in memory and in its file.
     Spool,

@@ -170,7 +170,7 @@ pub fn entry(
     Ok(match value {
         LoadedValue::Int(number) => text(NewValue::Int(number)),
         LoadedValue::String(bytes) if bytes.len() <= INLINE_BYTES_MAX => text(new_text(&bytes)),
-        LoadedValue::String(bytes) => text(NewValue::Boxed(Object::Text(bytes))),
+        LoadedValue::String(bytes) => text(NewValue::Boxed(Object::Text(bytes.into()))),
         LoadedValue::List(nodes) => new_entry(key, list::build(nodes, limits.list)?, expire_at),
         LoadedValue::Set(members) => new_entry(key, set::build(&members, limits.set)?, expire_at),
         LoadedValue::SetPack(bytes) => {

@@ -71,6 +71,17 @@ impl Sorted {
         self.table.find((self.hash)(member), member).map(score_of)
     }
 
+    /// The entry that holds `member`: its key is the member. O(1).
+    pub fn entry(&self, member: &[u8]) -> Option<&Entry<()>> {
+        self.table.find((self.hash)(member), member)
+    }
+
+    /// The score in an entry of a sorted set.
+    #[inline]
+    pub fn score_of(entry: &Entry<()>) -> f64 {
+        score_of(entry)
+    }
+
     /// Puts `member` in, or changes its score; gives the score before. O(log n).
     pub fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
         let hash = (self.hash)(member);
@@ -141,6 +152,11 @@ impl Sorted {
         }
     }
 
+    /// The entries of the members of these ranks, from both ends.
+    pub fn entries(&self, ranks: Range<usize>) -> impl DoubleEndedIterator<Item = &Entry<()>> {
+        Items(self.iter(ranks)).map(|item| item.member.entry(self))
+    }
+
     /// Goes through the members of some buckets, as [`Table::scan`].
     pub fn scan(&self, cursor: u64, mut found: impl FnMut(&[u8], f64)) -> u64 {
         self.table.scan(cursor, |entry| found(entry.key(), score_of(entry)))
@@ -163,16 +179,33 @@ pub struct SortedIter<'a> {
     back: (&'a [Item], usize),
 }
 
-impl<'a> Iterator for SortedIter<'a> {
-    type Item = (&'a [u8], f64);
-
-    fn next(&mut self) -> Option<(&'a [u8], f64)> {
+impl<'a> SortedIter<'a> {
+    fn next_item(&mut self) -> Option<&'a Item> {
         let rank = self.ranks.next()?;
         if self.front.1 >= self.front.0.len() {
             self.front = self.sorted.tree.leaf(rank)?;
         }
         let item = self.front.0.get(self.front.1)?;
         self.front.1 += 1;
+        Some(item)
+    }
+
+    fn next_item_back(&mut self) -> Option<&'a Item> {
+        let rank = self.ranks.next_back()?;
+        if self.back.1 == 0 {
+            let (items, at) = self.sorted.tree.leaf(rank)?;
+            self.back = (items, at + 1);
+        }
+        self.back.1 -= 1;
+        self.back.0.get(self.back.1)
+    }
+}
+
+impl<'a> Iterator for SortedIter<'a> {
+    type Item = (&'a [u8], f64);
+
+    fn next(&mut self) -> Option<(&'a [u8], f64)> {
+        let item = self.next_item()?;
         Some((item.member.bytes(self.sorted), item.score))
     }
 
@@ -183,14 +216,25 @@ impl<'a> Iterator for SortedIter<'a> {
 
 impl DoubleEndedIterator for SortedIter<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let rank = self.ranks.next_back()?;
-        if self.back.1 == 0 {
-            let (items, at) = self.sorted.tree.leaf(rank)?;
-            self.back = (items, at + 1);
-        }
-        self.back.1 -= 1;
-        let item = self.back.0.get(self.back.1)?;
+        let item = self.next_item_back()?;
         Some((item.member.bytes(self.sorted), item.score))
+    }
+}
+
+/// As a [`SortedIter`], the tree's items.
+struct Items<'a>(SortedIter<'a>);
+
+impl<'a> Iterator for Items<'a> {
+    type Item = &'a Item;
+
+    fn next(&mut self) -> Option<&'a Item> {
+        self.0.next_item()
+    }
+}
+
+impl DoubleEndedIterator for Items<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_item_back()
     }
 }
 

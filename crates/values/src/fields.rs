@@ -4,7 +4,11 @@
 //! A field is an [`Entry`]: name, value and expiry in one allocation. Nothing here expires by itself:
 //! whoever looks says what time it is, and `sweep` takes out what has ended. `soonest` is a lower
 //! bound of the next expiry, made exact by every full sweep, so that nobody sweeps in vain.
+//!
+//! To walks a field is a fragment of a hash; sets are saved at once.
 
+use crate::Kind;
+use crate::fragment::{Fragment, Fragmented, Outline, Position, STEP_BYTES, STEP_MEMBERS, Sides};
 use base::Millis;
 use base::random::Random;
 use std::convert::Infallible;
@@ -42,6 +46,7 @@ pub struct Fields {
     /// How many fields have an expiry.
     expiring: usize,
     sweep: Sweep,
+    sides: Sides,
 }
 
 /// Where the removal of ended fields stands.
@@ -98,6 +103,10 @@ impl Fields {
     pub fn insert(&mut self, name: &[u8], value: &[u8], expire_at: Option<Millis>) -> bool {
         let hash = KeyHash::of(name);
         let fresh = Entry::new(name, NewValue::Bytes(value), expire_at);
+        if !self.sides.is_empty() {
+            self.save(hash, name);
+            fresh.set_epoch(self.sides.epoch());
+        }
         self.count_in(&fresh);
         let old = self.table.insert(hash, fresh, &KeyHash);
         if let Some(old) = &old {
@@ -113,6 +122,7 @@ impl Fields {
             return false;
         }
         let fresh = Entry::new(name, NewValue::Bytes(b""), None);
+        fresh.set_epoch(self.sides.epoch());
         self.count_in(&fresh);
         self.table.insert_unique(hash, fresh, &KeyHash);
         true
@@ -121,6 +131,9 @@ impl Fields {
     /// Sets or removes the expiry of `name`; false if there is no such field.
     pub fn set_expire_at(&mut self, name: &[u8], at: Option<Millis>) -> bool {
         let Some(field) = self.table.find_mut(KeyHash::of(name), name) else { return false };
+        if !self.sides.is_empty() {
+            save(&self.sides, field);
+        }
         self.bytes -= field.allocated_bytes();
         self.expiring -= usize::from(field.expire_at().is_some());
         field.set_expire_at(at);
@@ -131,7 +144,11 @@ impl Fields {
 
     /// Takes a field out; true if it was there.
     pub fn remove(&mut self, name: &[u8]) -> bool {
-        let removed = self.table.remove(KeyHash::of(name), name);
+        let hash = KeyHash::of(name);
+        if !self.sides.is_empty() {
+            self.save(hash, name);
+        }
+        let removed = self.table.remove(hash, name);
         if let Some(field) = &removed {
             self.count_out(field);
         }
@@ -161,11 +178,14 @@ impl Fields {
             if *cursor == 0 {
                 *gathered = NEVER;
             }
-            let (mut bytes, mut count) = (0, 0);
+            let (mut bytes, mut count, sides) = (0, 0, &self.sides);
             let ended = |field: &mut Field| {
                 if !has_ended(field, now) {
                     *gathered = field.expire_at().unwrap_or(NEVER).min(*gathered);
                     return false;
+                }
+                if !sides.is_empty() {
+                    save(sides, field);
                 }
                 true
             };
@@ -181,6 +201,14 @@ impl Fields {
             }
         }
         false
+    }
+
+    /// Saves a field that is about to change.
+    #[cold]
+    fn save(&self, hash: u64, name: &[u8]) {
+        if let Some(field) = self.table.find(hash, name) {
+            save(&self.sides, field);
+        }
     }
 
     fn count_in(&mut self, field: &Field) {
@@ -201,6 +229,58 @@ impl Fields {
             self.expiring += 1;
             self.sweep.soonest = self.sweep.soonest.min(at);
             self.sweep.gathered = self.sweep.gathered.min(at);
+        }
+    }
+}
+
+/// Saves a field that is about to change.
+#[cold]
+fn save(sides: &Sides, field: &Field) {
+    let fragment = Fragment::Field(field.key(), value_of(field), field.expire_at());
+    field.set_epoch(sides.raise(field.epoch(), |side| side.save(fragment)));
+}
+
+impl Fragmented for Fields {
+    fn sides(&self) -> &Sides {
+        &self.sides
+    }
+
+    fn sides_mut(&mut self) -> &mut Sides {
+        &mut self.sides
+    }
+
+    fn outline(&self) -> Outline {
+        Outline { kind: Kind::Hash, len: self.len(), soonest: self.soonest() }
+    }
+
+    fn save_some(&self, cut: u32, position: &mut Position) -> bool {
+        let mut cursor = if let Position::Cursor(cursor) = position { *cursor } else { 0 };
+        let (mut count, mut bytes) = (0, 0);
+        while count < STEP_MEMBERS && bytes < STEP_BYTES {
+            cursor = self.table.scan(cursor, |field| {
+                let fragment = Fragment::Field(field.key(), value_of(field), field.expire_at());
+                let raised = self.sides.raise_to(field.epoch(), cut, |side| side.save(fragment));
+                field.set_epoch(raised);
+                (count, bytes) = (count + 1, bytes + field.allocated_bytes());
+            });
+            if cursor == 0 {
+                return false;
+            }
+        }
+        *position = Position::Cursor(cursor);
+        true
+    }
+}
+
+impl Drop for Fields {
+    fn drop(&mut self) {
+        if !self.sides.is_empty() {
+            let table = std::mem::take(&mut self.table);
+            self.sides.hand_over(|sides| {
+                let mut rest = Fields::default();
+                (rest.table, rest.sides) = (table, sides);
+                Box::new(rest)
+            });
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Short strings and integers live in the entry itself; what is longer, or grows by being appended
 //! to, is an `Object`. A later type is one more variant here and one folder beside `string`.
 
-use crate::{Hash, List, Set, SortedSet};
+use crate::fragment::Fragmented;
+use crate::{Hash, List, Set, Shared, SortedSet};
 
 /// The type of a value as TYPE answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,7 +85,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
     /// A string above the inline limit, or one that is appended to and so keeps spare capacity.
-    Text(Vec<u8>),
+    Text(Shared<Vec<u8>>),
     /// A list.
     List(List),
     /// A set.
@@ -122,6 +123,26 @@ impl Object {
         }
     }
 
+    /// The value as one that is saved fragment by fragment, if its form is such.
+    #[inline]
+    pub fn fragmented(&self) -> Option<&dyn Fragmented> {
+        match self {
+            Object::Hash(hash) => hash.fragmented(),
+            Object::SortedSet(set) => set.fragmented(),
+            _ => None,
+        }
+    }
+
+    /// As [`Object::fragmented`].
+    #[inline]
+    pub fn fragmented_mut(&mut self) -> Option<&mut dyn Fragmented> {
+        match self {
+            Object::Hash(hash) => hash.fragmented_mut(),
+            Object::SortedSet(set) => set.fragmented_mut(),
+            _ => None,
+        }
+    }
+
     /// All bytes of the boxed value: the object itself and its heap. O(1).
     pub fn memory_bytes(&self) -> usize {
         size_of::<Object>() + self.heap_bytes()
@@ -146,7 +167,7 @@ mod tests {
 
     #[test]
     fn memory_counts_spare_capacity() {
-        let object = Object::Text(Vec::with_capacity(100));
+        let object = Object::Text(Vec::with_capacity(100).into());
         assert_eq!(object.memory_bytes(), 100 + size_of::<Object>());
         assert_eq!(object.kind().name(), "string");
     }

@@ -76,7 +76,7 @@ pub(crate) fn new_value(text: &[u8]) -> NewValue<'_, Object> {
     match encode(text) {
         StringForm::Int(number) => NewValue::Int(number),
         StringForm::Bytes if text.len() <= INLINE_BYTES_MAX => NewValue::Bytes(text),
-        StringForm::Bytes => NewValue::Boxed(Object::Text(text.to_vec())),
+        StringForm::Bytes => NewValue::Boxed(Object::Text(text.to_vec().into())),
     }
 }
 
@@ -111,7 +111,7 @@ impl<'a> StringChange<'a> {
         let value = if text.len() <= INLINE_BYTES_MAX {
             NewValue::Bytes(text)
         } else {
-            NewValue::Boxed(Object::Text(text.to_vec()))
+            NewValue::Boxed(Object::Text(text.to_vec().into()))
         };
         self.change.set_value(value);
     }
@@ -125,10 +125,10 @@ impl<'a> StringChange<'a> {
     fn grow(&mut self) -> Option<&mut Vec<u8>> {
         if !matches!(self.change.entry().value(), ValueRef::Boxed(_)) {
             let copy = self.text().to_vec();
-            self.change.set_value(NewValue::Boxed(Object::Text(copy)));
+            self.change.set_value(NewValue::Boxed(Object::Text(copy.into())));
         }
         match self.change.value_mut() {
-            ValueMut::Boxed(Object::Text(bytes)) => Some(bytes),
+            ValueMut::Boxed(Object::Text(bytes)) => Some(bytes.own()),
             _ => None,
         }
     }

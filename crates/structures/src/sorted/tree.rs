@@ -36,6 +36,14 @@ impl Member {
         unsafe { self.raw() }
     }
 
+    /// The entry that holds the member.
+    #[inline]
+    pub(super) fn entry<'a>(&'a self, _owner: &'a Sorted) -> &'a Entry<()> {
+        // SAFETY: 1. An `Entry` is its word, and the word is that of a live entry (as in `bytes`). 2. What
+        // is given out is shared, so it is neither dropped nor changed but in its atomics.
+        unsafe { &*std::ptr::from_ref(&self.0).cast::<Entry<()>>() }
+    }
+
     /// # Safety
     /// The entry is in the table for as long as `'a`.
     #[inline]

@@ -5,6 +5,7 @@
 
 use crate::collection::in_object;
 use crate::fields::{Field, Fields, has_ended, value_of};
+use crate::fragment::Fragmented;
 use crate::{Collection, Kind, Object, foreign};
 use base::Millis;
 use base::random::Random;
@@ -133,6 +134,24 @@ impl Hash {
         match &self.0 {
             Form::Packed(pack) => pack.as_bytes().len(),
             Form::Large(fields) => size_of::<Fields>() + fields.heap_bytes(),
+        }
+    }
+
+    /// The table, if it is one.
+    #[inline]
+    pub fn fragmented(&self) -> Option<&dyn Fragmented> {
+        match &self.0 {
+            Form::Large(fields) => Some(&**fields),
+            Form::Packed(_) => None,
+        }
+    }
+
+    /// As [`Hash::fragmented`].
+    #[inline]
+    pub fn fragmented_mut(&mut self) -> Option<&mut dyn Fragmented> {
+        match &mut self.0 {
+            Form::Large(fields) => Some(&mut **fields),
+            Form::Packed(_) => None,
         }
     }
 

@@ -9,7 +9,7 @@ mod quick;
 
 pub use limits::ListLimits;
 pub use node::Part;
-pub use quick::Quick;
+pub use quick::{LentNodes, Quick};
 
 use crate::collection::in_object;
 use crate::{Collection, Kind, Object, foreign};
@@ -163,6 +163,14 @@ impl List {
             && let Some(pack) = list.take_small(limits)
         {
             self.0 = Form::Packed(pack);
+        }
+    }
+
+    /// References to the nodes of a long list. O(nodes).
+    pub fn lend(&mut self) -> Option<LentNodes> {
+        match &mut self.0 {
+            Form::Packed(_) => None,
+            Form::Large(list) => Some(list.lend()),
         }
     }
 

@@ -4,8 +4,10 @@
 //! it is to be compressed is its list's business.
 
 use super::ListLimits;
+use crate::Shared;
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::sync::Arc;
 use structures::listpack::{Item, Listpack, ListpackBuf};
 use structures::lzf::{self, Compressor};
 
@@ -25,14 +27,35 @@ pub(super) struct Node {
     count: usize,
     /// Compressing it as it is has failed.
     is_dense: bool,
-    body: Body,
+    body: Shared<Body>,
 }
 
+/// What a node consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Body {
+pub(super) enum Body {
     Pack(ListpackBuf),
     Long(Vec<u8>),
     Compressed { bytes: Box<[u8]>, len: usize, is_long: bool },
+}
+
+impl Default for Body {
+    fn default() -> Body {
+        Body::Long(Vec::new())
+    }
+}
+
+impl Body {
+    /// Its bytes. O(1), or O(bytes) if they are compressed.
+    pub(super) fn open(&self) -> Part<'_> {
+        match self {
+            Body::Pack(pack) => Part::Pack(Cow::Borrowed(pack.as_bytes())),
+            Body::Long(bytes) => Part::Long(Cow::Borrowed(bytes)),
+            Body::Compressed { bytes, len, is_long } => {
+                let bytes = Cow::Owned(unpacked(bytes, *len));
+                if *is_long { Part::Long(bytes) } else { Part::Pack(bytes) }
+            }
+        }
+    }
 }
 
 /// A node's bytes, to be read.
@@ -54,12 +77,12 @@ impl Node {
             pack.push_back(element);
             Body::Pack(pack)
         };
-        Node { count: 1, is_dense: false, body }
+        Node { count: 1, is_dense: false, body: body.into() }
     }
 
     /// A node of a pack.
     pub(super) fn of_pack(pack: ListpackBuf) -> Node {
-        Node { count: pack.len(), is_dense: false, body: Body::Pack(pack) }
+        Node { count: pack.len(), is_dense: false, body: Body::Pack(pack).into() }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -68,7 +91,7 @@ impl Node {
 
     /// Bytes of the pack or element, not compressed.
     pub(super) fn len_bytes(&self) -> usize {
-        match &self.body {
+        match &*self.body {
             Body::Pack(pack) => pack.as_bytes().len(),
             Body::Long(bytes) => bytes.len(),
             Body::Compressed { len, .. } => *len,
@@ -76,7 +99,7 @@ impl Node {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        match &self.body {
+        match &*self.body {
             Body::Long(bytes) => bytes.capacity(),
             Body::Compressed { bytes, .. } => bytes.len(),
             Body::Pack(_) => self.len_bytes(),
@@ -84,11 +107,11 @@ impl Node {
     }
 
     pub(super) fn is_long(&self) -> bool {
-        matches!(self.body, Body::Long(_) | Body::Compressed { is_long: true, .. })
+        matches!(*self.body, Body::Long(_) | Body::Compressed { is_long: true, .. })
     }
 
     pub(super) fn is_compressed(&self) -> bool {
-        matches!(self.body, Body::Compressed { .. })
+        matches!(*self.body, Body::Compressed { .. })
     }
 
     /// Whether there is no use in compressing it as it is.
@@ -112,21 +135,19 @@ impl Node {
 
     /// Its bytes. O(1), or O(bytes) if they are compressed.
     pub(super) fn open(&self) -> Part<'_> {
-        match &self.body {
-            Body::Pack(pack) => Part::Pack(Cow::Borrowed(pack.as_bytes())),
-            Body::Long(bytes) => Part::Long(Cow::Borrowed(bytes)),
-            Body::Compressed { bytes, len, is_long } => {
-                let bytes = Cow::Owned(unpacked(bytes, *len));
-                if *is_long { Part::Long(bytes) } else { Part::Pack(bytes) }
-            }
-        }
+        self.body.open()
+    }
+
+    /// A reference to its bytes as they are now.
+    pub(super) fn lend(&mut self) -> Arc<Body> {
+        self.body.lend()
     }
 
     /// Its elements as a pack, to be changed by `edit`; nothing happens to a long element.
     pub(super) fn edit<T>(&mut self, edit: impl FnOnce(&mut ListpackBuf) -> T) -> Option<T> {
         self.unpack();
         self.is_dense = false;
-        let Body::Pack(pack) = &mut self.body else { return None };
+        let Body::Pack(pack) = self.body.own() else { return None };
         let result = edit(pack);
         self.count = pack.len();
         Some(result)
@@ -135,7 +156,7 @@ impl Node {
     /// Makes a long element another one.
     pub(super) fn set_long(&mut self, element: &[u8]) {
         self.is_dense = false;
-        self.body = Body::Long(element.to_vec());
+        self.body = Body::Long(element.to_vec()).into();
     }
 
     /// Takes the elements from number `offset` on out of a pack, as a node of their own.
@@ -174,25 +195,26 @@ impl Node {
             return;
         }
         let (len, is_long) = (self.len_bytes(), self.is_long());
-        self.body = Body::Compressed { bytes: packed.into(), len, is_long };
+        self.body = Body::Compressed { bytes: packed.into(), len, is_long }.into();
     }
 
     /// Undoes `compress`.
     pub(super) fn unpack(&mut self) {
-        if let Body::Compressed { bytes, len, is_long } = &self.body {
+        if let Body::Compressed { bytes, len, is_long } = &*self.body {
             let bytes = unpacked(bytes, *len);
-            self.body = if *is_long {
+            let body = if *is_long {
                 Body::Long(bytes)
             } else {
                 Body::Pack(ListpackBuf::from_trusted(bytes))
             };
+            self.body = body.into();
         }
     }
 
     /// The pack, if that is what it is.
     pub(super) fn into_pack(mut self) -> Option<ListpackBuf> {
         self.unpack();
-        match self.body {
+        match self.body.into_own() {
             Body::Pack(pack) => Some(pack),
             Body::Long(_) | Body::Compressed { .. } => None,
         }

@@ -3,10 +3,11 @@
 //! Invariants: no node is empty; the nodes within `compress_depth` of an end are not compressed once a
 //! change has been made with that depth; `bytes` and `compressed` are the sums over all nodes.
 
-use super::node::{Node, Part, place, remove_equal};
+use super::node::{Body, Node, Part, place, remove_equal};
 use super::{End, ListLimits};
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 use structures::listpack::{Item, ListpackBuf};
 
 /// A long list.
@@ -18,6 +19,17 @@ pub struct Quick {
     bytes: usize,
     /// How many nodes are compressed.
     compressed: usize,
+}
+
+/// The nodes of a list as they were when they were lent.
+#[derive(Clone, Debug)]
+pub struct LentNodes(Vec<Arc<Body>>);
+
+impl LentNodes {
+    /// The nodes in order.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = Part<'_>> {
+        self.0.iter().map(|body| body.open())
+    }
 }
 
 impl Quick {
@@ -42,6 +54,11 @@ impl Quick {
     /// The nodes in order.
     pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         self.nodes.iter().map(Node::open)
+    }
+
+    /// References to the nodes as they are now. O(nodes).
+    pub fn lend(&mut self) -> LentNodes {
+        LentNodes(self.nodes.iter_mut().map(Node::lend).collect())
     }
 
     /// How many nodes there are.

@@ -5,15 +5,18 @@
 //! never NaN. A score that is whole is packed as an integer, any other as C's `%.17g`.
 
 mod iter;
+mod large;
 
 pub use iter::Scored;
 
 use crate::collection::in_object;
+use crate::fragment::Fragmented;
 use crate::{Collection, Kind, Object, foreign};
+use large::Large;
 use std::cmp::Ordering;
 use std::ops::Range;
+use structures::Sorted;
 use structures::listpack::{Item, Listpack, ListpackBuf};
-use structures::{KeyHash, Sorted};
 
 /// Bytes of a listpack above which nothing is added to it.
 const LISTPACK_BYTES_MAX: usize = 1 << 30;
@@ -43,7 +46,7 @@ pub struct SortedSet(Form);
 #[derive(Clone, Debug)]
 enum Form {
     Packed(ListpackBuf),
-    Large(Box<Sorted>),
+    Large(Box<Large>),
 }
 
 /// A view of a sorted set.
@@ -181,10 +184,10 @@ impl SortedSet {
                 return None;
             }
         }
-        let sorted = self.enlarge();
-        match sorted.score(member) {
+        let large = self.enlarge();
+        match large.sorted().score(member) {
             Some(before) if order(before, b"", score, b"").is_eq() => Some(before),
-            _ => sorted.insert(member, score),
+            _ => large.insert(member, score),
         }
     }
 
@@ -196,7 +199,7 @@ impl SortedSet {
                 pack.remove(at, 2);
                 Some(score)
             }
-            Form::Large(sorted) => sorted.remove(member),
+            Form::Large(large) => large.remove(member),
         }
     }
 
@@ -210,7 +213,7 @@ impl SortedSet {
                     pack.remove(at, 2 * count);
                 }
             }
-            Form::Large(sorted) => sorted.remove_ranks(ranks),
+            Form::Large(large) => large.remove_ranks(ranks),
         }
     }
 
@@ -225,22 +228,40 @@ impl SortedSet {
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
             Form::Packed(pack) => pack.as_bytes().len(),
-            Form::Large(sorted) => size_of::<Sorted>() + sorted.memory_bytes(),
+            Form::Large(large) => size_of::<Large>() + large.sorted().memory_bytes(),
         }
     }
 
-    fn enlarge(&mut self) -> &mut Sorted {
+    /// The large form, if that is what it has.
+    #[inline]
+    pub fn fragmented(&self) -> Option<&dyn Fragmented> {
+        match &self.0 {
+            Form::Large(large) => Some(&**large),
+            Form::Packed(_) => None,
+        }
+    }
+
+    /// As [`SortedSet::fragmented`].
+    #[inline]
+    pub fn fragmented_mut(&mut self) -> Option<&mut dyn Fragmented> {
+        match &mut self.0 {
+            Form::Large(large) => Some(&mut **large),
+            Form::Packed(_) => None,
+        }
+    }
+
+    fn enlarge(&mut self) -> &mut Large {
         if let Form::Packed(pack) = &self.0 {
-            let mut sorted = Box::new(Sorted::new(KeyHash::of));
+            let mut large = Box::<Large>::default();
             let view = SortedSetRef::Packed(pack.view());
             let mut digits = itoa::Buffer::new();
             for (member, score) in view.iter(0..view.len()) {
-                sorted.insert(member.bytes(&mut digits), score);
+                large.insert(member.bytes(&mut digits), score);
             }
-            self.0 = Form::Large(sorted);
+            self.0 = Form::Large(large);
         }
         match &mut self.0 {
-            Form::Large(sorted) => sorted,
+            Form::Large(large) => large,
             Form::Packed(_) => unreachable!("it was just made large"),
         }
     }
@@ -367,7 +388,7 @@ impl Collection for SortedSet {
     fn as_ref(&self) -> SortedSetRef<'_> {
         match &self.0 {
             Form::Packed(pack) => SortedSetRef::Packed(pack.view()),
-            Form::Large(sorted) => SortedSetRef::Large(sorted),
+            Form::Large(large) => SortedSetRef::Large(large.sorted()),
         }
     }
 

@@ -16,9 +16,10 @@ pub use id::StreamId;
 pub use trim::{Trim, TrimTo};
 
 use crate::collection::in_object;
-use crate::{Collection, Kind, Object};
+use crate::{Collection, Kind, Object, Shared};
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 use structures::listpack::{Listpack, ListpackBuf};
 use thiserror::Error;
 
@@ -48,7 +49,7 @@ pub enum AddError {
 /// A stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stream {
-    blocks: BTreeMap<StreamId, ListpackBuf>,
+    blocks: BTreeMap<StreamId, Shared<ListpackBuf>>,
     block_bytes: usize,
     len: u64,
     first_id: StreamId,
@@ -94,6 +95,11 @@ impl Stream {
         self.blocks.iter().map(|(&first, pack)| (first, pack.view()))
     }
 
+    /// References to the blocks as they are now, by their first ids. O(blocks).
+    pub fn lend(&mut self) -> Vec<(StreamId, Arc<ListpackBuf>)> {
+        self.blocks.iter_mut().map(|(&first, pack)| (first, pack.lend())).collect()
+    }
+
     /// Takes a block of a snapshot; one of nothing but marks is left out. `None` if it is none or does
     /// not lie behind the others; the counters but `len` are the snapshot's to set.
     pub fn push_block(&mut self, first: StreamId, bytes: Vec<u8>) -> Option<()> {
@@ -109,7 +115,7 @@ impl Stream {
             self.first_id = block.entries().find(|entry| !entry.deleted)?.id;
         }
         self.block_bytes += bytes.len();
-        self.blocks.insert(first, ListpackBuf::from_trusted(bytes));
+        self.blocks.insert(first, ListpackBuf::from_trusted(bytes).into());
         Some(())
     }
 
@@ -142,12 +148,12 @@ impl Stream {
         });
         if let Some(mut last) = open {
             let (first, before) = (*last.key(), last.get().as_bytes().len());
-            block::add(last.get_mut(), first, id, words);
+            block::add(last.get_mut().own(), first, id, words);
             self.block_bytes += last.get().as_bytes().len() - before;
         } else {
             let pack = block::begin(words);
             self.block_bytes += pack.as_bytes().len();
-            self.blocks.insert(id, pack);
+            self.blocks.insert(id, pack.into());
         }
         if self.len == 0 {
             self.first_id = id;
@@ -206,7 +212,7 @@ impl Stream {
             self.block_bytes -= before;
         } else {
             let (place, counts) = (entry.place(), (block.count, block.deleted));
-            block::mark_all_deleted(pack, &[place], counts);
+            block::mark_all_deleted(pack.own(), &[place], counts);
             self.block_bytes = self.block_bytes - before + pack.as_bytes().len();
         }
         self.len -= 1;

@@ -141,7 +141,7 @@ impl Stream {
             first.remove();
             self.block_bytes -= before;
         } else {
-            block::mark_all_deleted(first.get_mut(), &places, (count, deleted));
+            block::mark_all_deleted(first.get_mut().own(), &places, (count, deleted));
             self.block_bytes = self.block_bytes - before + first.get().as_bytes().len();
         }
         self.len = left;
