@@ -18,7 +18,6 @@ pub enum Rank {
     Detached,
     /// What a snapshot walk encodes with.
     Walk,
-    Walk,
     /// What a snapshot walk has encoded, in memory and in its file.
     Spool,
     /// Role, primary address and replica list of the node.

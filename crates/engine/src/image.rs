@@ -10,6 +10,8 @@ mod set;
 mod sorted_set;
 mod stream;
 
+pub(crate) use stream::rest as stream_rest;
+
 use crate::keys::{INLINE_BYTES_MAX, Text, edit, kind_of, new_entry, new_text, view};
 use base::Millis;
 use conf::Settings;

@@ -53,10 +53,12 @@ impl fmt::Debug for LazyFree {
 /// Bytes for which a value of many elements is taken to have one allocation.
 const BYTES_PER_PIECE: usize = 64;
 
-/// How many allocations a value consists of, about. A string is one, however long.
+/// How many allocations are freed with a value, about. A string is one, however long; what walks still
+/// save goes to them.
 fn pieces(object: &Object) -> usize {
     match object {
         Object::Text(_) => 1,
+        walked if walked.fragmented().is_some_and(|one| !one.sides().is_empty()) => 0,
         collection => collection.heap_bytes() / BYTES_PER_PIECE,
     }
 }

@@ -4,6 +4,8 @@
 //! and the walk. [`Cut::write`] then runs the walk on the calling thread and writes a snapshot of
 //! that instant to any sink (a file, a replica's socket) while writes go on.
 
+mod collected;
+mod lent;
 mod load;
 mod records;
 mod save;
@@ -18,8 +20,9 @@ pub use save::{
 use crate::memory::used_memory;
 use crate::node::Node;
 use base::{Millis, Offset, RunId};
-use keyspace::{Exclusive, Keyspace, Walk};
-use records::{LIMITS, Recording, Records};
+use keyspace::{Exclusive, Keyspace, Record, Step, Walk};
+use rdb::Encoder;
+use records::{FLUSH_BYTES, LIMITS, Recording, Records};
 use spool::{Limits, Piece};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,9 +35,6 @@ const SLEEP_US_MAX: u64 = 10_000;
 
 /// The version of Redis that a snapshot claims to come from, for those who read it.
 pub const REDIS_VERSION: &str = "7.2.4";
-
-/// Records wait until so many bytes have gathered before they go to the sink.
-const FLUSH_BYTES: usize = 64 << 10;
 
 /// A frozen instant.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Cut {
     /// Gives the walk up and takes it out of the shards.
     pub fn discard(self, node: &Node) {
         self.walk.abort();
-        node.keyspace.walk(&self.walk, || false);
+        node.keyspace.walk(&self.walk, |_| false);
     }
 
     /// Writes the snapshot as the base of an append-only file. Gives the number of keys.
@@ -145,15 +145,18 @@ impl Cut {
         writer: &mut rdb::Writer<W>,
         mut progress: impl FnMut(u64) -> bool,
     ) -> io::Result<u64> {
-        let begun = self.begin(writer);
-        let (mut failure, mut current, mut slowed) = (begun.err(), None, 0);
-        let complete = node.keyspace.walk(&self.walk, || {
+        let mut sink = Sink {
+            cut: self,
+            writer,
+            packing: Encoder::new(node.settings.rdbcompression.get()),
+            db: None,
+        };
+        let (mut failure, mut slowed) = (self.begin(sink.writer).err(), 0);
+        let complete = node.keyspace.walk(&self.walk, |step| {
             if failure.is_some() {
                 return false;
             }
-            if self.records.spool.memory_bytes() >= FLUSH_BYTES || self.records.spool.is_over() {
-                failure = self.flush(writer, &mut current).err();
-            }
+            failure = sink.step(step).err();
             self.slow_down(node, &mut slowed);
             failure.is_none() && progress(self.records.keys())
         });
@@ -163,10 +166,7 @@ impl Cut {
         if !complete {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        self.flush(writer, &mut current)?;
-        while let Some(piece) = self.records.spool.take_spilled()? {
-            self.write_piece(writer, &mut current, &piece)?;
-        }
+        sink.finish()?;
         Ok(self.records.keys())
     }
 
@@ -205,35 +205,94 @@ impl Cut {
             aof_base: self.is_aof_base,
         })
     }
+}
 
-    fn flush<W: io::Write>(
-        &self,
-        writer: &mut rdb::Writer<W>,
-        current: &mut Option<u32>,
-    ) -> io::Result<()> {
-        for piece in self.records.spool.take() {
-            self.write_piece(writer, current, &piece)?;
-            self.records.spool.reuse(piece);
+/// Where a walk's records go.
+struct Sink<'a, W> {
+    cut: &'a Cut,
+    writer: &'a mut rdb::Writer<W>,
+    packing: Encoder,
+    /// The database that the records belong to which are written now.
+    db: Option<u32>,
+}
+
+impl<W: io::Write> Sink<'_, W> {
+    /// Writes what a step of the walk has left to be written.
+    fn step(&mut self, step: Step<'_>) -> io::Result<()> {
+        match step {
+            Step::Entries => {
+                if self.cut.records.spool.memory_bytes() >= FLUSH_BYTES {
+                    self.flush()?;
+                }
+                self.write_lent()?;
+            }
+            Step::Fragments(record) => self.write(record.db(), &record.take())?,
+            Step::LastFragments(record) => self.end_record(record)?,
         }
-        if self.records.spool.is_over() {
+        if self.cut.records.spool.is_over() {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
         Ok(())
     }
 
-    fn write_piece<W: io::Write>(
-        &self,
-        writer: &mut rdb::Writer<W>,
-        current: &mut Option<u32>,
-        piece: &Piece,
-    ) -> io::Result<()> {
-        if *current != Some(piece.db) {
-            let known = self.counts.iter().find(|(number, ..)| *number == piece.db);
-            let (keys, expires) = known.map_or((0, 0), |&(_, keys, expires)| (keys, expires));
-            writer.select(piece.db, keys, expires)?;
-            *current = Some(piece.db);
+    /// Writes the rest of a record. One that lacks members makes the snapshot worthless.
+    fn end_record(&mut self, record: &dyn Record) -> io::Result<()> {
+        self.write(record.db(), &record.take())?;
+        let is_void = self.cut.records.spool.is_over() || self.cut.walk.is_aborted();
+        if is_void || record.is_whole() {
+            return Ok(());
         }
-        writer.records(&piece.bytes)
+        let text = format!("{record:?} has not the members that were counted");
+        debug_assert!(false, "{text}");
+        Err(io::Error::new(io::ErrorKind::InvalidData, text))
+    }
+
+    /// Writes all that waits at the end of the walk.
+    fn finish(mut self) -> io::Result<()> {
+        self.write_lent()?;
+        self.flush()?;
+        if self.cut.records.spool.is_over() {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        while let Some(Piece { db, bytes }) = self.cut.records.spool.take_spilled()? {
+            self.write(db, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the large values that were lent.
+    fn write_lent(&mut self) -> io::Result<()> {
+        while let Some(lent) = self.cut.records.next_lent() {
+            self.select(lent.db)?;
+            let written = lent.write(&mut self.packing, |bytes| self.writer.records(bytes));
+            self.cut.records.spool.release(lent.held_bytes);
+            written?;
+        }
+        Ok(())
+    }
+
+    /// Writes the records that wait in memory.
+    fn flush(&mut self) -> io::Result<()> {
+        for piece in self.cut.records.spool.take() {
+            self.write(piece.db, &piece.bytes)?;
+            self.cut.records.spool.reuse(piece);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, db: u32, bytes: &[u8]) -> io::Result<()> {
+        self.select(db)?;
+        self.writer.records(bytes)
+    }
+
+    fn select(&mut self, db: u32) -> io::Result<()> {
+        if self.db == Some(db) {
+            return Ok(());
+        }
+        self.db = Some(db);
+        let known = self.cut.counts.iter().find(|(number, ..)| *number == db);
+        let (keys, expires) = known.map_or((0, 0), |&(_, keys, expires)| (keys, expires));
+        self.writer.select(db, keys, expires)
     }
 }
 

@@ -1,13 +1,17 @@
 //! The keyspace of one node: 1024 shards, the gate, and the walks under way.
 
+use crate::fragments::{Visit, Walked};
 use crate::gate::{Exclusive, Gate};
 use crate::shard::Shard;
 use crate::slot::Slot;
-use crate::walk::{Recorder, WALKS_MAX, Walk};
+use crate::walk::{Recorder, Step, WALKS_MAX, Walk};
 use base::lock::{Mutex, MutexGuard, Rank};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 use structures::KeyHash;
+use values::fragment::Position;
 
 /// How many shards there are. A power of two that divides the slot count.
 pub const SHARD_COUNT: u16 = 1024;
@@ -101,50 +105,94 @@ impl Keyspace {
         Some(walk)
     }
 
-    /// Visits everything that `walk` must save, a few buckets to a lock, calling `between` after
-    /// each; ends early when it answers false or the walk is aborted. True if it came to the end.
-    pub fn walk(&self, walk: &Arc<Walk>, mut between: impl FnMut() -> bool) -> bool {
+    /// Visits everything that `walk` must save, a few buckets or members to a lock, calling `between`
+    /// after each; ends early when it answers false or the walk is aborted. True if it came to the end.
+    pub fn walk(&self, walk: &Arc<Walk>, mut between: impl FnMut(Step<'_>) -> bool) -> bool {
         let mut reached = Reached::default();
-        while self.walk_step(walk, &mut reached) {
-            if !between() {
+        while let Some(stepped) = self.walk_step(walk, &mut reached) {
+            let goes_on = match &stepped {
+                Stepped::Entries => between(Step::Entries),
+                Stepped::Fragments(walked, Visit::More) => {
+                    between(Step::Fragments(&**walked.record()))
+                }
+                Stepped::Fragments(walked, Visit::Last) => {
+                    between(Step::LastFragments(&**walked.record()))
+                }
+                Stepped::Fragments(_, Visit::Absent) => {
+                    thread::sleep(ABSENT_WAIT);
+                    true
+                }
+            };
+            if !goes_on {
                 walk.abort();
             }
         }
         !walk.is_aborted()
     }
 
-    /// One step of a walk: some buckets of one shard, or, if the walk is aborted, its way out of all
-    /// shards. False when the walk is over.
-    pub(crate) fn walk_step(&self, walk: &Arc<Walk>, reached: &mut Reached) -> bool {
-        if reached.shard >= SHARD_COUNT {
-            return false;
+    /// One step of a walk: some members of a large collection, or some buckets of one shard, or, if the
+    /// walk is aborted, its way out of everything. `None` when the walk is over.
+    pub(crate) fn walk_step(&self, walk: &Arc<Walk>, reached: &mut Reached) -> Option<Stepped> {
+        if reached.is_over {
+            return None;
         }
         if walk.is_aborted() {
-            (reached.shard..SHARD_COUNT).for_each(|index| self.lock(index).leave(walk));
-            reached.shard = SHARD_COUNT;
-        } else {
-            let mut shard = self.lock(reached.shard);
-            for _ in 0..WALK_STEP_BUCKETS {
-                let Some(db) = shard.next_db(reached.db) else { break };
-                if db != reached.db {
-                    *reached = Reached { db, cursor: 0, ..*reached };
-                }
-                reached.cursor = shard.walk_some(walk, reached.db, reached.cursor);
-                if reached.cursor == 0 {
-                    reached.db += 1;
-                }
+            self.walk_out(walk, reached);
+        } else if let Some(walked) = reached.collection.take().or_else(|| walk.next_begun()) {
+            let visit = walked.visit(self, walk.cut, &mut reached.position);
+            if visit == Visit::Last {
+                reached.position = Position::Start;
+            } else {
+                reached.collection = Some(Arc::clone(&walked));
             }
-            if shard.next_db(reached.db).is_none() {
-                shard.leave(walk);
-                *reached = Reached { shard: reached.shard + 1, db: 0, cursor: 0 };
-            }
+            return Some(Stepped::Fragments(walked, visit));
+        } else if reached.shard < SHARD_COUNT {
+            self.walk_buckets(walk, reached);
+            return Some(Stepped::Entries);
         }
-        let is_over = reached.shard >= SHARD_COUNT;
-        if is_over {
-            self.walks.fetch_sub(1, Ordering::AcqRel);
-        }
-        !is_over
+        reached.is_over = true;
+        self.walks.fetch_sub(1, Ordering::AcqRel);
+        None
     }
+
+    fn walk_buckets(&self, walk: &Arc<Walk>, reached: &mut Reached) {
+        let mut shard = self.lock(reached.shard);
+        for _ in 0..WALK_STEP_BUCKETS {
+            let Some(db) = shard.next_db(reached.db) else { break };
+            if db != reached.db {
+                (reached.db, reached.cursor) = (db, 0);
+            }
+            reached.cursor = shard.walk_some(walk, reached.db, reached.cursor);
+            if reached.cursor == 0 {
+                reached.db += 1;
+            }
+            if walk.is_busy() {
+                break;
+            }
+        }
+        if shard.next_db(reached.db).is_none() {
+            shard.leave(walk);
+            (reached.shard, reached.db, reached.cursor) = (reached.shard + 1, 0, 0);
+        }
+    }
+
+    fn walk_out(&self, walk: &Arc<Walk>, reached: &mut Reached) {
+        (reached.shard..SHARD_COUNT).for_each(|index| self.lock(index).leave(walk));
+        let current = reached.collection.take();
+        let begun = std::iter::from_fn(|| walk.next_begun());
+        current.into_iter().chain(begun).for_each(|walked| walked.give_up(self));
+    }
+}
+
+/// How long a walk waits for a collection that is between two places: one that is on its way to be freed,
+/// behind others.
+const ABSENT_WAIT: Duration = Duration::from_millis(1);
+
+/// What a step has done.
+#[derive(Debug)]
+pub(crate) enum Stepped {
+    Entries,
+    Fragments(Arc<Walked>, Visit),
 }
 
 /// How far a walk has come.
@@ -153,6 +201,10 @@ pub(crate) struct Reached {
     shard: u16,
     db: u32,
     cursor: u64,
+    /// The large collection it is in, and where.
+    collection: Option<Arc<Walked>>,
+    position: Position,
+    is_over: bool,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! Nothing here knows commands, clients or the log.
 
 mod db;
+mod fragments;
 pub mod gate;
 mod keyspace;
 mod lockset;
@@ -21,7 +22,7 @@ pub use keyspace::{Keyspace, SHARD_COUNT};
 pub use lockset::LockSet;
 pub use shard::{Change, Ended, Shard};
 pub use slot::{SLOT_COUNT, Slot};
-pub use walk::{Recorder, WALKS_MAX, Walk};
+pub use walk::{Record, Recorder, Step, Visitor, WALKS_MAX, Walk};
 pub use watch::WatchFlag;
 
 /// An entry of the keyspace: a key with its value, in one allocation.

@@ -6,7 +6,7 @@
 
 use crate::Entry;
 use crate::db::{Databases, Db, NEVER, Presence};
-use crate::walk::Walk;
+use crate::walk::{Visitor, Walk};
 use crate::watch::{WatchFlag, Watchers};
 use base::Millis;
 use base::random::Random;
@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use structures::KeyHash;
 use structures::{NewValue, ValueMut, ValueRef};
+use values::fragment::{Fragmented, Side};
 use values::{Collection, Kind, Object};
 
 /// Buckets of a hash's fields that are looked through at once for ended ones.
@@ -140,6 +141,11 @@ impl Shard {
             {
                 raise(&self.walks, db, old);
             }
+        }
+        if let ValueRef::Boxed(object) = entry.value()
+            && let Some(collection) = object.fragmented()
+        {
+            collection.sides().moved(entry.key());
         }
         let (after, of_fields) = (entry.expire_at(), end_of_fields(&entry));
         let place = self.dbs.get_or_make(db);
@@ -378,7 +384,28 @@ impl Shard {
     pub(crate) fn walk_some(&mut self, walk: &Walk, db: u32, cursor: u64) -> u64 {
         let Some(place) = self.dbs.get_mut(db) else { return 0 };
         let walks = &self.walks;
-        place.table.scan_mut(cursor, |entry| raise_to(walks, db, entry, walk.cut, Walk::record))
+        place.table.scan_mut(cursor, |entry| {
+            raise_to(walks, db, entry, walk.cut, Visitor::Walk);
+        })
+    }
+
+    /// The collection at `key`, in whatever database, on which `side` hangs.
+    pub(crate) fn fragmented_mut(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        side: &Arc<dyn Side>,
+    ) -> Option<&mut dyn Fragmented> {
+        let is_it = |entry: &Entry| match entry.value() {
+            ValueRef::Boxed(object) => object.fragmented().is_some_and(|one| one.sides().has(side)),
+            _ => false,
+        };
+        let is_in = |db: &Db| db.table.find(hash, key).is_some_and(is_it);
+        let db = self.dbs().find_map(|(number, db)| is_in(db).then_some(number))?;
+        match self.dbs.get_mut(db)?.table.find_mut(hash, key)?.value_mut() {
+            ValueMut::Boxed(object) => object.fragmented_mut(),
+            _ => None,
+        }
     }
 
     /// Saves every entry of `db` for the walks that still need it.
@@ -424,24 +451,18 @@ fn sweep(entry: &mut Entry, now: Millis, fields: &mut Vec<Vec<u8>>) -> bool {
 #[inline]
 fn raise(walks: &[Arc<Walk>], db: u32, entry: &mut Entry) {
     if let Some(newest) = walks.last() {
-        raise_to(walks, db, entry, newest.cut, Walk::record_ahead);
+        raise_to(walks, db, entry, newest.cut, Visitor::Writer);
     }
 }
 
-fn raise_to(
-    walks: &[Arc<Walk>],
-    db: u32,
-    entry: &mut Entry,
-    epoch: u32,
-    record: impl Fn(&Walk, u32, &Entry),
-) {
+fn raise_to(walks: &[Arc<Walk>], db: u32, entry: &mut Entry, epoch: u32, visitor: Visitor) {
     let from = entry.epoch();
     if from >= epoch {
         return;
     }
     for walk in walks {
         if from < walk.cut && walk.cut <= epoch && !walk.is_aborted() {
-            record(walk, db, entry);
+            walk.save(db, entry, visitor);
         }
     }
     entry.set_epoch(epoch);

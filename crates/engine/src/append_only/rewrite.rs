@@ -32,7 +32,7 @@ pub(super) fn begin(
     };
     if let Err(error) = thread::Builder::new().name("aof-rewrite".into()).spawn(body) {
         walk.abort();
-        node.keyspace.walk(&walk, || false);
+        node.keyspace.walk(&walk, |_| false);
         node.append_only.send(Request::Rewritten(number, Err(error.to_string())));
     }
 }

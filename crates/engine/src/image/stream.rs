@@ -97,23 +97,28 @@ fn group_image((name, group): (&[u8], &Group)) -> StreamGroup {
     }
 }
 
+/// All of `stream` but its blocks. O(what its groups have not acknowledged).
+pub(crate) fn rest(stream: &Stream) -> StreamImage {
+    let groups = stream.groups().iter().map(|(name, group)| (&**name, group));
+    StreamImage {
+        blocks: Vec::new(),
+        len: stream.len(),
+        last_id: pair(stream.last_id),
+        first_id: pair(stream.first_id()),
+        max_deleted_id: pair(stream.max_deleted_id),
+        entries_added: stream.entries_added,
+        is_counted: true,
+        groups: groups.map(group_image).collect(),
+    }
+}
+
 impl Image for Stream {
     fn saved<'a>(stream: &'a Stream) -> SavedValue<'a>
     where
         Self: 'a,
     {
         let blocks = stream.blocks().map(|(first, pack)| (pair(first), pack.as_bytes().to_vec()));
-        let groups = stream.groups().iter().map(|(name, group)| (&**name, group));
-        SavedValue::Stream(Cow::Owned(StreamImage {
-            blocks: blocks.collect(),
-            len: stream.len(),
-            last_id: pair(stream.last_id),
-            first_id: pair(stream.first_id()),
-            max_deleted_id: pair(stream.max_deleted_id),
-            entries_added: stream.entries_added,
-            is_counted: true,
-            groups: groups.map(group_image).collect(),
-        }))
+        SavedValue::Stream(Cow::Owned(StreamImage { blocks: blocks.collect(), ..rest(stream) }))
     }
 
     fn encoding(_: &Stream) -> &'static str {

@@ -1,13 +1,17 @@
 //! What a walk records: keys, encoded under their shard's lock, on their way to the snapshot.
 
+use super::collected::Collected;
+use super::lent::Lent;
 use super::spool::{Limits, Spool};
 use crate::image;
 use base::lock::{Mutex, Rank};
-use keyspace::{Entry, Recorder};
+use keyspace::{Entry, Record, Recorder, Visitor};
 use rdb::{Attributes, Encoder};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use structures::ValueRef;
+use values::fragment::Outline;
 
 /// Bytes of records in memory from which on they are moved to a file in the data directory.
 pub const SPILL_BYTES: usize = 64 << 20;
@@ -15,6 +19,9 @@ pub const SPILL_BYTES: usize = 64 << 20;
 /// Bytes of records in memory from which on writers wait for that file. If it cannot be written, the
 /// walk is given up rather than memory.
 pub const QUEUE_BYTES_MAX: usize = 512 << 20;
+
+/// Records wait until so many bytes have gathered before they go to the sink.
+pub(super) const FLUSH_BYTES: usize = 64 << 10;
 
 /// The limits of a walk.
 pub(super) const LIMITS: Limits = Limits { spill_bytes: SPILL_BYTES, most_bytes: QUEUE_BYTES_MAX };
@@ -25,6 +32,8 @@ pub(super) struct Records {
     encoders: Mutex<Encoders>,
     keys: AtomicU64,
     pub(super) spool: Spool,
+    lent: Mutex<VecDeque<Lent>>,
+    lent_count: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -43,7 +52,29 @@ impl Records {
             encoders: Mutex::new(Rank::Walk, encoders),
             keys: AtomicU64::new(0),
             spool: Spool::new(limits, crowded),
+            lent: Mutex::new(Rank::Walk, VecDeque::new()),
+            lent_count: AtomicUsize::new(0),
         }
+    }
+
+    /// A large value whose record is still to be written.
+    pub(super) fn next_lent(&self) -> Option<Lent> {
+        if self.lent_count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let lent = self.lent.lock().pop_front()?;
+        self.lent_count.fetch_sub(1, Ordering::AcqRel);
+        Some(lent)
+    }
+
+    /// Takes a reference to a large value. What a writer is about to change may live for that alone.
+    fn lend(&self, mut lent: Lent, visitor: Visitor) {
+        if visitor == Visitor::Walk {
+            lent.held_bytes = 0;
+        }
+        self.spool.hold(lent.held_bytes);
+        self.lent.lock().push_back(lent);
+        self.lent_count.fetch_add(1, Ordering::AcqRel);
     }
 
     /// How many keys were recorded.
@@ -56,13 +87,25 @@ impl Records {
 pub(super) struct Recording(pub(super) Arc<Records>);
 
 impl Recorder for Recording {
-    fn record(&self, db: u32, entry: &Entry) {
+    fn record(&self, db: u32, entry: &mut Entry, visitor: Visitor) {
+        self.0.keys.fetch_add(1, Ordering::AcqRel);
+        if let Some(lent) = Lent::of(db, entry) {
+            return self.0.lend(lent, visitor);
+        }
         let mut encoders = self.0.encoders.lock();
         let Encoders { packing, plain } = &mut *encoders;
         let is_small = matches!(entry.value(), ValueRef::Bytes(_));
         let encoder = if is_small { packing } else { plain };
         self.0.spool.append(db, |out| encode(encoder, entry, out));
+    }
+
+    fn begin(&self, db: u32, entry: &Entry, outline: Outline) -> Arc<dyn Record> {
         self.0.keys.fetch_add(1, Ordering::AcqRel);
+        Arc::new(Collected::new(Arc::clone(&self.0), db, entry, outline))
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.spool.memory_bytes() >= FLUSH_BYTES || self.0.lent_count.load(Ordering::Acquire) > 0
     }
 }
 

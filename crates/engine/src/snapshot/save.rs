@@ -214,7 +214,7 @@ pub fn save_in_background(
     if let Err(error) = spawned {
         tracing::error!("cannot start the saver's thread: {error}");
         walk.abort();
-        node.keyspace.walk(&walk, || false);
+        node.keyspace.walk(&walk, |_| false);
         let mut state = node.saves.state();
         (state.running, state.started) = (None, None);
         return Err(SaveRefusal::TooManyWalks);

@@ -64,6 +64,8 @@ pub(super) struct Spool {
     limits: Limits,
     state: Mutex<State>,
     memory_bytes: AtomicUsize,
+    /// Bytes of records that are written past the spool, and wait all the same.
+    held_bytes: AtomicUsize,
     /// How many spools of the node are crowded.
     crowded: Arc<AtomicUsize>,
     file: Mutex<Option<Box<dyn Scratch>>>,
@@ -89,6 +91,7 @@ impl Spool {
             limits,
             state: Mutex::new(Rank::Spool, State::default()),
             memory_bytes: AtomicUsize::new(0),
+            held_bytes: AtomicUsize::new(0),
             crowded,
             file: Mutex::new(Rank::Spool, None),
             spiller: OnceLock::new(),
@@ -100,6 +103,26 @@ impl Spool {
     /// Bytes that wait in memory.
     pub(super) fn memory_bytes(&self) -> usize {
         self.memory_bytes.load(Ordering::Acquire)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.held_bytes.load(Ordering::Acquire)
+    }
+
+    /// Counts in `bytes` of a record that waits elsewhere. Its writers wait if that is too much.
+    pub(super) fn hold(&self, bytes: usize) {
+        let held = self.held_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        if held + self.memory_bytes() > self.limits.most_bytes {
+            self.defend(&mut self.state.lock());
+        }
+    }
+
+    /// Counts them out.
+    pub(super) fn release(&self, bytes: usize) {
+        if bytes > 0 {
+            self.held_bytes.fetch_sub(bytes, Ordering::AcqRel);
+            self.forget(&mut self.state.lock(), 0);
+        }
     }
 
     /// Whether records had to be thrown away.
@@ -127,7 +150,7 @@ impl Spool {
             state.full.push(piece);
         }
         let in_memory = self.memory_bytes.fetch_add(added, Ordering::AcqRel) + added;
-        if in_memory > self.limits.most_bytes {
+        if in_memory + self.held_bytes() > self.limits.most_bytes {
             self.defend(&mut state);
         }
         if is_whole && in_memory > self.limits.spill_bytes {
@@ -241,6 +264,7 @@ impl Spool {
     /// Counts `bytes` out of memory.
     fn forget(&self, state: &mut State, bytes: usize) {
         let left = self.memory_bytes.fetch_sub(bytes, Ordering::AcqRel).saturating_sub(bytes);
+        let left = left + self.held_bytes();
         if state.is_crowded && left <= self.limits.most_bytes / 2 {
             state.is_crowded = false;
             self.crowded.fetch_sub(1, Ordering::AcqRel);

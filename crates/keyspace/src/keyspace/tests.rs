@@ -1,13 +1,14 @@
 //! The keyspace against a model: what walks record, what is counted, and when the next key expires.
 
 use super::*;
-use crate::{Db, Ended, Entry, LockSet, WatchFlag};
+use crate::{Db, Ended, Entry, LockSet, Record, Visitor, WatchFlag};
 use base::Millis;
 use base::random::Random;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use structures::{NewValue, ValueRef};
+use values::fragment::Outline;
 
 /// Databases in play.
 const DBS: u32 = 3;
@@ -31,11 +32,19 @@ impl Keep {
 }
 
 impl Recorder for Keep {
-    fn record(&self, db: u32, entry: &Entry) {
+    fn record(&self, db: u32, entry: &mut Entry, _: Visitor) {
         let ValueRef::Int(value) = entry.value() else { panic!("only integers are put in") };
         let mut kept = self.kept();
         let old = kept.entries.insert((db, entry.key().into()), (value, entry.expire_at()));
         kept.twice += usize::from(old.is_some());
+    }
+
+    fn begin(&self, _: u32, entry: &Entry, _: Outline) -> Arc<dyn Record> {
+        panic!("{entry:?} is no integer");
+    }
+
+    fn is_full(&self) -> bool {
+        false
     }
 }
 
@@ -227,7 +236,8 @@ impl World {
         }
         let at = self.below(self.walking.len() as u64) as usize;
         let goes_on = |walking: &mut Walking| {
-            (0..steps).all(|_| self.keyspace.walk_step(&walking.walk, &mut walking.reached))
+            (0..steps)
+                .all(|_| self.keyspace.walk_step(&walking.walk, &mut walking.reached).is_some())
         };
         if goes_on(&mut self.walking[at]) {
             return;
@@ -312,7 +322,7 @@ fn what_is_saved_ahead_of_a_walk_is_counted() {
     put(b"new");
     let bytes = Entry::new(b"changed", NewValue::Int(7), None).allocated_bytes() as u64;
     assert_eq!(walk.ahead_bytes(), bytes);
-    assert!(keyspace.walk(&walk, || true));
+    assert!(keyspace.walk(&walk, |_| true));
     assert_eq!(walk.ahead_bytes(), bytes);
 }
 
@@ -406,7 +416,7 @@ fn walks_are_consistent_among_threads() {
                 let alone = keyspace.gate.exclusive();
                 let walk = keyspace.cut(&alone, Box::new(keep.clone())).expect("room for two");
                 drop(alone);
-                assert!(keyspace.walk(&walk, || true));
+                assert!(keyspace.walk(&walk, |_| true));
                 let kept = keep.kept();
                 assert_eq!((kept.twice, kept.entries.len()), (0, ACCOUNTS as usize));
                 let total: i64 = kept.entries.values().map(|(value, _)| value).sum();

@@ -2,7 +2,7 @@
 //! that of Redis 7.4.
 
 use super::{Encoder, StringRef, push_length};
-use crate::format::{Attributes, MEMBER_EXPIRY_KEY, MEMBER_EXPIRY_WHEN, node, opcode, value_type};
+use crate::format::{Attributes, MEMBER_EXPIRY_KEY, MEMBER_EXPIRY_WHEN, opcode, value_type};
 use crate::stream::StreamImage;
 use base::Millis;
 use std::borrow::Cow;
@@ -116,14 +116,7 @@ impl Encoder {
             SavedValue::String(string) => self.push_string(out, string),
             SavedValue::List(nodes) => {
                 push_count(out, nodes.len());
-                for node in nodes {
-                    let (kind, bytes) = match &node {
-                        ListNode::Packed(bytes) => (node::PACKED, bytes),
-                        ListNode::Plain(bytes) => (node::PLAIN, bytes),
-                    };
-                    push_length(out, kind);
-                    self.push_bytes(out, bytes);
-                }
+                nodes.iter().for_each(|node| self.push_node(out, node));
             }
             SavedValue::Intset(bytes)
             | SavedValue::SortedSetPack(bytes)
@@ -177,7 +170,7 @@ impl Encoder {
         }
     }
 
-    fn push_item(&mut self, out: &mut Vec<u8>, item: Item<'_>) {
+    pub(super) fn push_item(&mut self, out: &mut Vec<u8>, item: Item<'_>) {
         match item {
             Item::Int(value) => self.push_string(out, StringRef::Int(value)),
             Item::Bytes(bytes) => self.push_bytes(out, bytes),

@@ -5,6 +5,7 @@
 //! sums them up. The version written is the oldest that can hold the data.
 
 pub mod collection;
+mod fragments;
 mod stream;
 pub mod string;
 

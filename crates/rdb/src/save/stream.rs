@@ -9,9 +9,19 @@ impl Encoder {
     pub(super) fn push_stream(&mut self, out: &mut Vec<u8>, stream: &StreamImage) {
         push_count(out, stream.blocks.len());
         for (id, pack) in &stream.blocks {
-            self.push_bytes(out, &id_bytes(*id));
-            self.push_bytes(out, pack);
+            self.push_block(out, *id, pack);
         }
+        self.end_stream(out, stream);
+    }
+
+    /// Appends a block of a stream.
+    pub fn push_block(&mut self, out: &mut Vec<u8>, id: StreamId, pack: &[u8]) {
+        self.push_bytes(out, &id_bytes(id));
+        self.push_bytes(out, pack);
+    }
+
+    /// Appends what follows the blocks of `stream`: counters and groups.
+    pub fn end_stream(&mut self, out: &mut Vec<u8>, stream: &StreamImage) {
         push_length(out, stream.len);
         for id in [stream.last_id, stream.first_id, stream.max_deleted_id] {
             push_id(out, id);

@@ -1,0 +1,107 @@
+//! Large strings, lists and streams: a walk takes a reference to them under the shard's lock, and its
+//! thread writes them without one. Whoever changes such a value meanwhile copies what it changes (a
+//! string, a node, a block), once for each walk; what is overwritten or deleted lives until it is written.
+
+use crate::image;
+use keyspace::Entry;
+use rdb::{Attributes, Encoder, ListNode, StreamImage};
+use std::io;
+use std::sync::Arc;
+use structures::ValueMut;
+use structures::listpack::ListpackBuf;
+use values::Object;
+use values::fragment::FRAGMENTED_BYTES_MIN;
+use values::list::{LentNodes, Part};
+use values::stream::StreamId;
+
+/// Encoded bytes after which they go to the sink.
+const PART_BYTES: usize = 64 << 10;
+
+/// A record that is still to be written.
+#[derive(Debug)]
+pub(super) struct Lent {
+    pub(super) db: u32,
+    key: Box<[u8]>,
+    attributes: Attributes,
+    value: Value,
+    /// Bytes of memory that may live for this record alone.
+    pub(super) held_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Value {
+    Text(Arc<Vec<u8>>),
+    List(LentNodes),
+    /// Blocks, and the rest, which is small.
+    Stream(Vec<(StreamId, Arc<ListpackBuf>)>, Box<StreamImage>),
+}
+
+impl Lent {
+    /// A reference to the value of `entry`, if it is large and of such a type.
+    pub(super) fn of(db: u32, entry: &mut Entry) -> Option<Lent> {
+        let (value, held_bytes) = match entry.value_mut() {
+            ValueMut::Boxed(object) if object.heap_bytes() >= FRAGMENTED_BYTES_MIN => {
+                let bytes = object.heap_bytes();
+                let value = match object {
+                    Object::Text(text) => Value::Text(text.lend()),
+                    Object::List(list) => Value::List(list.lend()?),
+                    Object::Stream(stream) => {
+                        Value::Stream(stream.lend(), Box::new(image::stream_rest(stream)))
+                    }
+                    Object::Set(_) | Object::Hash(_) | Object::SortedSet(_) => return None,
+                };
+                (value, bytes)
+            }
+            _ => return None,
+        };
+        let attributes = Attributes { expire_at: entry.expire_at(), ..Attributes::default() };
+        Some(Lent { db, key: entry.key().into(), attributes, value, held_bytes })
+    }
+
+    /// Writes the record, a part after the other.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub(super) fn write(
+        &self,
+        encoder: &mut Encoder,
+        mut write: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut out = Vec::new();
+        let mut flush_from = |out: &mut Vec<u8>, least: usize| {
+            if out.len() >= least {
+                write(out)?;
+                out.clear();
+            }
+            io::Result::Ok(())
+        };
+        match &self.value {
+            Value::Text(text) => {
+                encoder.begin_text(&mut out, &self.key, text.len(), &self.attributes);
+                flush_from(&mut out, 0)?;
+                return write(text);
+            }
+            Value::List(nodes) => {
+                let parts = nodes.parts();
+                encoder.begin_list(&mut out, &self.key, parts.len(), &self.attributes);
+                for part in parts {
+                    let node = match part {
+                        Part::Pack(bytes) => ListNode::Packed(bytes),
+                        Part::Long(bytes) => ListNode::Plain(bytes),
+                    };
+                    encoder.push_node(&mut out, &node);
+                    flush_from(&mut out, PART_BYTES)?;
+                }
+            }
+            Value::Stream(blocks, rest) => {
+                encoder.begin_stream(&mut out, &self.key, blocks.len(), &self.attributes);
+                for (id, block) in blocks {
+                    encoder.push_block(&mut out, (id.ms, id.seq), block.as_bytes());
+                    flush_from(&mut out, PART_BYTES)?;
+                }
+                encoder.end_stream(&mut out, rest);
+            }
+        }
+        flush_from(&mut out, 0)
+    }
+}

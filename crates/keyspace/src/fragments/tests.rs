@@ -1,0 +1,631 @@
+//! Large collections against a model: whatever becomes of them between the steps of walks, what is
+//! recorded is what was there at the cut, and no member comes twice.
+
+use super::*;
+use crate::keyspace::{Reached, Stepped};
+use crate::walk::{Recorder, Step, Visitor, WALKS_MAX};
+use crate::{Ended, Entry, LockSet, SHARD_COUNT, Shard};
+use base::Millis;
+use base::random::Random;
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
+use std::thread;
+use structures::{NewValue, ValueMut, ValueRef};
+use values::fragment::Outline;
+use values::{Collection, Hash, HashLimits, Kind, Object, SortedSet, SortedSetLimits};
+
+/// Databases in play.
+const DBS: u32 = 3;
+/// Members of a collection when it is made.
+const MEMBERS: u32 = 2_000;
+
+/// Members by name: the bits of a score or a number that is a value, and an expiry.
+type Members = BTreeMap<Vec<u8>, (u64, Option<Millis>)>;
+/// A kind and members; a string has one without a name.
+type Value = (Kind, Arc<Members>);
+type Model = BTreeMap<(u32, Vec<u8>), (Value, Option<Millis>)>;
+
+fn kind_of(entry: &Entry) -> Kind {
+    Kind::of_tag(entry.tag()).0
+}
+
+/// What is in an entry.
+fn value_of(entry: &Entry) -> Value {
+    let mut members = Members::new();
+    match entry.value() {
+        ValueRef::Int(number) => {
+            members.insert(Vec::new(), (number.cast_unsigned(), None));
+        }
+        ValueRef::Boxed(Object::SortedSet(set)) => {
+            let set = set.as_ref();
+            set.iter(0..set.len()).for_each(|(member, score)| {
+                members.insert(member.to_vec(), (score.to_bits(), None));
+            });
+        }
+        ValueRef::Boxed(Object::Hash(hash)) => hash.as_ref().each(|field, value, at| {
+            members.insert(field.to_vec(), (number_of(&value.to_vec()), at));
+        }),
+        other => panic!("{other:?}"),
+    }
+    (kind_of(entry), Arc::new(members))
+}
+
+fn number_of(text: &[u8]) -> u64 {
+    std::str::from_utf8(text).expect("a number").parse().expect("a number")
+}
+
+/// Keeps what it is given, and whether anything came twice.
+#[derive(Debug, Default)]
+struct Kept {
+    entries: Model,
+    twice: usize,
+}
+
+impl Kept {
+    fn put(&mut self, db: u32, entry: &Entry, value: Value) {
+        let place = (db, entry.key().to_vec());
+        self.twice += usize::from(self.entries.insert(place, (value, entry.expire_at())).is_some());
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Keep {
+    kept: Arc<Mutex<Kept>>,
+    begun: Arc<AtomicUsize>,
+}
+
+impl Default for Keep {
+    fn default() -> Keep {
+        let kept = Arc::new(Mutex::new(Rank::Spool, Kept::default()));
+        Keep { kept, begun: Arc::default() }
+    }
+}
+
+#[derive(Debug)]
+struct KeptRecord {
+    keep: Keep,
+    place: (u32, Vec<u8>),
+    outline: Outline,
+}
+
+impl Recorder for Keep {
+    fn record(&self, db: u32, entry: &mut Entry, _: Visitor) {
+        self.kept.lock().put(db, entry, value_of(entry));
+    }
+
+    fn begin(&self, db: u32, entry: &Entry, outline: Outline) -> Arc<dyn Record> {
+        self.kept.lock().put(db, entry, (outline.kind, Arc::default()));
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        Arc::new(KeptRecord { keep: self.clone(), place: (db, entry.key().to_vec()), outline })
+    }
+
+    fn is_full(&self) -> bool {
+        false
+    }
+}
+
+impl Record for KeptRecord {
+    fn push(&self, fragment: Fragment<'_>) {
+        let (name, kept) = match fragment {
+            Fragment::Scored(member, score) => (member, (score.to_bits(), None)),
+            Fragment::Field(field, value, at) => {
+                assert!(at.is_none_or(|at| self.outline.soonest.is_some_and(|least| least <= at)));
+                (field, (number_of(value), at))
+            }
+            Fragment::Member(_) => panic!("no sets are put in"),
+        };
+        let mut all = self.keep.kept.lock();
+        let ((_, members), _) = all.entries.get_mut(&self.place).expect("it was begun");
+        let members = Arc::get_mut(members).expect("nobody else has it");
+        let is_twice = members.insert(name.to_vec(), kept).is_some();
+        all.twice += usize::from(is_twice);
+    }
+
+    fn take(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn db(&self) -> u32 {
+        self.place.0
+    }
+
+    fn is_whole(&self) -> bool {
+        self.keep.kept.lock().entries[&self.place].0.1.len() == self.outline.len
+    }
+}
+
+/// A walk under way, with what it must find.
+struct Walking {
+    walk: Arc<Walk>,
+    reached: Reached,
+    keep: Keep,
+    expected: Model,
+}
+
+struct World {
+    keyspace: Keyspace,
+    model: Model,
+    random: Random,
+    now: Millis,
+    walking: Vec<Walking>,
+    /// Values that wait to be freed.
+    limbo: Vec<Box<Object>>,
+    finished: usize,
+    begun: usize,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        World {
+            keyspace: Keyspace::new(2),
+            model: Model::new(),
+            random: Random::from_seed(seed),
+            now: Millis(1_000),
+            walking: Vec::new(),
+            limbo: Vec::new(),
+            finished: 0,
+            begun: 0,
+        }
+    }
+
+    fn below(&mut self, bound: u64) -> u32 {
+        u32::try_from(self.random.below(bound)).expect("small")
+    }
+
+    /// Half of the keys share a shard.
+    fn key(&mut self) -> Vec<u8> {
+        let number = self.below(8);
+        if number < 4 { format!("{{tag}}{number}") } else { format!("key{number}") }.into_bytes()
+    }
+
+    /// A place, more often than not one that holds something.
+    fn place(&mut self) -> (u32, Vec<u8>) {
+        if !self.model.is_empty() && !self.random.one_in(5) {
+            let at = self.below(self.model.len() as u64) as usize;
+            return self.model.keys().nth(at).expect("there are so many").clone();
+        }
+        (self.below(DBS.into()), self.key())
+    }
+
+    fn shard(&self, key: &[u8]) -> base::lock::MutexGuard<'_, Shard> {
+        self.keyspace.lock(Keyspace::shard_of(key))
+    }
+
+    fn expiry(&mut self, one_in: u64) -> Option<Millis> {
+        let span = u64::from(self.below(3_000));
+        self.random.one_in(one_in).then(|| self.now + Millis(span + 1))
+    }
+
+    /// A new value: an integer, or a collection that is large or nearly so.
+    fn entry(&mut self, key: &[u8]) -> Entry {
+        let (what, number, at) = (self.below(5), self.below(1 << 20), self.expiry(8));
+        let count = if self.random.one_in(8) { 150 } else { MEMBERS };
+        let name = |number: u32| format!("member:{number:06}").into_bytes();
+        let (kind, object) = match what {
+            0 => return Entry::new(key, NewValue::Int(number.into()), at),
+            1 | 2 => {
+                let mut set = SortedSet::default();
+                for number in 0..count {
+                    set.insert(&name(number), f64::from(number % 97), SortedSetLimits::default());
+                }
+                (Kind::SortedSet, set.into_object())
+            }
+            _ => {
+                let mut hash = Hash::default();
+                for number in 0..count {
+                    let at = if what == 4 { self.expiry(20) } else { None };
+                    let value = (u64::from(number) + 1_000_000).to_string();
+                    hash.set(
+                        &name(number),
+                        value.as_bytes(),
+                        at,
+                        HashLimits { entries: 4, value: 64 },
+                    );
+                }
+                (Kind::Hash, hash.into_object())
+            }
+        };
+        let mut entry = Entry::new(key, NewValue::Boxed(object), at);
+        entry.set_tag(kind.tag(0));
+        entry
+    }
+
+    /// Puts `entry` in, as SET, RESTORE and RENAME do.
+    fn put(&mut self, db: u32, entry: Entry) {
+        let (key, value, at) = (entry.key().to_vec(), value_of(&entry), entry.expire_at());
+        let old = self.shard(&key).insert(db, Keyspace::hash(&key), entry);
+        let had = self.model.insert((db, key), (value, at));
+        assert_eq!(old.is_some(), had.is_some());
+        self.free(old);
+    }
+
+    /// Frees a value now, or later elsewhere.
+    fn free(&mut self, entry: Option<Entry>) {
+        if let Some(mut entry) = entry
+            && self.random.one_in(2)
+        {
+            self.limbo.extend(entry.take_boxed());
+        }
+    }
+
+    fn write(&mut self) {
+        let (db, key) = self.place();
+        let hash = Keyspace::hash(&key);
+        match self.below(60) {
+            0..9 => {
+                let entry = self.entry(&key);
+                self.put(db, entry);
+            }
+            9 => {
+                let old = self.shard(&key).remove(db, hash, &key);
+                assert_eq!(old.is_some(), self.model.remove(&(db, key)).is_some());
+                self.free(old);
+            }
+            10..13 => self.rename(db, &key),
+            13 => self.copy(db, &key),
+            14 => self.convert(db, &key),
+            15 => {
+                let at = self.expiry(4);
+                if self.shard(&key).set_expire_at(db, hash, &key, at) {
+                    self.model.get_mut(&(db, key)).expect("both have it").1 = at;
+                }
+            }
+            _ => {
+                for _ in 0..20 {
+                    self.edit(db, &key);
+                }
+            }
+        }
+    }
+
+    /// RENAME or MOVE.
+    fn rename(&mut self, db: u32, key: &[u8]) {
+        let (to_db, to) = self.place();
+        let taken = self.shard(key).remove(db, Keyspace::hash(key), key);
+        let Some(entry) = taken else { return };
+        self.model.remove(&(db, key.to_vec()));
+        if self.random.one_in(2) {
+            self.put(to_db, entry.renamed(&to));
+        } else {
+            self.put(to_db, entry);
+        }
+    }
+
+    fn copy(&mut self, db: u32, key: &[u8]) {
+        let (to_db, to) = (self.below(DBS.into()), self.key());
+        let shard = self.shard(key);
+        let Some(entry) = shard.find(db, Keyspace::hash(key), key) else { return };
+        let value = match entry.value() {
+            ValueRef::Int(number) => NewValue::Int(number),
+            ValueRef::Boxed(object) => NewValue::Boxed(object.clone()),
+            ValueRef::Bytes(_) => panic!("no bytes are put in"),
+        };
+        let mut copy = Entry::new(&to, value, entry.expire_at());
+        copy.set_tag(entry.tag());
+        drop(shard);
+        self.put(to_db, copy);
+    }
+
+    /// Another type in the place of a value.
+    fn convert(&mut self, db: u32, key: &[u8]) {
+        let number = self.below(1 << 20);
+        let mut shard = self.keyspace.lock(Keyspace::shard_of(key));
+        if let Some(mut change) = shard.change(db, Keyspace::hash(key), key) {
+            change.set_tagged(Kind::String.tag(0), NewValue::Int(number.into()));
+            let value = value_of(change.entry());
+            self.model.get_mut(&(db, key.to_vec())).expect("both have it").0 = value;
+        }
+    }
+
+    /// A change of one member or a few.
+    fn edit(&mut self, db: u32, key: &[u8]) {
+        let name = format!("member:{:06}", self.below(u64::from(MEMBERS) + 200)).into_bytes();
+        let (what, number, at) = (self.below(6), self.below(1 << 10), self.expiry(3));
+        let ranks = self.below(u64::from(MEMBERS)) as usize;
+        let mut shard = self.keyspace.lock(Keyspace::shard_of(key));
+        let Some(mut change) = shard.change(db, Keyspace::hash(key), key) else { return };
+        let ((_, members), _) = self.model.get_mut(&(db, key.to_vec())).expect("both have it");
+        match change.value_mut() {
+            ValueMut::Boxed(Object::SortedSet(set)) => match what {
+                0..4 => {
+                    let score = f64::from(number) - 500.0;
+                    set.insert(&name, score, SortedSetLimits::default());
+                    Arc::make_mut(members).insert(name, (score.to_bits(), None));
+                }
+                4 => {
+                    set.remove(&name);
+                    Arc::make_mut(members).remove(&name);
+                }
+                _ => {
+                    let ranks = ranks..ranks + 5;
+                    let view = set.as_ref();
+                    let gone = view.iter(ranks.clone()).map(|(member, _)| member.to_vec());
+                    gone.for_each(|name| {
+                        Arc::make_mut(members).remove(&name);
+                    });
+                    set.remove_ranks(ranks);
+                }
+            },
+            ValueMut::Boxed(Object::Hash(hash)) => match what {
+                0..3 => {
+                    let text = number.to_string();
+                    hash.set(&name, text.as_bytes(), at, HashLimits { entries: 4, value: 64 });
+                    Arc::make_mut(members).insert(name, (number.into(), at));
+                }
+                3 | 4 => {
+                    hash.remove(&name);
+                    Arc::make_mut(members).remove(&name);
+                }
+                _ => {
+                    if hash.set_expire_at(&name, at) {
+                        Arc::make_mut(members).get_mut(&name).expect("both have it").1 = at;
+                    }
+                }
+            },
+            _ => return,
+        }
+        let is_empty = members.is_empty();
+        if is_empty {
+            shard.remove(db, Keyspace::hash(key), key);
+            self.model.remove(&(db, key.to_vec()));
+        } else {
+            shard.note_fields(db, Keyspace::hash(key), key);
+        }
+    }
+
+    fn flush_or_swap(&mut self) {
+        let (one, other) = (self.below(DBS.into()), self.below(DBS.into()));
+        match self.below(3) {
+            0 => {
+                self.keyspace.each_shard(|_, shard| drop(shard.clear(one)));
+                self.model.retain(|(db, _), _| *db != one);
+            }
+            1 if one != other => {
+                self.keyspace.each_shard(|_, shard| shard.swap(one, other, Millis(0)));
+                let swapped = |db| match db {
+                    db if db == one => other,
+                    db if db == other => one,
+                    db => db,
+                };
+                let old = std::mem::take(&mut self.model);
+                self.model = old.into_iter().map(|((db, k), v)| ((swapped(db), k), v)).collect();
+            }
+            _ => self.replace(one),
+        }
+    }
+
+    /// A loaded data set comes in the place of a database.
+    fn replace(&mut self, db: u32) {
+        self.model.retain(|(number, _), _| *number != db);
+        let mut loaded: Vec<Shard> = (0..SHARD_COUNT).map(|_| Shard::default()).collect();
+        let key = self.key();
+        let entry = self.entry(&key);
+        self.model.insert((db, key.clone()), (value_of(&entry), entry.expire_at()));
+        loaded[usize::from(Keyspace::shard_of(&key))].insert(db, Keyspace::hash(&key), entry);
+        self.keyspace.each_shard(|index, shard| {
+            let fresh = loaded[usize::from(index)].clear(db).unwrap_or_default();
+            drop(shard.replace(db, fresh, Millis(0)));
+        });
+    }
+
+    /// Time passes, and what has ended is taken out of one shard's database.
+    fn expire(&mut self) {
+        self.now = self.now + Millis(self.random.below(15));
+        let ((db, key), now) = (self.place(), self.now);
+        let mut shard = self.keyspace.lock(Keyspace::shard_of(&key));
+        let (model, mut soonest) = (&mut self.model, Millis(u64::MAX));
+        let mut cursor = 0;
+        loop {
+            cursor = shard.drain_expired(db, cursor, now, &mut soonest, |ended| match ended {
+                Ended::Key(key) => {
+                    let (_, at) = model.remove(&(db, key.to_vec())).expect("both have it");
+                    assert!(at.is_some_and(|at| at <= now));
+                }
+                Ended::Fields { key, fields, emptied, .. } => {
+                    let place = (db, key.to_vec());
+                    let ((_, members), _) = model.get_mut(&place).expect("both have it");
+                    for field in fields {
+                        Arc::make_mut(members).remove(field).expect("both have it");
+                    }
+                    assert_eq!(emptied, members.is_empty());
+                    if emptied {
+                        model.remove(&place);
+                    }
+                }
+            });
+            if cursor == 0 {
+                break;
+            }
+        }
+    }
+
+    fn cut(&mut self) {
+        let keep = Keep::default();
+        let alone = self.keyspace.gate.exclusive();
+        let made = self.keyspace.cut(&alone, Box::new(keep.clone()));
+        assert_eq!(made.is_some(), self.walking.len() < WALKS_MAX);
+        let Some(walk) = made else { return };
+        let (reached, expected) = (Reached::default(), self.model.clone());
+        self.walking.push(Walking { walk, reached, keep, expected });
+    }
+
+    fn walk(&mut self, steps: u32) {
+        if self.walking.is_empty() {
+            return;
+        }
+        let at = self.below(self.walking.len() as u64) as usize;
+        let (keyspace, walking) = (&self.keyspace, &mut self.walking[at]);
+        let goes_on = (0..steps).all(|_| {
+            let step = keyspace.walk_step(&walking.walk, &mut walking.reached);
+            if let Some(Stepped::Fragments(walked, Visit::Last)) = &step {
+                assert!(walked.record().is_whole());
+            }
+            step.is_some()
+        });
+        if goes_on {
+            return;
+        }
+        let walking = self.walking.swap_remove(at);
+        if !walking.walk.is_aborted() {
+            let kept = walking.keep.kept.lock();
+            assert_eq!(kept.twice, 0, "something was recorded twice");
+            compare(&kept.entries, &walking.expected);
+            self.finished += 1;
+            self.begun += walking.keep.begun.load(Ordering::Relaxed);
+        }
+    }
+
+    fn step(&mut self) {
+        match self.below(200) {
+            0..2 => self.cut(),
+            2 if self.random.one_in(2) => self.flush_or_swap(),
+            3 if !self.walking.is_empty() && self.random.one_in(8) => self.walking[0].walk.abort(),
+            4..12 => self.limbo.clear(),
+            12..40 => {
+                let steps = 1 + self.below(40);
+                self.walk(steps);
+            }
+            40..90 => self.walk(1),
+            90..110 => self.expire(),
+            _ => self.write(),
+        }
+    }
+
+    fn check(&self) {
+        let mut found = Model::new();
+        self.keyspace.each_shard(|_, shard| {
+            for (number, db) in shard.dbs() {
+                for entry in db.iter() {
+                    let value = (value_of(entry), entry.expire_at());
+                    found.insert((number, entry.key().into()), value);
+                }
+            }
+        });
+        compare(&found, &self.model);
+    }
+}
+
+#[track_caller]
+fn compare(found: &Model, expected: &Model) {
+    let places: Vec<_> = found.keys().collect();
+    assert_eq!(places, expected.keys().collect::<Vec<_>>());
+    for (place, value) in expected {
+        assert!(&found[place] == value, "{place:?} is another");
+    }
+}
+
+#[test]
+fn walks_record_large_collections_as_they_were_at_the_cut() {
+    let (mut finished, mut begun) = (0, 0);
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        for step in 0..1_200 {
+            world.step();
+            if step % 400 == 399 {
+                world.check();
+            }
+        }
+        while !world.walking.is_empty() {
+            world.walk(500);
+            world.limbo.clear();
+        }
+        world.check();
+        (finished, begun) = (finished + world.finished, begun + world.begun);
+        // No side is left behind, so that later changes cost nothing.
+        world.keyspace.each_shard(|_, shard| {
+            for (_, db) in shard.dbs() {
+                for entry in db.iter() {
+                    let ValueRef::Boxed(object) = entry.value() else { continue };
+                    assert!(object.fragmented().is_none_or(|one| one.sides().is_empty()));
+                }
+            }
+        });
+    }
+    assert!(
+        finished > 50 && begun > 150,
+        "{finished} walks came to their end, {begun} collections"
+    );
+}
+
+/// Two writers shift scores between the members of one sorted set and move it from key to key, while
+/// walks are cut again and again: each must find the same total, under real concurrency.
+#[test]
+fn walks_of_a_moving_collection_are_consistent_among_threads() {
+    const TOTAL: f64 = MEMBERS as f64 * 100.0;
+    let keyspace = Keyspace::new(4);
+    let name = |number: u32| format!("account:{number:06}").into_bytes();
+    let keys = [b"one".as_slice(), b"other"];
+    let mut set = SortedSet::default();
+    for number in 0..MEMBERS {
+        set.insert(&name(number), 100.0, SortedSetLimits::default());
+    }
+    let mut entry = Entry::new(keys[0], NewValue::Boxed(set.into_object()), None);
+    entry.set_tag(Kind::SortedSet.tag(0));
+    keyspace.lock(Keyspace::shard_of(keys[0])).insert(0, Keyspace::hash(keys[0]), entry);
+    let stop = AtomicBool::new(false);
+    let writer = |seed| {
+        let seat = keyspace.gate.seat().expect("a seat");
+        let mut random = Random::from_seed(seed);
+        while !stop.load(Ordering::Acquire) {
+            seat.enter();
+            let mut shards = keys.map(Keyspace::shard_of).into_iter().collect();
+            if let Some(mut locks) = LockSet::keys(&keyspace, &mut shards) {
+                let hashes = keys.map(Keyspace::hash);
+                let shard_of = |at: usize| Keyspace::shard_of(keys[at]);
+                let mut held = |at| {
+                    let shard = locks.shard(shard_of(at)).expect("locked");
+                    shard.find(0, hashes[at], keys[at]).is_some()
+                };
+                let (from, to) = if held(0) { (0, 1) } else { (1, 0) };
+                if random.one_in(8) {
+                    let shard = locks.shard(shard_of(from)).expect("locked");
+                    let entry = shard.remove(0, hashes[from], keys[from]).expect("it is there");
+                    let shard = locks.shard(shard_of(to)).expect("locked");
+                    shard.insert(0, hashes[to], entry.renamed(keys[to]));
+                } else {
+                    let shard = locks.shard(shard_of(from)).expect("locked");
+                    let mut change = shard.change(0, hashes[from], keys[from]).expect("there");
+                    let ValueMut::Boxed(Object::SortedSet(set)) = change.value_mut() else {
+                        panic!("a sorted set")
+                    };
+                    for by in [-1.0, 1.0] {
+                        let member =
+                            name(u32::try_from(random.below(MEMBERS.into())).expect("small"));
+                        let score = set.as_ref().score(&member).expect("an account");
+                        set.insert(&member, score + by, SortedSetLimits::default());
+                    }
+                }
+            }
+            seat.leave();
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| writer(1));
+        scope.spawn(|| writer(2));
+        let walker = || {
+            for _ in 0..10 {
+                let keep = Keep::default();
+                let alone = keyspace.gate.exclusive();
+                let walk = keyspace.cut(&alone, Box::new(keep.clone())).expect("room for two");
+                drop(alone);
+                let mut ended = 0;
+                assert!(keyspace.walk(&walk, |step| {
+                    if let Step::LastFragments(record) = step {
+                        assert!(record.is_whole());
+                        ended += 1;
+                    }
+                    true
+                }));
+                let kept = keep.kept.lock();
+                assert_eq!((kept.twice, kept.entries.len(), ended), (0, 1, 1));
+                let ((_, members), _) = kept.entries.values().next().expect("one");
+                let total: f64 = members.values().map(|(bits, _)| f64::from_bits(*bits)).sum();
+                assert!((total - TOTAL).abs() < 0.5, "{total}");
+            }
+        };
+        let other = scope.spawn(walker);
+        walker();
+        other.join().expect("the other walker");
+        stop.store(true, Ordering::Release);
+    });
+}
