@@ -116,7 +116,9 @@ impl Encoder {
             SavedValue::String(string) => self.push_string(out, string),
             SavedValue::List(nodes) => {
                 push_count(out, nodes.len());
-                nodes.iter().for_each(|node| self.push_node(out, node));
+                for node in &nodes {
+                    self.push_node(out, node);
+                }
             }
             SavedValue::Intset(bytes)
             | SavedValue::SortedSetPack(bytes)
