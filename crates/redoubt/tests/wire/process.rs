@@ -27,7 +27,7 @@ fn a_signal_is_called_off() {
 #[test]
 fn the_title_is_what_the_template_says() {
     let server = Server::start(&[]);
-    assert_eq!(server.title(), format!("{} 127.0.0.1:{}", server.program(), server.port));
+    assert_eq!(server.title(), format!("{} 127.0.0.1:{}", Server::program(), server.port));
     let long = "x".repeat(400);
     set(&mut server.connect(), "proc-title-template", &format!("{long} {{port}}"));
     assert_eq!(server.title(), format!("{long} {}", server.port));

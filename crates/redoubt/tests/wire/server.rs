@@ -78,7 +78,7 @@ impl Server {
     }
 
     /// The path of the program.
-    pub fn program(&self) -> &'static str {
+    pub fn program() -> &'static str {
         env!("CARGO_BIN_EXE_redoubt")
     }
 
