@@ -149,7 +149,7 @@ struct World {
     now: Millis,
     walking: Vec<Walking>,
     /// Values that wait to be freed.
-    limbo: Vec<Box<Object>>,
+    limbo: Vec<Object>,
     finished: usize,
     begun: usize,
 }
@@ -244,7 +244,7 @@ impl World {
         if let Some(mut entry) = entry
             && self.random.one_in(2)
         {
-            self.limbo.extend(entry.take_boxed());
+            self.limbo.extend(entry.take_boxed().map(|boxed| *boxed));
         }
     }
 
