@@ -37,6 +37,12 @@ pub fn monotonic_us() -> u64 {
     micros(ClockId::Boottime).saturating_sub(start)
 }
 
+/// Microseconds that the calling thread has run on a processor. A system call.
+pub fn thread_cpu_us() -> u64 {
+    let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::ThreadCPUTime);
+    tv_sec.unsigned_abs() * 1_000_000 + tv_nsec.unsigned_abs() / 1000
+}
+
 /// Milliseconds since the Unix epoch.
 pub fn unix() -> Millis {
     Millis(unix_us() / 1000)

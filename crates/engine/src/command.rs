@@ -51,6 +51,8 @@ pub struct Registered {
     pub arity: i64,
     /// What it locks.
     pub scope: Scope,
+    /// It has one key, always at the same place.
+    pub is_one_key: bool,
     /// The gates that may refuse it.
     pub gates: GateSet,
     /// Nothing behind it is parsed before it has run.
@@ -97,9 +99,64 @@ impl Registered {
 /// The longest name that is looked up.
 const NAME_BYTES_MAX: usize = 32;
 
+/// The longest name that fits a word.
+const SHORT_BYTES_MAX: usize = size_of::<u64>();
+/// Places for short names, several for each command.
+const SHORT_PLACES: usize = 1024;
+/// Places that are looked at for one name.
+const SHORT_PROBES: usize = 8;
+
+/// Commands by short names: a search looks at a few places from the name's own on.
+#[derive(Clone, Debug)]
+struct ShortNames(Box<[Option<(u64, &'static Registered)>]>);
+
+impl ShortNames {
+    fn new() -> ShortNames {
+        ShortNames(vec![None; SHORT_PLACES].into())
+    }
+
+    /// A short name in lower case as one word; no name holds a zero.
+    #[inline]
+    fn word_of(name: &[u8]) -> Option<u64> {
+        let mut bytes = [0; SHORT_BYTES_MAX];
+        if name.len() > SHORT_BYTES_MAX || name.last().is_none_or(|&byte| byte == 0) {
+            return None;
+        }
+        bytes.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+        bytes.make_ascii_lowercase();
+        Some(u64::from_le_bytes(bytes))
+    }
+
+    #[inline]
+    fn places(word: u64) -> impl Iterator<Item = usize> {
+        /// The highest bits of a product with it depend on all bits of the other factor.
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let first = word.wrapping_mul(SPREAD) >> (u64::BITS - SHORT_PLACES.ilog2());
+        let first = usize::try_from(first).unwrap_or(0);
+        (first..first + SHORT_PROBES).map(|at| at % SHORT_PLACES)
+    }
+
+    #[inline]
+    fn find(&self, name: &[u8]) -> Option<&'static Registered> {
+        let word = ShortNames::word_of(name)?;
+        let mut found = ShortNames::places(word).map_while(|at| self.0[at]);
+        found.find(|(other, _)| *other == word).map(|(_, command)| command)
+    }
+
+    /// Adds a command, unless its name is long or all places for it are taken.
+    fn add(&mut self, name: &[u8], command: &'static Registered) {
+        let Some(word) = ShortNames::word_of(name) else { return };
+        let is_free = |at: &usize| self.0[*at].is_none_or(|(other, _)| other == word);
+        if let Some(at) = ShortNames::places(word).find(is_free) {
+            self.0[at] = Some((word, command));
+        }
+    }
+}
+
 /// All commands by name.
 #[derive(Clone, Debug)]
 pub struct CommandTable {
+    short: ShortNames,
     by_name: AHashMap<Box<[u8]>, &'static Registered>,
     all: Vec<&'static Registered>,
     ordered: Vec<&'static Registered>,
@@ -109,8 +166,12 @@ impl CommandTable {
     /// The table of `commands`, with some renamed (`rename-command`; an empty new name removes). The
     /// table lives as long as the process.
     pub fn new(commands: &[&'static Command], renamed: &[(Vec<u8>, Vec<u8>)]) -> CommandTable {
-        let mut table =
-            CommandTable { by_name: AHashMap::new(), all: Vec::new(), ordered: Vec::new() };
+        let mut table = CommandTable {
+            short: ShortNames::new(),
+            by_name: AHashMap::new(),
+            all: Vec::new(),
+            ordered: Vec::new(),
+        };
         for command in commands {
             let registered = table.register(command, None);
             table.ordered.push(registered);
@@ -118,6 +179,7 @@ impl CommandTable {
             let new = renamed.iter().find(|(old, _)| old.eq_ignore_ascii_case(name));
             let name = new.map_or(name, |(_, new)| new);
             if !name.is_empty() {
+                table.short.add(name, registered);
                 table.by_name.insert(name.to_ascii_lowercase().into(), registered);
             }
         }
@@ -153,6 +215,7 @@ impl CommandTable {
             flags,
             arity,
             scope,
+            is_one_key: spec.is_one_key(),
             gates: gates::concerned(spec),
             ends_window: matches!(
                 spec.name,
@@ -171,6 +234,11 @@ impl CommandTable {
     /// The command of that name in any case.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&'static Registered> {
+        self.short.find(name).or_else(|| self.find_any(name))
+    }
+
+    /// As [`CommandTable::find`], whatever the name's length.
+    fn find_any(&self, name: &[u8]) -> Option<&'static Registered> {
         let mut lower = [0; NAME_BYTES_MAX];
         let lower = lower.get_mut(..name.len())?;
         lower.copy_from_slice(name);

@@ -216,6 +216,8 @@ impl Replaced {
 pub struct Effects {
     batch: Batch,
     batched: usize,
+    /// The log's end behind the command that runs, if nobody wants its bytes.
+    counted: Option<Offset>,
     dirty: u64,
     logging: Logging,
     replaced: Replaced,
@@ -447,7 +449,11 @@ impl Effects {
         if self.dirty > 0 {
             node.changes.fetch_add(self.dirty, Ordering::Relaxed);
             if self.logging == Logging::AsItCame {
-                self.push(db, &request.words());
+                let alone = self.batched == 0 && !self.in_transaction && node.originates();
+                self.counted = if alone { count(node, db, request) } else { None };
+                if self.counted.is_none() {
+                    self.push(db, &request.words());
+                }
             }
         }
         if self.logging == Logging::Replaced {
@@ -480,7 +486,7 @@ impl Effects {
     /// Carries out all but what concerns clients that cache keys; what is logged is `one` whole.
     #[inline]
     pub(crate) fn log_and_publish(&mut self, node: &Node, one: bool) -> Option<Offset> {
-        let mut end = None;
+        let mut end = self.counted.take();
         if self.batched > 0 {
             let framed = one && self.batched > 1;
             if node.originates() {
@@ -496,4 +502,11 @@ impl Effects {
         }
         end
     }
+}
+
+/// Moves the log's end as far as `request` would, if nobody wants its bytes.
+#[inline]
+fn count(node: &Node, db: u32, request: Request<'_>) -> Option<Offset> {
+    let lengths = request.ranges.iter().map(|&(start, end)| end.saturating_sub(start) as usize);
+    node.log.count(db, oplog::encoded_bytes(lengths))
 }

@@ -102,19 +102,33 @@ pub(crate) struct EndedMembers {
 /// What a command leaves behind besides its declared effects.
 #[derive(Debug, Default)]
 pub(crate) struct Leftover {
+    /// Keys looked up and found.
+    pub(crate) hits: u64,
+    /// Keys looked up and not found.
+    pub(crate) misses: u64,
+    /// What few commands meet.
+    pub(crate) noted: Option<Box<Noted>>,
+}
+
+impl Leftover {
+    #[cold]
+    fn noted(&mut self) -> &mut Noted {
+        self.noted.get_or_insert_default()
+    }
+}
+
+/// Keys that something is to be done about.
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
     lapsed: Vec<(u32, Box<[u8]>)>,
     /// Keys found expired and taken out.
     pub(crate) expired: Vec<(u32, Box<[u8]>)>,
     /// Members of sets found expired and taken out.
     pub(crate) ended: Vec<EndedMembers>,
     /// Keys that were missed or made, in this order.
-    pub(crate) noted: Vec<(u32, Event, Box<[u8]>)>,
+    pub(crate) events: Vec<(u32, Event, Box<[u8]>)>,
     /// Keys that were changed.
     pub(crate) changed: Vec<Box<[u8]>>,
-    /// Keys looked up and found.
-    pub(crate) hits: u64,
-    /// Keys looked up and not found.
-    pub(crate) misses: u64,
 }
 
 impl fmt::Debug for Keys<'_> {
@@ -150,9 +164,12 @@ impl<'a> Keys<'a> {
     }
 
     /// What is left to be done. Keys that a lookup found expired are taken out here.
+    #[inline]
     pub(crate) fn finish(mut self) -> Leftover {
-        for (db, key) in std::mem::take(&mut self.left.lapsed) {
-            let _taken_out = self.shard(db, &key).is_some();
+        if self.left.noted.is_some() {
+            for (db, key) in std::mem::take(&mut self.left.noted().lapsed) {
+                let _taken_out = self.shard(db, &key).is_some();
+            }
         }
         self.left
     }
@@ -161,7 +178,7 @@ impl<'a> Keys<'a> {
     #[inline]
     fn note(&mut self, wanted: u8, db: u32, event: Event, key: &[u8]) {
         if self.notes & wanted != 0 {
-            self.left.noted.push((db, event, key.into()));
+            self.left.noted().events.push((db, event, key.into()));
         }
     }
 
@@ -169,7 +186,7 @@ impl<'a> Keys<'a> {
     #[inline]
     fn note_change(&mut self, key: &[u8]) {
         if self.notes & NOTES_CHANGES != 0 && self.peek(key).is_some() {
-            self.left.changed.push(key.into());
+            self.left.noted().changed.push(key.into());
         }
     }
 
@@ -193,7 +210,7 @@ impl<'a> Keys<'a> {
                     let behind = self.node.settings.lazyfree_lazy_expire.get();
                     self.node.lazyfree.entry(entry, behind);
                 }
-                self.left.expired.push((db, key.into()));
+                self.left.noted().expired.push((db, key.into()));
             } else {
                 return None;
             }
@@ -213,7 +230,7 @@ impl<'a> Keys<'a> {
         if shard.db(db).is_some_and(|db| db.may_have_expired(now))
             && let Some((members, emptied)) = shard.end_members(db, place.hash, key, now)
         {
-            self.left.ended.push(EndedMembers { db, key: key.into(), members, emptied });
+            self.left.noted().ended.push(EndedMembers { db, key: key.into(), members, emptied });
         }
     }
 
@@ -240,10 +257,10 @@ impl<'a> Keys<'a> {
         let Some(entry) = found.filter(|_| !lapsed) else {
             self.left.misses += 1;
             if lapsed && self.expires {
-                self.left.lapsed.push((db, key.into()));
+                self.left.noted().lapsed.push((db, key.into()));
             }
             if self.notes & NOTES_MISSES != 0 {
-                self.left.noted.push((db, Event::KeyMiss, key.into()));
+                self.left.noted().events.push((db, Event::KeyMiss, key.into()));
             }
             return None;
         };
@@ -299,7 +316,7 @@ impl<'a> Keys<'a> {
     fn overwritten(&mut self, db: u32, old: Entry) -> bool {
         let held = old.expire_at().is_none_or(|at| at > self.now);
         if !held && self.expires && !self.shows_expired {
-            self.left.expired.push((db, old.key().into()));
+            self.left.noted().expired.push((db, old.key().into()));
         }
         self.node.lazyfree.entry(old, self.node.settings.lazyfree_lazy_server_del.get());
         held
@@ -309,7 +326,7 @@ impl<'a> Keys<'a> {
     #[cold]
     fn note_put(&mut self, db: u32, key: &[u8]) {
         if self.notes & NOTES_CHANGES != 0 {
-            self.left.changed.push(key.into());
+            self.left.noted().changed.push(key.into());
         }
         if self.peek_in(db, key).is_none() {
             self.note(NOTES_NEW, db, Event::New, key);

@@ -3,7 +3,7 @@
 use crate::histogram::{Distribution, Histogram};
 use base::lock::{Mutex, Rank};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Samples behind the `instantaneous_*` fields.
 const SAMPLES: usize = 16;
@@ -52,6 +52,9 @@ pub struct LoopStats {
     pub cycle_us: AtomicU64,
     /// Microseconds of the longest turn.
     pub cycle_us_max: AtomicU64,
+    /// Microseconds that the loop's thread ran in the turn in which it ran longest, while that is
+    /// measured.
+    pub cycle_cpu_us_max: AtomicU64,
     /// Microseconds that commands ran.
     pub command_us: AtomicU64,
     /// Microseconds of housekeeping.
@@ -93,6 +96,7 @@ impl LoopStats {
             &self.cycles,
             &self.cycle_us,
             &self.cycle_us_max,
+            &self.cycle_cpu_us_max,
             &self.command_us,
             &self.cron_us,
             &self.commands_per_cycle_max,
@@ -109,6 +113,8 @@ pub struct Stats {
     loops: Mutex<Vec<Arc<LoopStats>>>,
     rates: Mutex<Rates>,
     error_codes: Mutex<std::collections::BTreeMap<String, u64>>,
+    /// DEBUG TURN-CPU: whether loops ask how long their threads ran in a turn, which costs a system call.
+    pub measures_turn_cpu: AtomicBool,
     pub expired_keys: AtomicU64,
     pub expired_subkeys: AtomicU64,
     pub evicted_keys: AtomicU64,
@@ -137,6 +143,7 @@ impl Default for Stats {
             loops: Mutex::new(Rank::Leaf, Vec::new()),
             rates: Mutex::new(Rank::Leaf, Rates::default()),
             error_codes: Mutex::new(Rank::Leaf, std::collections::BTreeMap::new()),
+            measures_turn_cpu: AtomicBool::new(false),
             expired_keys: AtomicU64::new(0),
             expired_subkeys: AtomicU64::new(0),
             evicted_keys: AtomicU64::new(0),

@@ -13,11 +13,21 @@ use smallvec::SmallVec;
 #[derive(Debug)]
 pub struct LockSet<'a> {
     keyspace: &'a Keyspace,
+    /// The shard of a command with one key.
+    one: Option<(u16, MutexGuard<'a, Shard>)>,
+    /// The others, ascending.
     held: SmallVec<[(u16, MutexGuard<'a, Shard>); 2]>,
     all: bool,
 }
 
 impl<'a> LockSet<'a> {
+    /// The lock of one shard. `None` if it stays taken.
+    #[inline]
+    pub fn one(keyspace: &'a Keyspace, shard: u16) -> Option<LockSet<'a>> {
+        let guard = try_for_a_while(keyspace, shard)?;
+        Some(LockSet { one: Some((shard, guard)), ..LockSet::none(keyspace) })
+    }
+
     /// The locks of `shards`, which are sorted and dedupled here. `None` if one stays taken.
     pub fn keys(keyspace: &'a Keyspace, shards: &mut SmallVec<[u16; 8]>) -> Option<LockSet<'a>> {
         if shards.len() > 1 {
@@ -28,17 +38,18 @@ impl<'a> LockSet<'a> {
         for &shard in shards.iter() {
             held.push((shard, try_for_a_while(keyspace, shard)?));
         }
-        Some(LockSet { keyspace, held, all: false })
+        Some(LockSet { held, ..LockSet::none(keyspace) })
     }
 
     /// No locks: for commands without keys.
+    #[inline]
     pub fn none(keyspace: &'a Keyspace) -> LockSet<'a> {
-        LockSet { keyspace, held: SmallVec::new(), all: false }
+        LockSet { keyspace, one: None, held: SmallVec::new(), all: false }
     }
 
     /// Any shard, for a caller that has the keyspace to itself.
     pub fn all(keyspace: &'a Keyspace) -> LockSet<'a> {
-        LockSet { keyspace, held: SmallVec::new(), all: true }
+        LockSet { all: true, ..LockSet::none(keyspace) }
     }
 
     /// Whether every shard may be asked for.
@@ -49,16 +60,25 @@ impl<'a> LockSet<'a> {
     /// The shard `index`, if it is held or may be taken now.
     #[inline]
     pub fn shard(&mut self, index: u16) -> Option<&mut Shard> {
-        let at = match &self.held[..] {
-            [(only, _)] if *only == index => 0,
-            held => match held.binary_search_by_key(&index, |(shard, _)| *shard) {
-                Ok(at) => at,
-                Err(_) if !self.all => return None,
-                Err(at) => {
-                    self.held.insert(at, (index, self.keyspace.lock(index)));
-                    at
-                }
-            },
+        if self.is_the_one(index) {
+            return self.one.as_mut().map(|(_, guard)| &mut **guard);
+        }
+        self.one_of_many(index)
+    }
+
+    #[inline]
+    fn is_the_one(&self, index: u16) -> bool {
+        self.one.as_ref().is_some_and(|(one, _)| *one == index)
+    }
+
+    fn one_of_many(&mut self, index: u16) -> Option<&mut Shard> {
+        let at = match self.held.binary_search_by_key(&index, |(shard, _)| *shard) {
+            Ok(at) => at,
+            Err(_) if !self.all => return None,
+            Err(at) => {
+                self.held.insert(at, (index, self.keyspace.lock(index)));
+                at
+            }
         };
         Some(&mut self.held[at].1)
     }
@@ -68,6 +88,9 @@ impl<'a> LockSet<'a> {
     pub fn extend(&mut self, shards: &[u16]) -> bool {
         self.all
             || shards.iter().all(|&shard| {
+                if self.is_the_one(shard) {
+                    return true;
+                }
                 let Err(at) = self.held.binary_search_by_key(&shard, |(held, _)| *held) else {
                     return true;
                 };

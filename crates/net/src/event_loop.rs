@@ -248,6 +248,8 @@ impl Running<'_> {
         while !self.home.handles[self.home.index].stopping.load(Ordering::Acquire) {
             self.driver.wait(self.sleep_ms())?;
             let began_us = base::clock::monotonic_us();
+            let measures = self.node.stats.measures_turn_cpu.load(Ordering::Relaxed);
+            let began_cpu_us = measures.then(base::clock::thread_cpu_us);
             self.now = Millis(began_us / 1000);
             let before = self.worker.stats().processed.load(Ordering::Relaxed);
             while let Some(event) = self.driver.next_event() {
@@ -273,7 +275,7 @@ impl Running<'_> {
             }
             self.free_dead();
             self.flush()?;
-            self.count_turn(began_us, before);
+            self.count_turn(began_us, began_cpu_us, before);
         }
         self.close_all();
         Ok(())
@@ -316,15 +318,21 @@ impl Running<'_> {
         has_more
     }
 
-    /// Notes how long a turn took, and how many commands it had.
-    fn count_turn(&self, began_us: u64, commands_before: u64) {
+    /// Notes how long a turn took, how long this thread ran in it if that is measured, and how many
+    /// commands it had.
+    fn count_turn(&self, began_us: u64, began_cpu_us: Option<u64>, commands_before: u64) {
         let stats = self.worker.stats();
         let spent = base::clock::monotonic_us().saturating_sub(began_us);
         let commands = stats.processed.load(Ordering::Relaxed).saturating_sub(commands_before);
         add(&stats.cycles, 1);
         add(&stats.cycle_us, spent);
-        for (most, now) in [(&stats.cycle_us_max, spent), (&stats.commands_per_cycle_max, commands)]
-        {
+        let cpu =
+            began_cpu_us.map_or(0, |began| base::clock::thread_cpu_us().saturating_sub(began));
+        for (most, now) in [
+            (&stats.cycle_us_max, spent),
+            (&stats.cycle_cpu_us_max, cpu),
+            (&stats.commands_per_cycle_max, commands),
+        ] {
             if now > most.load(Ordering::Relaxed) {
                 most.store(now, Ordering::Relaxed);
             }

@@ -13,6 +13,8 @@
 //! As in stock, the first SELECT precedes MULTI and later ones stand inside.
 //! Source: behaviour of Redis 7.0, seen with `redis-cli --replica`.
 
+use resp::number::write_header;
+
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
@@ -100,7 +102,7 @@ impl Batch {
             }
             self.last_db = Some(db);
         }
-        encode_header(b'*', argument_count, &mut self.bytes);
+        write_header(&mut self.bytes, b'*', argument_count);
         self.arguments_missing = argument_count;
         self.commands += 1;
     }
@@ -109,7 +111,7 @@ impl Batch {
     pub fn argument(&mut self, arg: &[u8]) {
         debug_assert!(self.arguments_missing > 0, "a command was begun that lacks an argument");
         self.arguments_missing = self.arguments_missing.saturating_sub(1);
-        encode_header(b'$', arg.len(), &mut self.bytes);
+        write_header(&mut self.bytes, b'$', arg.len());
         self.bytes.extend_from_slice(arg);
         self.bytes.extend_from_slice(b"\r\n");
     }
@@ -154,15 +156,22 @@ pub fn encode_select(db: u32, out: &mut Vec<u8>) {
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(db).as_bytes();
     out.extend_from_slice(b"*2\r\n$6\r\nSELECT\r\n");
-    encode_header(b'$', digits.len(), out);
+    write_header(out, b'$', digits.len());
     out.extend_from_slice(digits);
     out.extend_from_slice(b"\r\n");
 }
 
-fn encode_header(kind: u8, count: usize, out: &mut Vec<u8>) {
-    out.push(kind);
-    out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
-    out.extend_from_slice(b"\r\n");
+/// The bytes of a command whose arguments have these lengths.
+pub fn encoded_bytes(args: impl ExactSizeIterator<Item = usize>) -> u64 {
+    let header = |count: usize| 4 + u64::from(count.checked_ilog10().unwrap_or(0));
+    let count = header(args.len());
+    args.fold(count, |sum, len| sum + header(len) + len as u64 + 2)
+}
+
+/// The bytes of `SELECT db`.
+pub(crate) fn select_bytes(db: u32) -> u64 {
+    let digits = 1 + db.checked_ilog10().unwrap_or(0) as usize;
+    encoded_bytes([6, digits].into_iter())
 }
 
 #[cfg(test)]
@@ -210,6 +219,21 @@ mod tests {
         ];
         for (commands, framing, expected) in rows {
             assert_eq!(&built(commands, *framing), expected);
+        }
+    }
+
+    #[test]
+    fn lengths_are_known_without_encoding() {
+        for len in [0, 1, 9, 10, 99, 100, 999, 1000, 12_345] {
+            let args: Vec<Vec<u8>> = (0..len % 13 + 1).map(|at| vec![b'x'; len + at]).collect();
+            let words: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+            let encoded = built(&[(Some(0), &words)], Framing::Plain);
+            assert_eq!(encoded_bytes(words.iter().map(|word| word.len())), encoded.len() as u64);
+        }
+        for db in [0, 9, 10, 16_383, u32::MAX] {
+            let mut select = Vec::new();
+            encode_select(db, &mut select);
+            assert_eq!(select_bytes(db), select.len() as u64);
         }
     }
 

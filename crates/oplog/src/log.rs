@@ -12,7 +12,7 @@
 //! end`; a position is readable exactly if it is in `segments.start()..=end`.
 
 use crate::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::batch::{Batch, encode_select};
+use crate::batch::{Batch, encode_select, select_bytes};
 use crate::reader::{OutOfBacklog, Reader};
 use crate::segments::Segments;
 use crate::watermark::Watermark;
@@ -138,6 +138,20 @@ impl Log {
         self.watermark.publish(end);
         self.publish_fullness(&state);
         Offset(end)
+    }
+
+    /// Moves the end as far as a command for database `db` of `bytes` bytes would, if nobody wants the
+    /// bytes; `None`, and nothing is changed, if somebody does.
+    pub fn count(&self, db: u32, bytes: u64) -> Option<Offset> {
+        let mut state = self.state.lock();
+        if state.keeps() || self.mode() == Mode::Proxy {
+            return None;
+        }
+        let select = if state.db == Some(db) { 0 } else { select_bytes(db) };
+        let end = self.watermark.end() + select + bytes;
+        state.db = Some(db);
+        self.watermark.publish(end);
+        Some(Offset(end))
     }
 
     /// Appends a primary's bytes as they are ([`Mode::Proxy`]) and returns the new end.

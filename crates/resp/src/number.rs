@@ -42,6 +42,23 @@ pub fn write_i64(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
+/// Appends `marker`, the decimal text of `number`, and a line end.
+#[inline]
+pub fn write_header(out: &mut Vec<u8>, marker: u8, number: usize) {
+    let digit = |number: usize| b'0' + u8::try_from(number % 10).unwrap_or(0);
+    match number {
+        0..10 => out.extend_from_slice(&[marker, digit(number), b'\r', b'\n']),
+        10..100 => {
+            out.extend_from_slice(&[marker, digit(number / 10), digit(number), b'\r', b'\n']);
+        }
+        _ => {
+            out.push(marker);
+            write_usize(out, number);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
 /// Appends the decimal text of `number`.
 pub fn write_usize(out: &mut Vec<u8>, number: usize) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
@@ -54,6 +71,15 @@ fn digit(byte: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers() {
+        for number in [0, 9, 10, 99, 100, 12_345, usize::MAX] {
+            let mut out = vec![b'x'];
+            write_header(&mut out, b'$', number);
+            assert_eq!(out, format!("x${number}\r\n").into_bytes());
+        }
+    }
 
     #[test]
     fn accepts_only_canonical_texts() {

@@ -9,7 +9,7 @@
 //!
 //! Source: the RESP2 and RESP3 specifications; fall-backs as observed with Redis 7.0.15.
 
-use crate::number::{write_i64, write_usize};
+use crate::number::{write_header, write_i64};
 
 /// The protocol version of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -251,9 +251,7 @@ impl<'a> Writer<'a> {
 
     #[inline]
     fn header(&mut self, marker: u8, len: usize) {
-        self.out.push(marker);
-        write_usize(self.out, len);
-        self.end();
+        write_header(self.out, marker, len);
     }
 
     #[inline]

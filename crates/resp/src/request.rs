@@ -388,6 +388,21 @@ impl Parser {
     /// The line that begins at `at`, whose first byte is a marker.
     #[inline]
     fn header(&mut self, buffer: &[u8], at: usize) -> Header {
+        // Nearly all numbers have one digit or two.
+        match buffer.get(at.saturating_add(1)..) {
+            Some(&[digit @ b'0'..=b'9', b'\r', _, ..]) => {
+                Header::Number { number: i64::from(digit - b'0'), next: at + 4 }
+            }
+            Some(&[ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', _, ..]) => {
+                let number = i64::from(ten - b'0') * 10 + i64::from(one - b'0');
+                Header::Number { number, next: at + 5 }
+            }
+            _ => self.longer_header(buffer, at),
+        }
+    }
+
+    /// As `header`, for all other lines.
+    fn longer_header(&mut self, buffer: &[u8], at: usize) -> Header {
         let line = buffer.get(at.saturating_add(1)..).unwrap_or_default();
         let mut number = 0;
         for (digits, byte) in line.iter().take(FAST_DIGITS_MAX).enumerate() {

@@ -7,7 +7,7 @@ use crate::drill::{self, Plan};
 use crate::failure::{Outcome, ensure};
 use crate::program::Program;
 use crate::verdicts::Verdicts;
-use crate::{crash, interop, run, setup, tidy};
+use crate::{bench, crash, interop, run, setup, tidy};
 use base::clock;
 
 /// How long `test` may take on two cores.
@@ -56,6 +56,8 @@ pub fn test() -> Outcome {
         setup::everything(verdicts);
         Ok(())
     });
+    verdicts
+        .step("instructions", |verdicts| bench::instructions::test(&Program::redoubt()?, verdicts));
     amount(&SHORT, &mut verdicts);
     let minutes = clock::monotonic().since(start).0 / 60_000;
     println!("took {minutes} minutes of {TEST_MINUTES_MAX}");

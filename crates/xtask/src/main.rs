@@ -54,12 +54,22 @@ cargo xtask differential [--commands 1000000] [--seed 1] [--types lists,sets] [-
                                  whose replicas are compared with it
 cargo xtask linearizability [--rounds 20000] [--seed 1] [--program PATH] [--kind redoubt|stock]
                                  whether what eight connections saw at once has an order
-cargo xtask bench [--against PATH] [--quick] [--write-docs] [--seed 1] [--rounds 5]
-                                 Redoubt and stock on the same core: CPU per operation, rates
-cargo xtask bench --memory [--against PATH] [--write-docs]
-                                 bytes a key takes, type by type
-cargo xtask bench --persistence [--against PATH] [--quick] [--write-docs] [--keys 2000000]
-                                 how long SAVE and loading take
+cargo xtask bench [WHAT] [--against PATH] [--quick] [--write-docs] [--seed 1] [--rounds 5]
+                  [--window 2500] [--keys 1000000]
+                                 Redoubt and stock on the same core in turns: CPU per operation of
+                                 GET and SET, or instead
+    --commands                   of commands of the other types
+    --drivers                    with epoll and with io_uring
+    --loops                      with two loops and with one
+    --attached                   with an append-only file and a replica
+    --latency                    not CPU, but p99 at half of what the server could do
+    --idle [--connections 10000] beside idle connections
+    --turns [--keys 20000000]    the longest turn of the loop under inserts, expiry, deletion
+    --memory                     bytes a key takes, type by type
+    --persistence                how long SAVE and loading take
+    --saving [--only NAME]       what a client and the memory feel of a background save
+    --instructions [--write-reference]
+                                 instructions of GET and SET under callgrind
 cargo xtask gen [--check]        write the documents that come out of the program's tables
 cargo xtask setup                fetch stock redis and the client libraries into target/";
 

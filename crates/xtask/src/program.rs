@@ -23,6 +23,8 @@ pub struct Program {
     pub kind: Kind,
     path: PathBuf,
     stock: Option<Stock>,
+    /// A program that runs it, with its options.
+    under: Vec<String>,
 }
 
 impl Program {
@@ -32,7 +34,12 @@ impl Program {
     /// When it cannot be fetched.
     pub fn stock() -> Outcome<Program> {
         let stock = Stock::find()?;
-        Ok(Program { kind: Kind::Stock, path: stock.server(), stock: Some(stock) })
+        Ok(Program {
+            kind: Kind::Stock,
+            path: stock.server(),
+            stock: Some(stock),
+            under: Vec::new(),
+        })
     }
 
     /// Redoubt's release build, built if need be.
@@ -50,7 +57,7 @@ impl Program {
     /// When there is no file.
     pub fn at(kind: Kind, path: &Path) -> Outcome<Program> {
         ensure(path.is_file(), || format!("{} is not there", path.display()))?;
-        Ok(Program { kind, path: std::path::absolute(path)?, stock: None })
+        Ok(Program { kind, path: std::path::absolute(path)?, stock: None, under: Vec::new() })
     }
 
     /// The program that `--program PATH --kind redoubt|stock` names; ours or stock without a path.
@@ -78,11 +85,21 @@ impl Program {
         }
     }
 
+    /// The same, run by another program that takes it behind its own options.
+    pub fn under(&self, words: Vec<String>) -> Program {
+        Program { under: words, ..self.clone() }
+    }
+
     /// The program alone.
     pub fn command(&self) -> Command {
-        match &self.stock {
-            Some(stock) => stock.command(&self.path),
-            None => Command::new(&self.path),
+        match (&self.stock, self.under.split_first()) {
+            (Some(stock), _) => stock.command(&self.path),
+            (None, None) => Command::new(&self.path),
+            (None, Some((runner, options))) => {
+                let mut command = Command::new(runner);
+                command.args(options).arg(&self.path);
+                command
+            }
         }
     }
 

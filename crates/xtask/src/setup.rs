@@ -1,11 +1,12 @@
 //! `cargo xtask setup`: what the tests need beyond Rust, put under `target/` and nowhere else.
 //!
 //! Stock Redis comes out of Debian's packages without installing them, the Python client into its own
-//! environment, the Node and Go clients from their lock files. What is there is not fetched again.
+//! environment, the Node and Go clients from their lock files; valgrind alone is installed. What is there is not fetched again.
 //! What cannot be had is named in one sentence, and costs those tests that need it, not the others.
 
 pub mod clients;
 pub mod stock;
+pub mod valgrind;
 
 use crate::failure::Outcome;
 use crate::run;
@@ -14,6 +15,7 @@ use crate::verdicts::Verdicts;
 /// Fetches everything.
 pub fn everything(verdicts: &mut Verdicts) {
     verdicts.outcome("setup: stock redis", stock::Stock::find().map(drop));
+    verdicts.outcome("setup: valgrind", valgrind::prepare());
     for client in clients::ALL {
         verdicts.outcome(&format!("setup: {}", client.library()), client.prepare());
     }

@@ -10,7 +10,7 @@ use crate::effects::Effects;
 use crate::error::CommandError;
 use crate::evict::{Evictor, Room};
 use crate::gates::{self, Verdict};
-use crate::keys::{EndedMembers, Keys, Leftover, Place};
+use crate::keys::{EndedMembers, Keys, Leftover, Noted, Place};
 use crate::node::Node;
 use crate::session::{Blocked, ReplyMode, Session};
 use crate::stats::{LoopStats, add};
@@ -18,7 +18,6 @@ use crate::{tracking, transaction};
 use base::Millis;
 use keyspace::{Exclusive, LockSet, Seat};
 use resp::reply::Writer;
-use smallvec::SmallVec;
 use spec::Flag;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -228,7 +227,8 @@ impl<'n> Worker<'n> {
         out: &mut Vec<u8>,
     ) -> Outcome {
         let keyspace = &self.node.keyspace;
-        if command.scope_of(request) == Scope::All {
+        let scope = command.scope_of(request);
+        if scope == Scope::All {
             return self.alone(|worker, alone| {
                 // While it waited outside, rules may have changed.
                 match gates::ask(worker.node, session, command, worker.own_gates) {
@@ -250,20 +250,20 @@ impl<'n> Worker<'n> {
             });
         }
         let mut first = None;
-        let mut shards: SmallVec<[u16; 8]> = SmallVec::new();
-        if command.scope_of(request) == Scope::Keys {
+        let locks = if scope == Scope::Keys {
             if prepared.key_word > 0 {
                 first = Some((request.word(prepared.key_word as usize), prepared.place));
             }
-            if command.command.spec.is_one_key() {
-                shards.push(prepared.place.shard);
+            if command.is_one_key {
+                LockSet::one(keyspace, prepared.place.shard)
             } else {
-                shards.extend(command.keys(request).map(|(_, key)| Place::of(key).shard));
+                let keys = command.keys(request);
+                LockSet::keys(keyspace, &mut keys.map(|(_, key)| Place::of(key).shard).collect())
             }
-        }
-        let Some(mut locks) = LockSet::keys(keyspace, &mut shards) else {
-            return Outcome::Parked;
+        } else {
+            Some(LockSet::none(keyspace))
         };
+        let Some(mut locks) = locks else { return Outcome::Parked };
         if self.node.moves.any() && self.names_moving(command, request) {
             return Worker::postpone(session);
         }
@@ -386,27 +386,35 @@ impl<'n> Worker<'n> {
         }
     }
 
-    fn settle(&mut self, mut left: Leftover, db: u32, request: Request<'_>, client: u64) {
+    #[inline]
+    fn settle(&mut self, left: Leftover, db: u32, request: Request<'_>, client: u64) {
         if left.hits > 0 {
             add(&self.stats.hits, left.hits);
         }
         if left.misses > 0 {
             add(&self.stats.misses, left.misses);
         }
-        if !left.noted.is_empty() {
-            self.effects.noted(std::mem::take(&mut left.noted));
+        if let Some(noted) = left.noted {
+            self.settle_noted(*noted, client);
         }
-        for (db, key) in &left.expired {
+        self.effects.end(self.node, db, request);
+    }
+
+    #[cold]
+    fn settle_noted(&mut self, noted: Noted, client: u64) {
+        if !noted.events.is_empty() {
+            self.effects.noted(noted.events);
+        }
+        for (db, key) in &noted.expired {
             self.effects.expired(self.node, *db, key);
         }
-        for EndedMembers { db, key, members, emptied } in &left.ended {
+        for EndedMembers { db, key, members, emptied } in &noted.ended {
             let place = (*db, &**key, Kind::Set);
             self.effects.fields_expired(self.node, place, members, *emptied);
         }
-        for key in left.changed.drain(..) {
+        for key in noted.changed {
             self.effects.changed_cached(self.node, key, client);
         }
-        self.effects.end(self.node, db, request);
     }
 
     /// Carries the effects out, while the locks are still held, and serves those who waited for them.
@@ -463,20 +471,15 @@ impl<'n> Worker<'n> {
             return;
         }
         let settings = &self.node.settings;
-        let amounts = [
-            (settings.slowlog_log_slower_than.get(), spent, Reason::Slow),
-            (
-                settings.commandlog_request_larger_than.get(),
-                request.span_bytes() as u64,
-                Reason::LargeRequest,
-            ),
-            (settings.commandlog_reply_larger_than.get(), reply_bytes as u64, Reason::LargeReply),
-        ];
-        for (threshold, amount, reason) in amounts {
+        let remember = |threshold: i64, amount: u64, reason: Reason| {
             if threshold >= 0 && amount >= threshold.unsigned_abs() {
                 self.remember(session, command, request, (reason, amount));
             }
-        }
+        };
+        let (asked, answered) = (request.span_bytes() as u64, reply_bytes as u64);
+        remember(settings.slowlog_log_slower_than.get(), spent, Reason::Slow);
+        remember(settings.commandlog_request_larger_than.get(), asked, Reason::LargeRequest);
+        remember(settings.commandlog_reply_larger_than.get(), answered, Reason::LargeReply);
     }
 
     #[cold]

@@ -447,6 +447,11 @@ fn a_lock_set_is_given_up_while_another_thread_holds_a_shard() {
     let mut wanted = [9, 7, 3, 9].into_iter().collect();
     let mut locks = LockSet::keys(&keyspace, &mut wanted).expect("all are free");
     assert!(locks.shard(3).is_some() && locks.shard(9).is_some() && locks.shard(4).is_none());
+    drop(locks);
+    let mut locks = LockSet::one(&keyspace, 5).expect("it is free");
+    assert!(locks.shard(5).is_some() && locks.shard(4).is_none());
+    assert!(locks.extend(&[5, 4, 5]) && locks.shard(4).is_some() && locks.shard(5).is_some());
+    assert!(keyspace.try_lock(4).is_none() && keyspace.try_lock(5).is_none());
 }
 
 #[test]

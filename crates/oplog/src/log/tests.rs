@@ -1,7 +1,7 @@
 //! The log against a plain vector: readers see exactly the appended bytes, windows are right.
 
 use super::*;
-use crate::batch::Framing;
+use crate::batch::{Framing, encoded_bytes};
 use crate::reader::{OutOfBacklog, ReadError};
 use crate::segments::SEGMENT_BYTES;
 use proptest::prelude::*;
@@ -90,6 +90,22 @@ fn the_offset_advances_without_readers_and_nothing_is_kept() {
     assert!(reader.lag() > 0 && log.memory() > 0);
     drop(reader);
     assert_eq!(log.memory(), 0);
+}
+
+#[test]
+fn what_nobody_wants_is_counted_as_if_it_were_appended() {
+    let (counting, appending) = (Log::new(Offset(7)), Log::new(Offset(7)));
+    for (db, value) in [(0, &b"v"[..]), (0, b"0123456789"), (12, b""), (12, b"v"), (0, b"v")] {
+        let bytes = encoded_bytes([3, 1, value.len()].into_iter());
+        assert_eq!(counting.count(db, bytes), Some(set(&appending, db, value)));
+    }
+    // What is wanted must be appended.
+    counting.retain(MIB);
+    assert_eq!(counting.count(0, 10), None);
+    assert_eq!(counting.end(), appending.end());
+    counting.release();
+    counting.set_mode(Mode::Proxy);
+    assert_eq!(counting.count(0, 10), None);
 }
 
 #[test]

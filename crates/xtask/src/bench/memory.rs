@@ -4,6 +4,7 @@
 //! Every shape is put into a fresh server. `used` is the growth of `used_memory`, RSS that of the
 //! resident set, each divided by the number of keys, or of members where one key holds all.
 
+use super::Measuring;
 use super::report::machine;
 use crate::failure::{During, Failure, Outcome, ensure};
 use crate::node::Node;
@@ -150,12 +151,8 @@ struct Figures {
 ///
 /// # Errors
 /// When a server does not start or refuses a command.
-pub fn measure(
-    programs: &[(String, Program)],
-    folder: &Path,
-    words: &[String],
-    verdicts: &mut Verdicts,
-) -> Outcome<String> {
+pub fn measure(with: &Measuring<'_>, verdicts: &mut Verdicts) -> Outcome<String> {
+    let Measuring { programs, folder, words, .. } = with;
     let command = words.join(" ");
     let mut text = format!("Machine: {}. Command: `cargo xtask {command}`.\n", machine());
     let labels: Vec<String> =

@@ -6,6 +6,7 @@
 //! cache. Nothing is pinned: a program may use all processors, and what it used stands beside the time.
 
 use super::report::{self, machine};
+use super::{Measuring, Plan, STOCK};
 use crate::failure::{During, Failure, Outcome, ensure};
 use crate::node::Node;
 use crate::program::Program;
@@ -28,8 +29,6 @@ const TICKS_PER_S: f64 = 100.0;
 const SAVE_BAR: f64 = 0.6;
 /// See above.
 const LOAD_BAR: f64 = 0.5;
-/// The program that others are compared with.
-const STOCK: usize = 1;
 
 /// A data set.
 struct Shape {
@@ -102,17 +101,6 @@ pub fn letters(random: &mut Random, count: usize) -> String {
         .collect()
 }
 
-/// How much is measured.
-#[derive(Clone, Copy, Debug)]
-pub struct Amount {
-    /// Rounds over the programs.
-    pub rounds: usize,
-    /// Keys of the first data set; the others follow.
-    pub keys: u64,
-    /// Where the drawing of values begins.
-    pub seed: u64,
-}
-
 /// Seconds on the wall, and of processors.
 #[derive(Clone, Copy)]
 struct Time {
@@ -132,13 +120,8 @@ struct Figures {
 ///
 /// # Errors
 /// When a server does not start, or refuses a command.
-pub fn measure(
-    programs: &[(String, Program)],
-    folder: &Path,
-    amount: Amount,
-    words: &[String],
-    verdicts: &mut Verdicts,
-) -> Outcome<String> {
+pub fn measure(with: &Measuring<'_>, verdicts: &mut Verdicts) -> Outcome<String> {
+    let Measuring { programs, folder, words, plan: amount, .. } = with;
     let mut text = format!(
         "Machine: {}. Command: `cargo xtask {}`. Seed {}, {} keys, medians of {} rounds.\n",
         machine(),
@@ -149,7 +132,7 @@ pub fn measure(
     );
     for shape in &SHAPES {
         eprintln!("{}", shape.name);
-        let all = measure_one(programs, &folder.join("persistence"), shape, amount)?;
+        let all = measure_one(programs, &folder.join("persistence"), shape, *amount)?;
         let _ = writeln!(text, "\n{}\n\n| | save | load | file |\n|---|---|---|---|", shape.name);
         for ((label, _), figures) in programs.iter().zip(&all) {
             let stock = &all[STOCK.min(all.len() - 1)];
@@ -179,7 +162,7 @@ fn measure_one(
     programs: &[(String, Program)],
     folder: &Path,
     shape: &Shape,
-    amount: Amount,
+    amount: Plan,
 ) -> Outcome<Vec<Figures>> {
     let mut nodes = Vec::new();
     for (number, (label, program)) in programs.iter().enumerate() {

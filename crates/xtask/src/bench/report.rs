@@ -1,18 +1,12 @@
-//! The figures: medians over rounds, their spread, the ratio to stock, as Markdown.
+//! The figures: medians over rounds, their spread, the ratio to a peer, as Markdown.
 
-use super::workload::Workload;
-use super::{CONNECTIONS, PIPELINES, Plan};
+use super::Plan;
 use crate::failure::{During, Failure, Outcome, ensure};
 use crate::verdicts::Verdicts;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-
-/// The server that others are compared with.
-const STOCK: usize = 1;
-/// The most CPU time per operation against stock, by pipeline, for GET and SET.
-const BAR: [(usize, f64); 2] = [(1, 1.0), (16, 0.6)];
 
 /// One measurement.
 #[derive(Clone, Copy, Debug)]
@@ -29,75 +23,91 @@ pub struct Sample {
     pub p99_us: u64,
 }
 
-/// A server, a workload's place in [`Workload::ALL`], a pipeline.
-type Cell = (usize, usize, usize);
+impl Sample {
+    /// Server CPU microseconds of an operation.
+    pub fn cpu_us(&self) -> f64 {
+        float(self.cpu_ns) / 1000.0 / float(self.operations)
+    }
+
+    /// Operations a second.
+    pub fn rate(&self) -> f64 {
+        float(self.operations) * 1e6 / float(self.elapsed_us)
+    }
+}
+
+/// A server, a column, a pipeline.
+pub type Cell = (usize, usize, usize);
 
 /// All measurements.
 pub struct Report {
     labels: Vec<String>,
-    plan: Plan,
+    columns: Vec<&'static str>,
+    pipelines: Vec<usize>,
+    base: usize,
     samples: BTreeMap<Cell, Vec<Sample>>,
 }
 
 impl Report {
-    /// No measurements yet.
-    pub fn new(labels: impl Iterator<Item = String>, plan: Plan) -> Report {
-        Report { labels: labels.collect(), plan, samples: BTreeMap::new() }
+    /// No measurements yet; ratios are to the server `base`.
+    pub fn new(
+        labels: Vec<String>,
+        columns: Vec<&'static str>,
+        pipelines: Vec<usize>,
+        base: usize,
+    ) -> Report {
+        Report { labels, columns, pipelines, base, samples: BTreeMap::new() }
     }
 
     /// Adds one.
-    pub fn add(&mut self, server: usize, workload: Workload, pipeline: usize, sample: Sample) {
-        let place = Workload::ALL.iter().position(|one| *one == workload).unwrap_or(0);
-        self.samples.entry((server, place, pipeline)).or_default().push(sample);
+    pub fn add(&mut self, cell: Cell, sample: Sample) {
+        self.samples.entry(cell).or_default().push(sample);
     }
 
-    fn median(&self, cell: Cell, figure: impl Fn(&Sample) -> f64) -> f64 {
-        let values = self.sorted(cell, figure);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    /// The median of a figure.
+    pub fn median(&self, cell: Cell, figure: impl Fn(&Sample) -> f64) -> f64 {
+        median(&self.values(cell, figure))
     }
 
-    /// The distance of the extremes, in percent of the median.
-    fn spread(&self, cell: Cell, figure: impl Fn(&Sample) -> f64) -> f64 {
-        let values = self.sorted(cell, figure);
-        match (values.first(), values.last()) {
-            (Some(least), Some(most)) => (most - least) / values[values.len() / 2] * 100.0,
-            _ => f64::NAN,
-        }
+    fn values(&self, cell: Cell, figure: impl Fn(&Sample) -> f64) -> Vec<f64> {
+        self.samples.get(&cell).into_iter().flatten().map(figure).collect()
     }
 
-    fn sorted(&self, cell: Cell, figure: impl Fn(&Sample) -> f64) -> Vec<f64> {
-        let mut values: Vec<f64> =
-            self.samples.get(&cell).into_iter().flatten().map(figure).collect();
-        values.sort_by(f64::total_cmp);
-        values
+    /// The CPU time of an operation against that of the base.
+    pub fn ratio(&self, (server, column, pipeline): Cell) -> f64 {
+        self.median((server, column, pipeline), Sample::cpu_us)
+            / self.median((self.base, column, pipeline), Sample::cpu_us)
     }
 
-    fn ratio(&self, (server, workload, pipeline): Cell) -> f64 {
-        self.median((server, workload, pipeline), cpu_us)
-            / self.median((STOCK, workload, pipeline), cpu_us)
+    /// The geometric mean of the ratios of some columns.
+    pub fn mean_ratio(&self, server: usize, columns: &[usize], pipeline: usize) -> f64 {
+        let logs = columns.iter().map(|&column| self.ratio((server, column, pipeline)).ln());
+        (logs.sum::<f64>() / float(columns.len() as u64)).exp()
     }
 
-    /// The tables and how they were made.
-    pub fn markdown(&self, words: &[String]) -> String {
+    /// CPU time of an operation, its ratio to the base, its spread: a table for each pipeline.
+    pub fn cpu_tables(&self) -> String {
+        let name = &self.labels[self.base];
         let mut text = format!(
-            "Machine: {}. Command: `cargo xtask {}`. Seed {}. {} connections, {} keys of each kind \
-             with values of 64 bytes, medians of {} rounds of {} ms.\n",
-            machine(),
-            words.join(" "),
-            self.plan.seed,
-            CONNECTIONS,
-            self.plan.keys,
-            self.plan.rounds,
-            self.plan.window_ms
+            "\nServer CPU microseconds per operation (ratio to {name}; spread of the rounds)\n"
         );
-        text += "\nServer CPU microseconds per operation (ratio to stock; spread of the rounds)\n";
-        self.table(&mut text, |cell| {
-            let (us, spread) = (self.median(cell, cpu_us), self.spread(cell, cpu_us));
-            format!("{us:.3} ({:.2}; {spread:.0} %)", self.ratio(cell))
+        self.tables(&mut text, |cell| {
+            let values = self.values(cell, Sample::cpu_us);
+            format!(
+                "{:.3} ({:.2}; {:.0} %)",
+                median(&values),
+                self.ratio(cell),
+                spread_percent(&values)
+            )
         });
-        text += "\nOperations per second, p50 and p99 of a batch in microseconds\n";
-        self.table(&mut text, |cell| {
-            let rate = self.median(cell, rate) / 1000.0;
+        text
+    }
+
+    /// Rates and latencies: a table for each pipeline.
+    pub fn rate_tables(&self) -> String {
+        let mut text =
+            "\nOperations per second, p50 and p99 of a batch in microseconds\n".to_owned();
+        self.tables(&mut text, |cell| {
+            let rate = self.median(cell, Sample::rate) / 1000.0;
             let p50 = self.median(cell, |sample| float(sample.p50_us));
             let p99 = self.median(cell, |sample| float(sample.p99_us));
             format!("{rate:.0} k, {p50:.0}, {p99:.0}")
@@ -105,37 +115,47 @@ impl Report {
         text
     }
 
-    fn table(&self, text: &mut String, show: impl Fn(Cell) -> String) {
-        for pipeline in PIPELINES {
-            let names: Vec<_> = Workload::ALL.iter().map(|workload| workload.name()).collect();
-            let _ = writeln!(text, "\n| P{pipeline} | {} |", names.join(" | "));
-            let _ = writeln!(text, "|{}", "---|".repeat(1 + names.len()));
+    fn tables(&self, text: &mut String, show: impl Fn(Cell) -> String) {
+        for &pipeline in &self.pipelines {
+            let _ = writeln!(text, "\n| P{pipeline} | {} |", self.columns.join(" | "));
+            let _ = writeln!(text, "|{}", "---|".repeat(1 + self.columns.len()));
             for (server, label) in self.labels.iter().enumerate() {
-                let cells = (0..names.len()).map(|workload| show((server, workload, pipeline)));
+                let cells = (0..self.columns.len()).map(|column| show((server, column, pipeline)));
                 let _ = writeln!(text, "| {label} | {} |", cells.collect::<Vec<_>>().join(" | "));
             }
         }
     }
-
-    /// The first server against the bar.
-    pub fn judge(&self, verdicts: &mut Verdicts) {
-        for (pipeline, most) in BAR {
-            for (place, workload) in Workload::ALL.iter().enumerate().take(2) {
-                let ratio = self.ratio((0, place, pipeline));
-                let name =
-                    format!("bench: {} P{pipeline} at most {most} of stock", workload.name());
-                verdicts.outcome(&name, ensure(ratio <= most, || format!("it is {ratio:.2}")));
-            }
-        }
-    }
 }
 
-fn cpu_us(sample: &Sample) -> f64 {
-    float(sample.cpu_ns) / 1000.0 / float(sample.operations)
+/// What was measured, how, and where.
+pub fn head(words: &[String], plan: Plan, how: &str) -> String {
+    let Plan { seed, keys, rounds, window_ms, .. } = plan;
+    format!(
+        "Machine: {}. Command: `cargo xtask {}`. Seed {seed}. {how}, {keys} keys of each kind, medians \
+         of {rounds} rounds of {window_ms} ms.\n",
+        machine(),
+        words.join(" "),
+    )
 }
 
-fn rate(sample: &Sample) -> f64 {
-    float(sample.operations) * 1e6 / float(sample.elapsed_us)
+/// Notes whether a figure of `name` is at most `bar`.
+pub fn judge(verdicts: &mut Verdicts, name: &str, figure: f64, bar: f64) {
+    let verdict = ensure(figure <= bar, || format!("it is {figure:.2}"));
+    verdicts.outcome(&format!("{name} at most {bar}"), verdict);
+}
+
+/// The middle of `values`.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The distance of the extremes, in percent of the median.
+fn spread_percent(values: &[f64]) -> f64 {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (most - least) / median(values) * 100.0
 }
 
 /// The number as it is.
@@ -165,4 +185,30 @@ pub fn write_docs(path: &Path, name: &str, text: &str) -> Outcome {
     let (head, rest) = document.split_once(&begin).ok_or_else(missing)?;
     let (_, tail) = rest.split_once(&end).ok_or_else(missing)?;
     Ok(fs::write(path, format!("{head}{begin}\n\n{text}\n{end}{tail}"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_ratios_and_means() {
+        let labels = vec!["ours".to_owned(), "stock".to_owned()];
+        let mut report = Report::new(labels, vec!["A", "B"], vec![1], 1);
+        let sample = |cpu_ns| Sample { operations: 1, elapsed_us: 1, cpu_ns, p50_us: 1, p99_us: 1 };
+        for (server, column, cpu_ns) in [
+            (0, 0, 9_000),
+            (0, 0, 1_000),
+            (0, 0, 2_000),
+            (1, 0, 4_000),
+            (0, 1, 2_000),
+            (1, 1, 1_000),
+        ] {
+            report.add((server, column, 1), sample(cpu_ns));
+        }
+        assert!((report.median((0, 0, 1), Sample::cpu_us) - 2.0).abs() < 1e-9);
+        assert!((report.ratio((0, 0, 1)) - 0.5).abs() < 1e-9);
+        assert!((report.mean_ratio(0, &[0, 1], 1) - 1.0).abs() < 1e-9);
+        assert!(report.cpu_tables().contains("| ours | 2.000 (0.50; 400 %) | 2.000 (2.00; 0 %) |"));
+    }
 }

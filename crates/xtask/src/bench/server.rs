@@ -2,18 +2,45 @@
 
 use crate::failure::{During, Failure, Outcome};
 use crate::node::Node;
-use crate::ports;
 use crate::program::Program;
+use crate::{ports, wait};
 use rustix::process::Signal;
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs;
 use std::path::Path;
+
+/// How long a replica may take to catch up after a measurement.
+const CATCH_UP_MS: u64 = 120_000;
+
+/// How a server is started.
+#[derive(Clone, Debug)]
+pub struct Start<'a> {
+    /// The name a table shows.
+    pub label: String,
+    /// What runs.
+    pub program: &'a Program,
+    /// The cpu of all its threads; all cpus if there is none.
+    pub cpu: Option<usize>,
+    /// Settings beside those of every server here, the number of loops among them.
+    pub settings: Vec<String>,
+    /// The cpu of a replica of the same program, if it has one.
+    pub replica_cpu: Option<usize>,
+}
+
+impl<'a> Start<'a> {
+    /// One loop on `cpu`, no file, no replica.
+    pub fn new(label: impl Into<String>, program: &'a Program, cpu: usize) -> Start<'a> {
+        let settings = vec!["io-threads 1".to_owned(), "appendonly no".to_owned()];
+        Start { label: label.into(), program, cpu: Some(cpu), settings, replica_cpu: None }
+    }
+}
 
 /// A running server.
 pub struct Server {
     /// The name a table shows.
     pub label: String,
     node: Node,
+    replica: Option<Node>,
 }
 
 /// Binds the calling thread, and what it starts from now on, to one cpu.
@@ -26,16 +53,39 @@ pub fn pin(cpu: usize) -> Outcome {
     sched_setaffinity(None, &set).during(|| format!("cpu {cpu} cannot be had; two are needed"))
 }
 
+/// Lets the calling thread, and what it starts from now on, run on any cpu.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn unpin() -> Outcome {
+    let mut set = CpuSet::new();
+    (0..CpuSet::MAX_CPU).for_each(|cpu| set.set(cpu));
+    sched_setaffinity(None, &set)?;
+    sched_getaffinity(None).map(drop).during(|| "which cpus there are".to_owned())
+}
+
+fn place(cpu: Option<usize>) -> Outcome {
+    cpu.map_or_else(unpin, pin)
+}
+
 impl Server {
-    /// Starts `program` on `cpu` with one event loop and without persistence.
+    /// Starts a server in `folder`, and its replica.
     ///
     /// # Errors
     /// When it does not answer.
-    pub fn start(label: String, program: &Program, folder: &Path, cpu: usize) -> Outcome<Server> {
-        pin(cpu)?;
-        let settings = ["io-threads 1".to_owned(), "appendonly no".to_owned()];
-        let node = Node::server(program, folder, ports::free(1)?, &settings)?;
-        Ok(Server { label, node })
+    pub fn start(start: Start<'_>, folder: &Path) -> Outcome<Server> {
+        place(start.cpu)?;
+        let node = Node::server(start.program, folder, ports::free(1)?, &start.settings)?;
+        let mut server = Server { label: start.label, node, replica: None };
+        if let Some(cpu) = start.replica_cpu {
+            pin(cpu)?;
+            let settings = ["io-threads 1".to_owned(), "appendonly no".to_owned()];
+            let folder = folder.join("replica");
+            let replica = Node::server(start.program, &folder, ports::free(1)?, &settings)?;
+            replica.follow(server.node.port)?;
+            server.replica = Some(replica);
+        }
+        Ok(server)
     }
 
     /// Where it listens.
@@ -43,9 +93,19 @@ impl Server {
         self.node.port
     }
 
-    /// Stops it until [`Server::resume`].
-    pub fn pause(&mut self) {
+    /// The server itself.
+    pub fn node(&mut self) -> &mut Node {
+        &mut self.node
+    }
+
+    /// Stops it until [`Server::resume`], when its replica has all it has.
+    ///
+    /// # Errors
+    /// When the replica does not catch up.
+    pub fn pause(&mut self) -> Outcome {
+        self.caught_up()?;
         self.signal(Signal::STOP);
+        Ok(())
     }
 
     /// Lets it run.
@@ -53,9 +113,20 @@ impl Server {
         self.signal(Signal::CONT);
     }
 
+    fn caught_up(&self) -> Outcome {
+        let Some(replica) = &self.replica else { return Ok(()) };
+        wait::until("a replica that has everything", CATCH_UP_MS, || {
+            let offset = |node: &Node| node.info("replication", "master_repl_offset");
+            let end = offset(&self.node);
+            (!end.is_empty() && end == offset(replica)).then_some(())
+        })
+    }
+
     fn signal(&mut self, signal: Signal) {
-        if let Some(process) = self.node.process() {
-            process.signal(signal);
+        for node in [Some(&mut self.node), self.replica.as_mut()].into_iter().flatten() {
+            if let Some(process) = node.process() {
+                process.signal(signal);
+            }
         }
     }
 

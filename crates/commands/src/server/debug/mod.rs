@@ -199,6 +199,15 @@ const TOOLS: &[Tool] = &[
         summary: "Lets the whole server stand still.",
         run: sleep,
     },
+    Tool {
+        name: "turn-cpu",
+        words: "<0|1>",
+        least: 1,
+        most: 1,
+        summary: "Whether loops measure how long their threads run in a turn (INFO debug, \
+                  eventloop_cpu_max).",
+        run: turn_cpu,
+    },
 ];
 
 fn debug(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
@@ -268,6 +277,13 @@ fn set_active_expire(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
 fn pause_cron(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let paused = values::string::parse_i64(args.bytes()?).unwrap_or(0) != 0;
     cx.node.cron_paused.store(paused, Ordering::Relaxed);
+    cx.reply.ok();
+    Ok(())
+}
+
+fn turn_cpu(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    let on = values::string::parse_i64(args.bytes()?).unwrap_or(0) != 0;
+    cx.node.stats.measures_turn_cpu.store(on, Ordering::Relaxed);
     cx.reply.ok();
     Ok(())
 }

@@ -52,6 +52,7 @@ fn answers_as_stock_does() {
         ("debug object nok", "-ERR no such key\r\n".to_owned()),
         ("debug protocol map", "*6\r\n:0\r\n:0\r\n:1\r\n:1\r\n:2\r\n:0\r\n".to_owned()),
         ("debug set-active-expire 0", "+OK\r\n".to_owned()),
+        ("debug turn-cpu 1", "+OK\r\n".to_owned()),
     ];
     for (line, expected) in rows {
         server.check(line, &expected);

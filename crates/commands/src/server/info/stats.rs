@@ -99,6 +99,9 @@ pub(super) const DEBUG_FIELDS: &[Field] = &[
     Always("eventloop_duration_max", |facts| {
         facts.node.stats.max(|loops| &loops.cycle_us_max).to_string()
     }),
+    Always("eventloop_cpu_max", |facts| {
+        facts.node.stats.max(|loops| &loops.cycle_cpu_us_max).to_string()
+    }),
     Always("eventloop_cmd_per_cycle_max", |facts| {
         facts.node.stats.max(|loops| &loops.commands_per_cycle_max).to_string()
     }),

@@ -1,0 +1,121 @@
+//! `cargo xtask bench --turns`: the processor time of the longest turn of the loop while much is
+//! inserted, while much expires at once, and while a large value is deleted.
+//!
+//! The server measures it (DEBUG TURN-CPU): what else runs on the machine does not count.
+
+use super::generator::{self, Generator, Load};
+use super::report::{float, judge, machine};
+use super::server::{self, Server, Start};
+use super::workload::{Template, Workload};
+use super::{CONNECTIONS, GENERATOR_CPU, Measuring, REDOUBT, SERVER_CPU};
+use crate::failure::{During, Outcome, ensure};
+use crate::verdicts::Verdicts;
+use crate::wait;
+use base::clock;
+use std::fmt::Write;
+
+/// The most milliseconds of a turn.
+const BAR_MS: f64 = 2.0;
+/// Commands sent at once while keys are inserted.
+const PIPELINE: usize = 16;
+/// Members that are added with one command.
+const MEMBERS_AT_ONCE: u64 = 100;
+/// Milliseconds until what is filled in expires, for each thousand keys.
+const FILL_MS_PER_1000: u64 = 20;
+/// How long freeing or expiring may take.
+const LIMIT_MS: u64 = 300_000;
+
+/// Measures, and gives the table and the bars. `keys` are inserted, a twentieth of them expire, half as
+/// many are the members of a set.
+///
+/// # Errors
+/// When the server does not start or answers wrongly.
+pub fn measure(with: &Measuring<'_>, verdicts: &mut Verdicts) -> Outcome<String> {
+    let keys = with.plan.keys;
+    let (label, program) = &with.programs[REDOUBT];
+    let mut start = Start::new(label, program, SERVER_CPU);
+    start.settings.push("enable-debug-command yes".to_owned());
+    let mut server = Server::start(start, &with.folder.join("turns"))?;
+    server::pin(GENERATOR_CPU)?;
+    server.node().ask(&["DEBUG", "TURN-CPU", "1"])?;
+    let mut text = format!(
+        "Machine: {}. Command: `cargo xtask {}`.\n\n| | longest turn, ms of its thread | turns |\n\
+         |---|---|---|\n",
+        machine(),
+        with.words.join(" ")
+    );
+    let figures = [
+        (format!("{keys} keys inserted, P{PIPELINE}"), insert(&mut server, keys)?),
+        (format!("{} keys expire at once", keys / 20), expire(&mut server, keys / 20)?),
+        (format!("a set of {} members is deleted", keys / 2), delete(&mut server, keys / 2)?),
+    ];
+    for (name, Turns { longest_ms, count }) in figures {
+        let _ = writeln!(text, "| {name} | {longest_ms:.2} | {count} |");
+        judge(verdicts, &format!("bench: longest turn, {name}, in ms"), longest_ms, BAR_MS);
+    }
+    Ok(text)
+}
+
+/// What the server says of its turns.
+struct Turns {
+    longest_ms: f64,
+    count: u64,
+}
+
+fn turns(server: &mut Server) -> Outcome<Turns> {
+    let mut wire = server.node().wire()?;
+    let longest: u64 = wire
+        .info("debug", "eventloop_cpu_max")?
+        .parse()
+        .during(|| "the longest turn".to_owned())?;
+    let count = wire.info("stats", "eventloop_cycles")?;
+    let count = count.parse().during(|| "the number of turns".to_owned())?;
+    Ok(Turns { longest_ms: float(longest) / 1000.0, count })
+}
+
+fn reset(server: &mut Server) -> Outcome {
+    server.node().ask(&["CONFIG", "RESETSTAT"]).map(drop)
+}
+
+/// Keys that were not there, over many connections.
+fn insert(server: &mut Server, keys: u64) -> Outcome<Turns> {
+    const INSERT: Workload = Workload::inserting(&[(10, "SET key:{key} {value}")]);
+    eprintln!("inserting {keys} keys");
+    let load =
+        Load { workload: INSERT, connections: CONNECTIONS, pipeline: PIPELINE, keys, seed: 0 };
+    reset(server)?;
+    let mut generator = Generator::connect(server.port(), &load)?;
+    generator.run_batches(keys.div_ceil(u64::try_from(PIPELINE)?))?;
+    turns(server)
+}
+
+/// Keys that expire at the same millisecond.
+fn expire(server: &mut Server, keys: u64) -> Outcome<Turns> {
+    server.node().ask(&["FLUSHALL"])?;
+    let at = clock::unix_us() / 1000 + 1_000 + keys / 1000 * FILL_MS_PER_1000;
+    eprintln!("waiting for {keys} keys to expire");
+    let template = Template::new(&format!("SET key:{{key}} {{value}} PXAT {at}"));
+    generator::fill_with(server.port(), &template, keys)?;
+    ensure(clock::unix_us() / 1000 < at, || "filling took longer than was allowed for".to_owned())?;
+    reset(server)?;
+    let node = server.node();
+    wait::until("the keys' end", LIMIT_MS, || {
+        (node.info("stats", "expired_keys").parse() == Ok(keys)).then_some(())
+    })?;
+    turns(server)
+}
+
+/// A set with very many members.
+fn delete(server: &mut Server, members: u64) -> Outcome<Turns> {
+    eprintln!("adding {members} members");
+    let words: Vec<_> = (0..MEMBERS_AT_ONCE).map(|at| format!("{{key}}:{at:02}")).collect();
+    let template = Template::new(&format!("SADD big {}", words.join(" ")));
+    generator::fill_with(server.port(), &template, members / MEMBERS_AT_ONCE)?;
+    reset(server)?;
+    let node = server.node();
+    node.ask(&["DEL", "big"])?;
+    wait::until("the members' end", LIMIT_MS, || {
+        (node.info("memory", "lazyfree_pending_objects") == "0").then_some(())
+    })?;
+    turns(server)
+}
