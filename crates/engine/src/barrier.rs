@@ -36,7 +36,8 @@ pub struct Barrier {
     /// Monotonic milliseconds from which on no reply to a write leaves.
     overdue_ms: AtomicU64,
     orders_reads: AtomicBool,
-    held: AtomicBool,
+    /// The least tag of replies that loops hold since they were last woken.
+    held: AtomicU64,
 }
 
 impl Default for Barrier {
@@ -46,7 +47,7 @@ impl Default for Barrier {
             floor: AtomicU64::new(LIFTED),
             overdue_ms: AtomicU64::new(LIFTED),
             orders_reads: AtomicBool::new(false),
-            held: AtomicBool::new(false),
+            held: AtomicU64::new(LIFTED),
         }
     }
 }
@@ -58,11 +59,18 @@ impl Barrier {
         self.floor.load(Ordering::SeqCst) < tag.0 || self.overdue_ms.load(Ordering::SeqCst) <= now.0
     }
 
-    /// A loop holds replies of tags up to `tag`; it is woken when that changes. True if they may go
-    /// already.
+    /// A loop holds replies, the least of whose tags is `tag`; it is woken when that may go. True if it
+    /// may already.
     pub fn hold(&self, tag: Offset, now: Millis) -> bool {
-        self.held.store(true, Ordering::SeqCst);
+        self.held.fetch_min(tag.0, Ordering::SeqCst);
         !self.must_hold(tag, now)
+    }
+
+    /// Whether loops hold replies that may go as far as the watermarks say; each is to be woken, and
+    /// says anew what it holds.
+    fn lets_go(&self) -> bool {
+        self.held.load(Ordering::SeqCst) <= self.floor.load(Ordering::SeqCst)
+            && self.held.swap(LIFTED, Ordering::SeqCst) != LIFTED
     }
 
     /// Whether replies to reads bear the end of the log as their tag.
@@ -80,11 +88,11 @@ impl Barrier {
     /// never. True if loops hold replies and should be woken.
     pub fn publish_overdue(&self, at: Option<Millis>) -> bool {
         let at = at.map_or(LIFTED, |at| at.0);
-        self.overdue_ms.swap(at, Ordering::SeqCst) < at && self.held.swap(false, Ordering::SeqCst)
+        self.overdue_ms.swap(at, Ordering::SeqCst) < at && self.lets_go()
     }
 
-    /// A watermark has come to `at`; `None` if it holds nothing back. True if loops hold replies and
-    /// should be woken.
+    /// A watermark has come to `at`; `None` if it holds nothing back. True if loops hold replies that may
+    /// go, and should be woken.
     pub fn publish(&self, which: Watermark, at: Option<Offset>) -> bool {
         let mut marks = self.marks.lock();
         let place = match which {
@@ -95,7 +103,7 @@ impl Barrier {
         let floor = marks.iter().copied().min().unwrap_or(LIFTED);
         self.floor.store(floor, Ordering::SeqCst);
         drop(marks);
-        self.held.swap(false, Ordering::SeqCst)
+        self.lets_go()
     }
 }
 
@@ -117,6 +125,11 @@ mod tests {
         barrier.publish(Watermark::Handed, Some(Offset(5)));
         barrier.publish(Watermark::Handed, None);
         assert!(!barrier.must_hold(Offset(10), NOW), "the last that kept up has gone");
+        barrier.publish(Watermark::Handed, Some(Offset(5)));
+        assert!(!barrier.hold(Offset(10), NOW) && !barrier.hold(Offset(12), NOW));
+        assert!(!barrier.publish(Watermark::Handed, Some(Offset(9))), "nothing may go yet");
+        assert!(barrier.publish(Watermark::Handed, Some(Offset(11))), "the least may go");
+        assert!(!barrier.publish(Watermark::Handed, Some(Offset(12))), "nobody has said so again");
     }
 
     #[test]

@@ -201,6 +201,13 @@ impl Replaced {
         self.commands.clear();
     }
 
+    /// Moves the log's end as far as they would, if they are one and nobody wants its bytes.
+    fn count(&self, node: &Node) -> Option<Offset> {
+        let [(db, words)] = &self.commands[..] else { return None };
+        let lengths = self.words[words.clone()].iter().map(ExactSizeIterator::len);
+        node.log.count(*db, oplog::encoded_bytes(lengths))
+    }
+
     fn join(&self, batch: &mut Batch) {
         for (db, words) in &self.commands {
             let words: SmallVec<[&[u8]; 8]> =
@@ -448,17 +455,23 @@ impl Effects {
     pub(crate) fn end(&mut self, node: &Node, db: u32, request: Request<'_>) {
         if self.dirty > 0 {
             node.changes.fetch_add(self.dirty, Ordering::Relaxed);
-            if self.logging == Logging::AsItCame {
-                let alone = self.batched == 0 && !self.in_transaction && node.originates();
+        }
+        let alone = self.batched == 0 && !self.in_transaction && node.originates();
+        match self.logging {
+            Logging::AsItCame if self.dirty > 0 => {
                 self.counted = if alone { count(node, db, request) } else { None };
                 if self.counted.is_none() {
                     self.push(db, &request.words());
                 }
             }
-        }
-        if self.logging == Logging::Replaced {
-            self.batched += self.replaced.commands.len();
-            self.replaced.join(&mut self.batch);
+            Logging::Replaced => {
+                self.counted = if alone { self.replaced.count(node) } else { None };
+                if self.counted.is_none() {
+                    self.batched += self.replaced.commands.len();
+                    self.replaced.join(&mut self.batch);
+                }
+            }
+            _ => {}
         }
     }
 

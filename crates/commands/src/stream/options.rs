@@ -2,7 +2,9 @@
 
 use super::ids;
 use engine::{Args, CommandError, Context};
+use smallvec::SmallVec;
 use spec::Arg;
+use std::borrow::Cow;
 use values::stream::{Stream, StreamId, Trim, TrimTo};
 
 /// Entries that one approximate trim removes at most, where nothing else is said.
@@ -204,7 +206,7 @@ pub(super) struct Trimmed {
 
 impl Options {
     /// Trims `stream` if it was asked for, and makes `words` say exactly what that has left.
-    pub(super) fn trim(&self, stream: &mut Stream, words: &mut [Vec<u8>]) -> Trimmed {
+    pub(super) fn trim(&self, stream: &mut Stream, words: &mut [Cow<'_, [u8]>]) -> Trimmed {
         let mut trimmed = Trimmed::default();
         let Some(trimming) = self.trimming else { return trimmed };
         if self.condition == Condition::Acknowledged {
@@ -224,14 +226,14 @@ impl Options {
     }
 
     /// The words of the command as 7.0 knows it: without a condition, and without a trim that minds it.
-    pub(super) fn plain<'w>(&self, words: &'w [Vec<u8>]) -> Vec<&'w [u8]> {
+    pub(super) fn plain<'w>(&self, words: &'w [Cow<'_, [u8]>]) -> SmallVec<[&'w [u8]; 8]> {
         let left_out = match (self.condition, self.condition_at) {
             (Condition::Acknowledged, _) => 2..self.id_at,
             (_, Some(at)) => at..at + 1,
             (_, None) => 0..0,
         };
         let kept = words.iter().enumerate().filter(|(at, _)| !left_out.contains(at));
-        kept.map(|(_, word)| word.as_slice()).collect()
+        kept.map(|(_, word)| &**word).collect()
     }
 }
 
@@ -273,7 +275,7 @@ impl Trimmed {
 
 impl Trimming {
     /// Makes `words` say exactly what an approximate trim has left of `stream`.
-    pub(super) fn rewrite(&self, words: &mut [Vec<u8>], stream: &Stream) {
+    pub(super) fn rewrite(&self, words: &mut [Cow<'_, [u8]>], stream: &Stream) {
         if !self.trim.approximate {
             return;
         }
@@ -285,7 +287,7 @@ impl Trimming {
         let at = self.threshold_at;
         for (at, word) in [(at - 1, b"=".to_vec()), (at, left)] {
             if let Some(old) = words.get_mut(at) {
-                *old = word;
+                *old = Cow::Owned(word);
             }
         }
     }

@@ -6,7 +6,9 @@
 use super::options::{CONDITION, Options, TRIM, WantedId};
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
+use smallvec::SmallVec;
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
+use std::borrow::Cow;
 use values::stream::{AddError, Stream, StreamId};
 
 /// XADD.
@@ -97,10 +99,11 @@ fn xadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let id = next_id(cx, wanted, last_id.unwrap_or_default())?;
     let (limits, db) = (super::limits(cx), cx.keys.db);
     let approximate = options.trimming.is_some_and(|one| one.trim.approximate);
-    let mut rewritten: Vec<Vec<u8>> = Vec::new();
+    let text = id.to_bytes();
+    let mut rewritten: SmallVec<[Cow<'_, [u8]>; 8]> = SmallVec::new();
     let as_it_came = matches!(wanted, WantedId::Whole(_)) && options.condition_at.is_none();
     if approximate || !as_it_came {
-        rewritten.extend(words.iter().map(|word| word.to_vec()));
+        rewritten.extend(words.iter().map(|&word| Cow::Borrowed(word)));
     }
     let edited = cx.keys.edit_or_create::<Stream, _>(key, |stream| {
         stream.add(id, fields, limits).map_err(refused)?;
@@ -111,10 +114,10 @@ fn xadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         cx.effects.notify(db, key, Event::StreamTrim);
     }
     if let Some(word) = rewritten.get_mut(options.id_at) {
-        *word = id.to_bytes();
+        *word = Cow::Borrowed(&text);
         cx.effects.log_instead(db, &options.plain(&rewritten));
         edited.value.log(cx, key);
     }
-    super::reply::write_id(&mut cx.reply, id);
+    cx.reply.bulk(&text);
     Ok(())
 }

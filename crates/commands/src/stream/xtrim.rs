@@ -7,6 +7,7 @@ use super::options::{CONDITION, Condition, Options, TRIM};
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
+use std::borrow::Cow;
 use values::stream::Stream;
 
 /// XTRIM.
@@ -49,7 +50,8 @@ fn xtrim(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         cx.reply.integer(0);
         return Ok(());
     }
-    let mut words: Vec<Vec<u8>> = args.request().words().iter().map(|word| word.to_vec()).collect();
+    let words = args.request().words();
+    let mut words: Vec<Cow<'_, [u8]>> = words.iter().map(|&word| Cow::Borrowed(word)).collect();
     let edited = cx.keys.edit::<Stream, _>(key, |stream| Ok(options.trim(stream, &mut words)))?;
     let trimmed = edited.map(|edited| edited.value).unwrap_or_default();
     if trimmed.gone > 0 {

@@ -172,12 +172,15 @@ impl Keys<'_> {
         key: &[u8],
         edit: impl FnOnce(&mut C) -> Result<T, CommandError>,
     ) -> Result<Edited<T>, CommandError> {
-        if C::KIND == Kind::Set {
-            self.end_members(key);
+        let mut edit = Some(edit);
+        let edited = self.edit(key, |collection| match edit.take() {
+            Some(edit) => edit(collection),
+            None => Err(CommandError::NoSuchKey),
+        })?;
+        if let Some(edited) = edited {
+            return Ok(edited);
         }
-        if self.peek(key).is_some() {
-            return self.edit(key, edit)?.ok_or(CommandError::NoSuchKey);
-        }
+        let edit = edit.ok_or(CommandError::NoSuchKey)?;
         let mut collection = C::default();
         let value = edit(&mut collection)?;
         let created = !collection.is_empty();

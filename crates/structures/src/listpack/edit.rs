@@ -63,12 +63,30 @@ impl ListpackBuf {
     /// # Panics
     /// As every edit, if the pack would become 4 GB or longer.
     pub fn push_back(&mut self, bytes: &[u8]) {
-        self.insert_item(self.0.len() - 1, Item::of(bytes));
+        self.extend([Item::of(bytes)]);
     }
 
     /// Adds an integer at the end.
     pub fn push_back_int(&mut self, value: i64) {
-        self.insert_item(self.0.len() - 1, Item::Int(value));
+        self.extend([Item::Int(value)]);
+    }
+
+    /// Adds elements at the end.
+    pub fn extend<'a>(&mut self, items: impl IntoIterator<Item = Item<'a>>) {
+        let (said, mut added) = (self.view().said(), 0_u16);
+        self.0.pop();
+        for item in items {
+            Encoded::of(item).append(&mut self.0);
+            added = added.saturating_add(1);
+        }
+        self.0.push(END);
+        // One more than 65,534 is the mark for "unknown".
+        self.set_header(said.saturating_add(added));
+    }
+
+    /// Gives room back that no element takes.
+    pub fn shrink_to_fit(&mut self) {
+        self.0.shrink_to_fit();
     }
 
     /// Adds an element at the beginning.
@@ -157,7 +175,9 @@ impl ListpackBuf {
     fn exchange(&mut self, old: Range<usize>, item: Item<'_>) {
         let encoded = Encoded::of(item);
         let (len, behind) = (self.0.len(), old.start + encoded.len());
-        if behind >= old.end {
+        if behind == old.end {
+            // It takes as much room.
+        } else if behind > old.end {
             self.0.resize(len + (behind - old.end), 0);
             self.0.copy_within(old.end..len, behind);
         } else {

@@ -129,6 +129,14 @@ impl<'a> Encoded<'a> {
         self.head_len + self.body.len() + self.back.as_slice().len()
     }
 
+    /// Adds it to `pack`.
+    #[inline]
+    pub(super) fn append(&self, pack: &mut Vec<u8>) {
+        pack.extend_from_slice(&self.head[..self.head_len]);
+        pack.extend_from_slice(self.body);
+        pack.extend_from_slice(self.back.as_slice());
+    }
+
     /// Fills `place`, which is [`Encoded::len`] long.
     pub(super) fn fill(&self, place: &mut [u8]) {
         let (head, rest) = place.split_at_mut(self.head_len);

@@ -257,23 +257,29 @@ impl<'a> Iterator for Backwards<'a> {
     }
 }
 
-/// A new block with its first entry.
-pub(super) fn begin(words: &[&[u8]]) -> ListpackBuf {
-    let mut pack = ListpackBuf::new();
-    pack.push_back_int(1);
-    pack.push_back_int(0);
-    pack.push_back_int(to_int(words.len() / 2));
-    for name in words.iter().step_by(2) {
-        pack.push_back(name);
-    }
-    pack.push_back_int(0);
+/// A new block with its first entry and room for `bytes` bytes.
+pub(super) fn begin(words: &[&[u8]], bytes: usize) -> ListpackBuf {
+    let mut pack = ListpackBuf::with_capacity(bytes);
+    let head = [1, 0, to_int(words.len() / 2)].map(Item::Int);
+    let names = words.iter().step_by(2).map(|name| Item::of(name));
+    pack.extend(head.into_iter().chain(names).chain([Item::Int(0)]));
     push_entry(&mut pack, StreamId::MIN, StreamId::MIN, words, true);
     pack
 }
 
-/// Adds an entry to a block, `first` being the block's id.
-pub(super) fn add(pack: &mut ListpackBuf, first: StreamId, id: StreamId, words: &[&[u8]]) {
-    let Some(block) = Block::of(first, pack.view()) else { return };
+/// Adds an entry to a block, `first` being the block's id, if it `has_room` with as many entries as it
+/// has, deleted ones too. True if it was added.
+pub(super) fn add(
+    pack: &mut ListpackBuf,
+    first: StreamId,
+    id: StreamId,
+    words: &[&[u8]],
+    has_room: impl FnOnce(usize) -> bool,
+) -> bool {
+    let Some(block) = Block::of(first, pack.view()) else { return false };
+    if !has_room(block.count + block.deleted) {
+        return false;
+    }
     let names = Fields {
         names: Some(Cursor { pack: pack.view(), at: block.fields_at }),
         body: Cursor { pack: pack.view(), at: block.fields_at },
@@ -285,6 +291,7 @@ pub(super) fn add(pack: &mut ListpackBuf, first: StreamId, id: StreamId, words: 
     let count = to_int(block.count) + 1;
     push_entry(pack, first, id, words, shared);
     set_counts(pack, Some(count), None);
+    true
 }
 
 fn push_entry(
@@ -295,16 +302,13 @@ fn push_entry(
     shared: bool,
 ) {
     let fields = to_int(words.len() / 2);
-    pack.push_back_int(if shared { SAME_FIELDS } else { 0 });
-    pack.push_back_int(id.ms.wrapping_sub(first.ms).cast_signed());
-    pack.push_back_int(id.seq.wrapping_sub(first.seq).cast_signed());
-    if !shared {
-        pack.push_back_int(fields);
-    }
-    for word in words.iter().skip(usize::from(shared)).step_by(1 + usize::from(shared)) {
-        pack.push_back(word);
-    }
-    pack.push_back_int(entry_size(fields, shared));
+    let flags = if shared { SAME_FIELDS } else { 0 };
+    let (ms, seq) = (id.ms.wrapping_sub(first.ms), id.seq.wrapping_sub(first.seq));
+    let head = [flags, ms.cast_signed(), seq.cast_signed()].map(Item::Int);
+    let count = (!shared).then_some(Item::Int(fields));
+    let body = words.iter().skip(usize::from(shared)).step_by(1 + usize::from(shared));
+    let size = Item::Int(entry_size(fields, shared));
+    pack.extend(head.into_iter().chain(count).chain(body.map(|word| Item::of(word))).chain([size]));
 }
 
 /// Marks entries as deleted; `counts` are the block's so far: entries that are left, and marked ones.

@@ -73,7 +73,8 @@ impl StreamId {
 
     /// The id as bytes on the wire.
     pub fn to_bytes(self) -> Vec<u8> {
-        self.to_string().into_bytes()
+        let (mut ms, mut seq) = (itoa::Buffer::new(), itoa::Buffer::new());
+        [ms.format(self.ms), "-", seq.format(self.seq)].concat().into_bytes()
     }
 }
 

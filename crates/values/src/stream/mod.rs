@@ -140,18 +140,23 @@ impl Stream {
             0 => BLOCK_BYTES_MAX,
             limit => limit.min(BLOCK_BYTES_MAX),
         };
-        let open = self.blocks.last_entry().filter(|last| {
-            let pack = last.get().view();
-            let entries = Block::of(*last.key(), pack).map_or(usize::MAX, |b| b.count + b.deleted);
-            pack.as_bytes().len() + size < bytes_max
-                && (limits.block_entries == 0 || entries < limits.block_entries)
-        });
-        if let Some(mut last) = open {
-            let (first, before) = (*last.key(), last.get().as_bytes().len());
-            block::add(last.get_mut().own(), first, id, words);
-            self.block_bytes += last.get().as_bytes().len() - before;
-        } else {
-            let pack = block::begin(words);
+        let (mut is_added, mut last_bytes) = (false, 0);
+        if let Some(mut last) = self.blocks.last_entry() {
+            let (first, pack) = (*last.key(), last.get_mut().own());
+            last_bytes = pack.as_bytes().len();
+            is_added = block::add(pack, first, id, words, |entries| {
+                last_bytes + size < bytes_max
+                    && (limits.block_entries == 0 || entries < limits.block_entries)
+            });
+            if is_added {
+                self.block_bytes += pack.as_bytes().len() - last_bytes;
+            } else {
+                pack.shrink_to_fit();
+            }
+        }
+        if !is_added {
+            // About as much as the one before it took.
+            let pack = block::begin(words, last_bytes);
             self.block_bytes += pack.as_bytes().len();
             self.blocks.insert(id, pack.into());
         }
