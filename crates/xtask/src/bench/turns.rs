@@ -20,8 +20,8 @@ const BAR_MS: f64 = 2.0;
 const PIPELINE: usize = 16;
 /// Members that are added with one command.
 const MEMBERS_AT_ONCE: u64 = 100;
-/// Milliseconds until what is filled in expires, for each thousand keys.
-const FILL_MS_PER_1000: u64 = 20;
+/// How many times as long as filling in keys, and another second, saying when they expire may take.
+const PATIENCE: u64 = 2;
 /// How long freeing or expiring may take.
 const LIMIT_MS: u64 = 300_000;
 
@@ -92,11 +92,14 @@ fn insert(server: &mut Server, keys: u64) -> Outcome<Turns> {
 /// Keys that expire at the same millisecond.
 fn expire(server: &mut Server, keys: u64) -> Outcome<Turns> {
     server.node().ask(&["FLUSHALL"])?;
-    let at = clock::unix_us() / 1000 + 1_000 + keys / 1000 * FILL_MS_PER_1000;
     eprintln!("waiting for {keys} keys to expire");
-    let template = Template::new(&format!("SET key:{{key}} {{value}} PXAT {at}"));
+    let began = clock::unix().0;
+    generator::fill_with(server.port(), &Template::new("SET key:{key} {value}"), keys)?;
+    let filled = clock::unix().0;
+    let at = filled + 1_000 + PATIENCE * (filled - began);
+    let template = Template::new(&format!("PEXPIREAT key:{{key}} {at}"));
     generator::fill_with(server.port(), &template, keys)?;
-    ensure(clock::unix_us() / 1000 < at, || "filling took longer than was allowed for".to_owned())?;
+    ensure(clock::unix().0 < at, || "some keys expired too early; try again".to_owned())?;
     reset(server)?;
     let node = server.node();
     wait::until("the keys' end", LIMIT_MS, || {
