@@ -47,12 +47,13 @@ fn loaded(bytes: &[u8], left_out: u64) -> Server {
         databases: 16,
         checksum: true,
         limits: Limits::default(),
+        keep_modules: false,
     };
     let (set, ..) = read_dataset(bytes, options, |_| {}).expect("a sound snapshot");
     assert_eq!(set.left_out, left_out);
     let server = Server::new();
     let alone = server.node().keyspace.gate.exclusive();
-    drop(set.install(&server.node().keyspace, &alone));
+    drop(set.install(server.node(), &alone));
     drop(alone);
     server
 }

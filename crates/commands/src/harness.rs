@@ -26,7 +26,7 @@ pub(crate) type Contents = BTreeMap<(u32, Vec<u8>), (Vec<u8>, Option<Millis>)>;
 
 /// A node with one session.
 pub(crate) struct Server {
-    node: &'static Node,
+    node: &'static Arc<Node>,
     worker: Worker<'static>,
     log: Reader,
     /// The connection that `run` speaks for.
@@ -67,7 +67,7 @@ impl Server {
     }
 
     /// The node.
-    pub(crate) fn node(&self) -> &'static Node {
+    pub(crate) fn node(&self) -> &'static Arc<Node> {
         self.node
     }
 

@@ -29,6 +29,8 @@ pub mod list;
 #[cfg(test)]
 mod malformed;
 mod numkeys;
+#[cfg(test)]
+mod opaque;
 pub mod pubsub;
 pub mod replication;
 #[cfg(test)]

@@ -80,6 +80,7 @@ fn start(template: &Node, disk: &MemoryDisk, policy: AppendFsync) -> Result<Arc<
         databases: 16,
         checksum: true,
         limits: Limits::of(&node.settings),
+        keep_modules: false,
     };
     let found = load::find(&directory, None).map_err(|error| error.to_string())?;
     let loaded = found.map(|found| load::load(&node, &directory, found, options));

@@ -17,11 +17,12 @@ use base::Millis;
 use conf::Settings;
 use keyspace::{Change, Entry};
 use rdb::{LoadedValue, SavedValue, StringRef};
+use std::sync::Arc;
 use structures::{NewValue, ValueRef};
 use values::digest::ValueDigest;
 use values::string::encoding_name;
 use values::{
-    Collection, Hash, HashLimits, Kind, List, ListLimits, Object, Set, SetLimits, SetRef,
+    Collection, Hash, HashLimits, Kind, List, ListLimits, Object, Opaque, Set, SetLimits, SetRef,
     SortedSet, SortedSetLimits, Stream,
 };
 
@@ -84,7 +85,16 @@ pub fn saved(entry: &Entry) -> SavedValue<'_> {
         Kind::Hash => saved_as::<Hash>(entry),
         Kind::SortedSet => saved_as::<SortedSet>(entry),
         Kind::Stream => saved_as::<Stream>(entry),
+        Kind::Module => SavedValue::Module(opaque(entry).map_or(b"", Opaque::bytes)),
         Kind::String => saved_text(entry),
+    }
+}
+
+/// What a module has made, if that is the value of `entry`.
+pub fn opaque(entry: &Entry) -> Option<&Opaque> {
+    match entry.value() {
+        ValueRef::Boxed(Object::Module(value)) => Some(value),
+        _ => None,
     }
 }
 
@@ -108,6 +118,7 @@ pub fn encoding(entry: &Entry) -> &'static str {
         Kind::Hash => encoding_as::<Hash>(entry),
         Kind::SortedSet => encoding_as::<SortedSet>(entry),
         Kind::Stream => encoding_as::<Stream>(entry),
+        Kind::Module => "raw",
         Kind::String => match Text::of(entry) {
             Ok(Text::Int(_)) => encoding_name(true, 0, false),
             Ok(Text::Bytes(bytes)) => {
@@ -150,6 +161,7 @@ pub fn digest(begun: ValueDigest, entry: &Entry) -> ValueDigest {
         Kind::Hash => digest_as::<Hash>(begun, entry),
         Kind::SortedSet => digest_as::<SortedSet>(begun, entry),
         Kind::Stream => digest_as::<Stream>(begun, entry),
+        Kind::Module => opaque(entry).map_or(begun, |value| begun.part(value.bytes())),
         Kind::String => Text::of(entry).map_or(begun, |text| begun.part(&text.to_vec())),
     }
 }
@@ -192,6 +204,11 @@ pub fn entry(
             new_entry(key, sorted_set::build_packed(bytes, limits.sorted_set)?, expire_at)
         }
         LoadedValue::Stream(image) => new_entry(key, stream::build(*image)?, expire_at),
+        LoadedValue::Module(value) => {
+            let mut entry = text(NewValue::Boxed(Object::Module(Arc::new(value))));
+            entry.set_tag(Kind::Module.tag(0));
+            entry
+        }
     })
 }
 

@@ -18,6 +18,7 @@ use crate::error::CommandError;
 use crate::node::Node;
 use base::Millis;
 use keyspace::{Change, Entry, Keyspace, LockSet, Shard};
+use std::borrow::Cow;
 use std::fmt;
 use structures::NewValue;
 use values::{Kind, Object};
@@ -28,6 +29,14 @@ pub const TAG_STRING: u8 = 0;
 /// The type of an entry's value.
 pub fn kind_of(entry: &Entry) -> Kind {
     Kind::of_tag(entry.tag()).0
+}
+
+/// The name that TYPE answers for an entry.
+pub fn type_name(entry: &Entry) -> Cow<'static, str> {
+    match crate::image::opaque(entry) {
+        Some(value) => value.type_name().into(),
+        None => kind_of(entry).name().into(),
+    }
 }
 
 /// Keys that were looked up and not found are noted, for their events.

@@ -25,11 +25,13 @@ use crate::snapshot::Saves;
 use crate::stats::Stats;
 use crate::tracking::Tracking;
 use base::disk::{Disk, SystemDisk};
+use base::lock::{Mutex, Rank};
 use base::random::Random;
 use base::{Millis, Offset, RunId};
 use conf::{Endpoint, RewriteContext, Settings};
 use keyspace::{Exclusive, Keyspace};
 use oplog::{Log, Mode};
+use rdb::ModuleData;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -95,6 +97,8 @@ pub struct Node {
     pub table: CommandTable,
     /// Keys.
     pub keyspace: Keyspace,
+    /// What modules that are not there keep outside the keyspace, as it came with the data.
+    pub module_data: Mutex<Arc<[ModuleData]>>,
     /// The ordered log.
     pub log: Arc<Log>,
     /// Replication.
@@ -217,6 +221,7 @@ impl Node {
             config_path,
             table,
             keyspace: Keyspace::new(loops + THREADS_BESIDE_LOOPS),
+            module_data: Mutex::new(Rank::Leaf, Arc::default()),
             log: Log::new(Offset(0)),
             replication: Replication::new(RunId::generate(&mut random)),
             barrier: Barrier::default(),

@@ -21,7 +21,7 @@ use crate::memory::used_memory;
 use crate::node::Node;
 use base::{Millis, Offset, RunId};
 use keyspace::{Exclusive, Keyspace, Record, Step, Walk};
-use rdb::Encoder;
+use rdb::{Encoder, ModuleData};
 use records::{FLUSH_BYTES, LIMITS, Recording, Records};
 use spool::{Limits, Piece};
 use std::path::PathBuf;
@@ -51,6 +51,7 @@ pub struct Cut {
     stream_db: u32,
     created: Millis,
     is_aof_base: bool,
+    module_data: Arc<[ModuleData]>,
     counts: Vec<(u32, u64, u64)>,
 }
 
@@ -66,6 +67,7 @@ impl Cut {
         let replid = node.replication.state().history.replid;
         let walk = node.keyspace.cut(alone, Box::new(Recording(Arc::clone(&records))))?;
         node.log.force_select();
+        let module_data = Arc::clone(&node.module_data.lock());
         Some(Cut {
             walk,
             records,
@@ -75,6 +77,7 @@ impl Cut {
             stream_db: if node.originates() { 0 } else { node.replication.stream_db() },
             created: base::clock::unix(),
             is_aof_base: false,
+            module_data,
             counts: counts(&node.keyspace),
         })
     }
@@ -167,6 +170,7 @@ impl Cut {
             return Err(io::ErrorKind::Interrupted.into());
         }
         sink.finish()?;
+        self.module_data(writer, false)?;
         Ok(self.records.keys())
     }
 
@@ -203,7 +207,18 @@ impl Cut {
                 offset: self.offset,
             }),
             aof_base: self.is_aof_base,
-        })
+        })?;
+        self.module_data(writer, true)
+    }
+
+    /// Writes what modules keep in front of the keys, or behind them.
+    fn module_data<W: io::Write>(
+        &self,
+        writer: &mut rdb::Writer<W>,
+        is_before_keys: bool,
+    ) -> io::Result<()> {
+        let mut data = self.module_data.iter().filter(|data| data.is_before_keys == is_before_keys);
+        data.try_for_each(|data| writer.records(&data.bytes))
     }
 }
 

@@ -52,7 +52,7 @@ fn damaged_payloads_neither_panic_nor_swell() {
         mutate(&mut body, 0, &mut random);
         let payload = sealed(body, sample.version);
         let (entry, bytes) = allocated(|| {
-            let value = restore(&payload, true).ok()?;
+            let value = restore(&payload, true, true).ok()?;
             image::entry(b"k", value, None, &limits).ok()
         });
         let limit = PER_BYTE * payload.len() as u64 + AT_ALL;
@@ -60,7 +60,7 @@ fn damaged_payloads_neither_panic_nor_swell() {
         let Some(entry) = entry else { continue };
         built += 1;
         let dumped = payload::dump(&mut Encoder::new(true), image::saved(&entry));
-        let again = restore(&dumped, true).expect("what we dumped");
+        let again = restore(&dumped, true, true).expect("what we dumped");
         let again = image::entry(b"k", again, None, &limits).expect("what we dumped");
         assert_eq!(digest(&again), digest(&entry), "{payload:02x?} became {dumped:02x?}");
     }
@@ -84,6 +84,7 @@ fn damaged_snapshots_neither_panic_nor_swell() {
         databases: 16,
         checksum: false,
         limits: Limits::default(),
+        keep_modules: false,
     };
     let (whole, ..) = read_dataset(&sound[..], options, |_| {}).unwrap();
     let (mut random, mut loaded) = (Random::from_seed(6), 0);

@@ -92,6 +92,8 @@ pub mod value_type {
     pub const HASH: u8 = 4;
     /// A sorted set: count, pairs of a string and a score as a double.
     pub const ZSET_2: u8 = 5;
+    /// A value of a module as the release candidates of 4.0 wrote it. Refused, as stock does.
+    pub const MODULE_EARLY: u8 = 6;
     /// A value of a module, self-describing.
     pub const MODULE: u8 = 7;
     /// A hash as a zipmap (before 2.6).

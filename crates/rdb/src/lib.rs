@@ -25,7 +25,8 @@ pub mod stream;
 pub use file::{SaveError, save_to_file, temporary_name, write_and_sync};
 pub use format::{Attributes, MEMBER_EXPIRY_KEY, MEMBER_EXPIRY_WHEN};
 pub use load::{
-    Fields, HashField, Item, LoadError, LoadedKey, LoadedNode, LoadedValue, Loader, Piece, RawKeys,
+    Fields, HashField, Item, LoadError, LoadedKey, LoadedNode, LoadedValue, Loader, ModuleData,
+    Piece, RawKeys,
 };
 pub use payload::{RestoreError, restore};
 pub use save::{

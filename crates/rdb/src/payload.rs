@@ -36,11 +36,16 @@ pub fn dump(encoder: &mut Encoder, value: SavedValue<'_>) -> Vec<u8> {
     out
 }
 
-/// The value in `payload`; with `verify` false its checksum is not compared.
+/// The value in `payload`; with `verify` false its checksum is not compared, with `keep_modules` it may
+/// be that of a module.
 ///
 /// # Errors
 /// [`RestoreError`].
-pub fn restore(payload: &[u8], verify: bool) -> Result<LoadedValue, RestoreError> {
+pub fn restore(
+    payload: &[u8],
+    verify: bool,
+    keep_modules: bool,
+) -> Result<LoadedValue, RestoreError> {
     let at = payload.len().checked_sub(FOOTER_LEN).ok_or(RestoreError::VersionOrChecksum)?;
     let (body, footer) = payload.split_at_checked(at).ok_or(RestoreError::VersionOrChecksum)?;
     let (version, sum) = footer.split_first_chunk().ok_or(RestoreError::VersionOrChecksum)?;
@@ -50,7 +55,8 @@ pub fn restore(payload: &[u8], verify: bool) -> Result<LoadedValue, RestoreError
     if !format::is_known(version) || (verify && summed != sum) {
         return Err(RestoreError::VersionOrChecksum);
     }
-    Loader::of_value(body, body.len(), version).typed_value().map_err(|_| RestoreError::BadData)
+    let mut loader = Loader::of_value(body, body.len(), version).keep_modules(keep_modules);
+    loader.typed_value().map_err(|_| RestoreError::BadData)
 }
 
 fn checksum(bytes: &[u8]) -> u64 {

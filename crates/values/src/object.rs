@@ -4,7 +4,8 @@
 //! to, is an `Object`. A later type is one more variant here and one folder beside `string`.
 
 use crate::fragment::Fragmented;
-use crate::{Hash, List, Set, Shared, SortedSet};
+use crate::{Hash, List, Opaque, Set, Shared, SortedSet};
+use std::sync::Arc;
 
 /// The type of a value as TYPE answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,10 +22,13 @@ pub enum Kind {
     Hash,
     /// Entries by id, and groups of consumers.
     Stream,
+    /// What only a module that is not there understands.
+    Module,
 }
 
 impl Kind {
-    /// The name that TYPE answers and SCAN's TYPE option accepts.
+    /// The name that TYPE answers and SCAN's TYPE option accepts; for modules those are the names of
+    /// their types.
     pub const fn name(self) -> &'static str {
         match self {
             Kind::String => "string",
@@ -33,6 +37,7 @@ impl Kind {
             Kind::SortedSet => "zset",
             Kind::Hash => "hash",
             Kind::Stream => "stream",
+            Kind::Module => "module",
         }
     }
 
@@ -44,6 +49,7 @@ impl Kind {
             Kind::Set => 2,
             Kind::SortedSet => 3,
             Kind::Hash => 4,
+            Kind::Module => 5,
             Kind::Stream => 6,
         }
     }
@@ -56,6 +62,7 @@ impl Kind {
             (Kind::Set, 0) => 2,
             (Kind::SortedSet, _) => 3,
             (Kind::Hash, 0) => 4,
+            (Kind::Module, _) => 5,
             (Kind::Stream, _) => 6,
             (Kind::Set, _) => 7,
             (Kind::Hash, _) => 8,
@@ -73,6 +80,7 @@ impl Kind {
             2 => (Kind::Set, 0),
             3 => (Kind::SortedSet, 0),
             4 => (Kind::Hash, 0),
+            5 => (Kind::Module, 0),
             6 => (Kind::Stream, 0),
             7 => (Kind::Set, 1),
             8 => (Kind::Hash, 1),
@@ -96,6 +104,8 @@ pub enum Object {
     SortedSet(SortedSet),
     /// Entries by id.
     Stream(Box<crate::Stream>),
+    /// A value of a module that is not there.
+    Module(Arc<Opaque>),
 }
 
 impl Object {
@@ -108,6 +118,7 @@ impl Object {
             Object::Hash(_) => Kind::Hash,
             Object::SortedSet(_) => Kind::SortedSet,
             Object::Stream(_) => Kind::Stream,
+            Object::Module(_) => Kind::Module,
         }
     }
 
@@ -120,6 +131,7 @@ impl Object {
             Object::Hash(hash) => hash.heap_bytes(),
             Object::SortedSet(s) => s.heap_bytes(),
             Object::Stream(stream) => size_of::<crate::Stream>() + stream.heap_bytes(),
+            Object::Module(value) => size_of::<Opaque>() + value.heap_bytes(),
         }
     }
 
@@ -155,9 +167,9 @@ mod tests {
 
     #[test]
     fn tags_tell_kind_and_form() {
-        use Kind::{Hash, List, Set, SortedSet, Stream, String};
+        use Kind::{Hash, List, Module, Set, SortedSet, Stream, String};
         for (kind, forms) in
-            [(String, 1), (List, 1), (Set, 2), (SortedSet, 1), (Hash, 2), (Stream, 1)]
+            [(String, 1), (List, 1), (Set, 2), (SortedSet, 1), (Hash, 2), (Stream, 1), (Module, 1)]
         {
             for form in 0..forms {
                 assert_eq!(Kind::of_tag(kind.tag(form)), (kind, form));

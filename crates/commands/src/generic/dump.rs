@@ -139,8 +139,9 @@ fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::text("BUSYKEY Target key name already exists."));
     }
     let expire_at = expiry(cx, ttl, options.absolute)?;
+    let keeps = cx.node.settings.rdb_keep_unknown_modules.get();
     let verify = !cx.node.skip_checksums.load(Ordering::Relaxed);
-    let value = payload::restore(bytes, verify).map_err(|error| {
+    let value = payload::restore(bytes, verify, keeps).map_err(|error| {
         if error == RestoreError::BadData {
             tell_of_damage(bytes, "integrity check failed");
         }

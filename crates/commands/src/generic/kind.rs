@@ -1,6 +1,6 @@
 //! TYPE key: the type of the value at a key.
 
-use engine::keys::kind_of;
+use engine::keys::type_name;
 use engine::{Args, Command, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 
@@ -23,7 +23,8 @@ pub const TYPE: Command = Command {
 
 fn kind(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let entry = cx.keys.find_untouched(args.key()?);
-    cx.reply.simple(entry.map_or("none", |entry| kind_of(entry).name()));
+    let name = entry.map_or("none".into(), type_name);
+    cx.reply.simple(name.as_bytes());
     Ok(())
 }
 

@@ -10,7 +10,7 @@
 
 use crate::elements::Scan;
 use engine::expiry;
-use engine::keys::kind_of;
+use engine::keys::{kind_of, type_name};
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use keyspace::{Db, Entry, SHARD_COUNT};
 use resp::reply::Writer;
@@ -48,11 +48,19 @@ pub const SCAN: Command = Command {
 #[derive(Debug)]
 struct Options<'a> {
     scan: Scan<'a>,
-    kind: Option<Kind>,
+    kind: Option<Wanted>,
+}
+
+/// The type that a key must have.
+#[derive(Debug)]
+enum Wanted {
+    Kind(Kind),
+    /// A module's, of that name.
+    Module(String),
 }
 
 impl<'a> Options<'a> {
-    fn parse(args: &mut Args<'a>) -> Result<Options<'a>, CommandError> {
+    fn parse(args: &mut Args<'a>, knows_modules: bool) -> Result<Options<'a>, CommandError> {
         let mut kind = None;
         let scan = Scan::parse_with(args, |args| {
             let taken = args.take_token("TYPE");
@@ -61,22 +69,30 @@ impl<'a> Options<'a> {
             }
             Ok(taken)
         })?;
-        Ok(Options { scan, kind: kind.map(kind_named).transpose()? })
+        Ok(Options { scan, kind: kind.map(|name| wanted(name, knows_modules)).transpose()? })
     }
 
     fn wants(&self, entry: &Entry) -> bool {
-        self.kind.is_none_or(|kind| kind == kind_of(entry)) && self.scan.wants(entry.key())
+        let is_of_kind = match &self.kind {
+            None => true,
+            Some(Wanted::Kind(kind)) => *kind == kind_of(entry),
+            Some(Wanted::Module(name)) => type_name(entry) == name.as_str(),
+        };
+        is_of_kind && self.scan.wants(entry.key())
     }
 }
 
-/// The type of that name, in any case.
-fn kind_named(name: &[u8]) -> Result<Kind, CommandError> {
-    [Kind::String, Kind::List, Kind::Set, Kind::SortedSet, Kind::Hash, Kind::Stream]
+/// The type of that name, in any case; a module's, whose name is not known, as it is.
+fn wanted(name: &[u8], knows_modules: bool) -> Result<Wanted, CommandError> {
+    let kind = [Kind::String, Kind::List, Kind::Set, Kind::SortedSet, Kind::Hash, Kind::Stream]
         .into_iter()
-        .find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name))
-        .ok_or_else(|| {
-            CommandError::Text(format!("ERR unknown type name '{}'", String::from_utf8_lossy(name)))
-        })
+        .find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name));
+    let text = String::from_utf8_lossy(name);
+    match kind {
+        Some(kind) => Ok(Wanted::Kind(kind)),
+        None if knows_modules => Ok(Wanted::Module(text.into_owned())),
+        None => Err(CommandError::Text(format!("ERR unknown type name '{text}'"))),
+    }
 }
 
 /// A cursor's number. As stock's, it may have a sign and may be empty, which is zero.
@@ -124,7 +140,8 @@ impl Place {
 
 fn scan(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let mut place = Place::of(cursor_of(args.bytes()?)?);
-    let options = Options::parse(args)?;
+    let knows_modules = cx.node.settings.rdb_keep_unknown_modules.get();
+    let options = Options::parse(args, knows_modules)?;
     let mut found = Vec::new();
     let answered = gather(cx, &options, &mut place, &mut found);
     cx.reply.array(2);

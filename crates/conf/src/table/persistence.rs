@@ -17,6 +17,10 @@ macro_rules! persistence_settings {
         rdb_del_sync_files: Flag = Row::flag("rdb-del-sync-files", false);
         /// Forces a snapshot to disk piece by piece while it is written.
         rdb_save_incremental_fsync: Flag = Row::flag("rdb-save-incremental-fsync", true);
+        /// Keeps values and data of modules in snapshots as they are, and writes them back, instead of
+        /// leaving them out. This server understands none of them.
+        rdb_keep_unknown_modules: Flag =
+            Row::flag("rdb-keep-unknown-modules", false).hidden();
         /// Refuses writes after a background save failed.
         stop_writes_on_bgsave_error: Flag = Row::flag("stop-writes-on-bgsave-error", true);
         /// Logs every write to a file.

@@ -1,7 +1,8 @@
 //! A base as commands (`aof-use-rdb-preamble no`): a snapshot, retold as the requests that make it.
 //!
 //! Strings, lists, sets, sorted sets and hashes become commands that one would type; a stream, whose
-//! groups no command makes as they are, becomes a RESTORE of its payload.
+//! groups no command makes as they are, becomes a RESTORE of its payload, and so does what a module has
+//! made. What modules keep outside the keyspace no command can tell; it is left out.
 
 use crate::image::{self, Limits};
 use crate::keys::{Text, kind_of, view};
@@ -34,7 +35,7 @@ pub(super) fn transcribe(
 ) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", to.display());
     let input = BufReader::with_capacity(PIECE_BYTES, disk.read(from).map_err(|e| failed(&e))?);
-    let mut loader = Loader::new(input);
+    let mut loader = Loader::new(input).keep_modules(true);
     let mut out = Appender::create(disk, to).map_err(|error| failed(&error))?;
     let mut piece = Vec::new();
     if let Some(noted_s) = noted_s {
@@ -123,7 +124,7 @@ fn requests(key: LoadedKey, out: &mut Vec<u8>) -> Result<(), image::BadValue> {
         Kind::Set => set(&key, &entry, out),
         Kind::SortedSet => sorted_set(&key, &entry, out),
         Kind::Hash => hash(&key, &entry, out),
-        Kind::Stream => {
+        Kind::Stream | Kind::Module => {
             let bytes = payload::dump(&mut Encoder::new(false), image::saved(&entry));
             words(&[b"RESTORE", &key, b"0", &bytes], out);
         }

@@ -18,7 +18,7 @@ fn built(value: LoadedValue) -> Result<Entry, BadValue> {
 #[track_caller]
 pub(super) fn check(payload: &str, digest: &str, same: bool) {
     let bytes = unhex(payload);
-    let entry = built(restore(&bytes, true).unwrap()).unwrap();
+    let entry = built(restore(&bytes, true, true).unwrap()).unwrap();
     let kind = Kind::of_tag(entry.tag()).0;
     let found = super::digest(ValueDigest::new(kind), &entry).finish(false);
     assert_eq!(found.to_string(), digest);

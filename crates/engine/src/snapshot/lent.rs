@@ -1,4 +1,4 @@
-//! Large strings, lists and streams: a walk takes a reference to them under the shard's lock, and its
+//! Large strings, lists, streams and values of modules: a walk takes a reference to them under the shard's lock, and its
 //! thread writes them without one. Whoever changes such a value meanwhile copies what it changes (a
 //! string, a node, a block), once for each walk; what is overwritten or deleted lives until it is written.
 
@@ -9,10 +9,10 @@ use std::io;
 use std::sync::Arc;
 use structures::ValueMut;
 use structures::listpack::ListpackBuf;
-use values::Object;
 use values::fragment::FRAGMENTED_BYTES_MIN;
 use values::list::{LentNodes, Part};
 use values::stream::StreamId;
+use values::{Object, Opaque};
 
 /// Encoded bytes after which they go to the sink.
 const PART_BYTES: usize = 64 << 10;
@@ -34,6 +34,7 @@ enum Value {
     List(LentNodes),
     /// Blocks, and the rest, which is small.
     Stream(Vec<(StreamId, Arc<ListpackBuf>)>, Box<StreamImage>),
+    Module(Arc<Opaque>),
 }
 
 impl Lent {
@@ -48,6 +49,7 @@ impl Lent {
                     Object::Stream(stream) => {
                         Value::Stream(stream.lend(), Box::new(image::stream_rest(stream)))
                     }
+                    Object::Module(value) => Value::Module(Arc::clone(value)),
                     Object::Set(_) | Object::Hash(_) | Object::SortedSet(_) => return None,
                 };
                 (value, bytes)
@@ -80,6 +82,11 @@ impl Lent {
                 encoder.begin_text(&mut out, &self.key, text.len(), &self.attributes);
                 flush_from(&mut out, 0)?;
                 return write(text);
+            }
+            Value::Module(value) => {
+                encoder.begin_module(&mut out, &self.key, &self.attributes);
+                flush_from(&mut out, 0)?;
+                return write(value.bytes());
             }
             Value::List(nodes) => {
                 let parts = nodes.parts();

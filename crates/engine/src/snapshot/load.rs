@@ -9,7 +9,7 @@ use base::{Millis, Offset, RunId};
 use build::{Batch, Crew, Site};
 use keyspace::{Exclusive, Keyspace, SHARD_COUNT, Shard};
 use psync::history::History;
-use rdb::{Item, LoadError, Loader, Piece};
+use rdb::{Item, LoadError, Loader, ModuleData, Piece};
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::num::NonZero;
@@ -37,6 +37,8 @@ pub struct Dataset {
     pub empty: u64,
     /// Keys left out because their values are those of modules.
     pub left_out: u64,
+    /// What modules keep outside the keyspace.
+    pub module_data: Vec<ModuleData>,
     /// The history the snapshot belongs to and its offset in it, if it says so.
     pub history: Option<(RunId, Offset)>,
     /// The database in which that history's stream stands there.
@@ -57,6 +59,8 @@ pub struct LoadOptions {
     pub checksum: bool,
     /// How large packed values may be.
     pub limits: Limits,
+    /// Data of modules is kept as it is (`rdb-keep-unknown-modules`), not left out.
+    pub keep_modules: bool,
 }
 
 impl Dataset {
@@ -69,6 +73,7 @@ impl Dataset {
             expired: 0,
             empty: 0,
             left_out: 0,
+            module_data: Vec::new(),
             history: None,
             stream_db: 0,
         }
@@ -86,7 +91,7 @@ impl Dataset {
     pub fn adopt(self, node: &Node) {
         let (history, stream_db) = (self.history, self.stream_db);
         let alone = node.keyspace.gate.exclusive();
-        drop(self.install(&node.keyspace, &alone));
+        drop(self.install(node, &alone));
         if let Some((replid, offset)) = history {
             node.log.reset(offset);
             node.replication.set_stream_db(stream_db);
@@ -96,9 +101,10 @@ impl Dataset {
         }
     }
 
-    /// Puts the data set in place of everything `keyspace` holds, giving that back to be freed.
-    pub fn install(mut self, keyspace: &Keyspace, _alone: &Exclusive<'_>) -> Vec<Shard> {
-        self.put_into(keyspace)
+    /// Puts the data set in place of everything `node` holds, giving that back to be freed.
+    pub fn install(mut self, node: &Node, _alone: &Exclusive<'_>) -> Vec<Shard> {
+        *node.module_data.lock() = std::mem::take(&mut self.module_data).into();
+        self.put_into(&node.keyspace)
     }
 
     /// As [`Dataset::install`], into a keyspace that nobody else knows; what is known of the data stays.
@@ -151,7 +157,8 @@ fn read_divided<R: Read>(
     division: Division,
     mut progress: impl FnMut(u64),
 ) -> Result<(Dataset, Rest<R>, u64), LoadError> {
-    let mut loader = Loader::new(input).verify_checksum(options.checksum);
+    let loader = Loader::new(input).verify_checksum(options.checksum);
+    let mut loader = loader.keep_modules(options.keep_modules);
     let site = Site::new(options);
     let (about, counts) = thread::scope(|scope| {
         let mut crew = Crew::start(scope, &site, division.workers);
@@ -175,6 +182,7 @@ fn read_divided<R: Read>(
         expired: counts.expired,
         empty: counts.empty,
         left_out: counts.passed_over.keys,
+        module_data: about.module_data,
         history: about.history,
         stream_db: about.stream_db,
     };
@@ -194,6 +202,7 @@ struct About {
     databases: u32,
     history: Option<(RunId, Offset)>,
     stream_db: u32,
+    module_data: Vec<ModuleData>,
     /// The database of the keys that come next.
     db: u32,
     replid: Option<RunId>,
@@ -255,6 +264,7 @@ impl About {
                     "the snapshot has a database {number} but only {databases} are configured"
                 )));
             }
+            Item::ModuleData(data) => self.module_data.push(data),
             Item::Aux { key, value } if key == b"repl-id" => self.replid = RunId::parse(&value),
             Item::Aux { key, value } if key == b"repl-stream-db" => {
                 let db = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());

@@ -6,14 +6,15 @@ use crate::keys::new_entry;
 use base::disk::memory::MemoryDisk;
 use conf::Settings;
 use keyspace::{Change, Entry};
+use rdb::LoadedValue;
 use std::io::Write;
 use structures::{NewValue, ValueMut, ValueRef};
 use values::digest::ValueDigest;
 use values::list::End;
 use values::stream::{Group, StreamId};
 use values::{
-    Hash, HashLimits, Kind, List, ListLimits, Object, Set, SetLimits, SortedSet, SortedSetLimits,
-    Stream,
+    Hash, HashLimits, Kind, List, ListLimits, Object, Opaque, Set, SetLimits, SortedSet,
+    SortedSetLimits, Stream,
 };
 
 /// A sink that takes no records until `wait` is through, which is called once.
@@ -84,10 +85,11 @@ fn what_a_sink_is_too_slow_for_goes_to_the_disk() {
         databases: 16,
         checksum: true,
         limits: image::Limits::default(),
+        keep_modules: false,
     };
     let (loaded, ..) = read_dataset(&bytes[..], options, |_| {}).expect("sound");
     assert_eq!(loaded.keys, u64::from(KEYS));
-    loaded.install(&node.keyspace, &node.keyspace.gate.exclusive());
+    loaded.install(&node, &node.keyspace.gate.exclusive());
     for number in 0..KEYS {
         let key = key(number);
         let shard = node.keyspace.lock(Keyspace::shard_of(&key));
@@ -136,6 +138,16 @@ fn large(key: &[u8], kind: Kind) -> Entry {
                 hash.set(&name(number), &name(number * 7), at, HashLimits::default());
             }
             new_entry(key, hash, at)
+        }
+        Kind::Module => {
+            // An id, a string of a million bytes, and the end.
+            let mut bytes =
+                b"\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03\x05\x80\x00\x0f\x42\x40".to_vec();
+            bytes.resize(bytes.len() + 1_000_000, b'm');
+            bytes.push(0);
+            let value = Opaque::new(0x45e2_5238_df91_2c03, bytes);
+            image::entry(key, LoadedValue::Module(value), at, &image::Limits::default())
+                .expect("sound")
         }
         Kind::Stream => {
             let mut stream = Stream::default();
@@ -186,6 +198,7 @@ fn spoil(mut change: Change<'_>) {
                 hash.set_expire_at(&name(number * 2), Some(Millis(1)));
             }
         }
+        Object::Module(value) => *value = Arc::new(Opaque::new(0, vec![0, 0])),
         Object::Stream(stream) => {
             for number in 0..300 {
                 stream.delete(StreamId::new(number * 9, 1));
@@ -216,7 +229,15 @@ fn digests(keyspace: &Keyspace) -> Vec<(u32, Vec<u8>, String, Option<Millis>)> {
 fn large_values_are_saved_as_they_were_whatever_happens_meanwhile() {
     let node = Node::new(Arc::new(Settings::default()), None, &[], &[], 1, None);
     let node = node.another(Arc::clone(&node.settings), Arc::new(MemoryDisk::default()), 1);
-    let kinds = [Kind::String, Kind::List, Kind::Set, Kind::SortedSet, Kind::Hash, Kind::Stream];
+    let kinds = [
+        Kind::String,
+        Kind::List,
+        Kind::Set,
+        Kind::SortedSet,
+        Kind::Hash,
+        Kind::Stream,
+        Kind::Module,
+    ];
     let mut keys = Vec::new();
     for kind in kinds {
         for number in 0..8 {
@@ -264,9 +285,10 @@ fn large_values_are_saved_as_they_were_whatever_happens_meanwhile() {
         databases: 16,
         checksum: true,
         limits: image::Limits::default(),
+        keep_modules: true,
     };
     let (loaded, ..) = read_dataset(&bytes[..], options, |_| {}).expect("sound");
-    loaded.install(&node.keyspace, &node.keyspace.gate.exclusive());
+    loaded.install(&node, &node.keyspace.gate.exclusive());
     let after = digests(&node.keyspace);
     for (one, other) in before.iter().zip(&after) {
         assert_eq!(one, other);

@@ -23,10 +23,12 @@ use crate::stream::StreamImage;
 use base::Millis;
 pub use fields::Fields;
 pub use hash::HashField;
+pub use module::ModuleData;
 pub use piece::{Piece, RawKeys};
 use source::Source;
 use std::io;
 use structures::lzf::LzfError;
+use values::Opaque;
 
 /// The longest string accepted unless told otherwise: the default of `proto-max-bulk-len`.
 pub const STRING_LEN_MAX: u64 = values::string::STRING_LEN_MAX as u64;
@@ -63,6 +65,8 @@ pub enum Item {
     Function(Vec<u8>),
     /// The state of a slot import (Valkey 9), passed over.
     SlotImportSkipped,
+    /// What a module keeps outside the keyspace, if it is to be kept.
+    ModuleData(ModuleData),
     /// Data of a module, passed over.
     ModuleSkipped {
         /// The nine letters that name the module's type.
@@ -119,6 +123,8 @@ pub enum LoadedValue {
     HashPack(Vec<u8>),
     /// A stream, whose blocks are listpacks of any content.
     Stream(Box<StreamImage>),
+    /// What a module has made, if it is to be kept.
+    Module(Opaque),
 }
 
 /// Why a snapshot is refused. `offset` is the byte it was noticed at.
@@ -194,6 +200,7 @@ pub struct Loader<R> {
     source: Source<R>,
     string_len_max: u64,
     verify: bool,
+    keeps_modules: bool,
     version: u16,
     state: State,
     /// The beginning of a record that is read by itself, and the offset of that.
@@ -217,6 +224,7 @@ impl<R: io::Read> Loader<R> {
             source: Source::new(input),
             string_len_max: STRING_LEN_MAX,
             verify: true,
+            keeps_modules: false,
             version: 0,
             state: State::Header,
             large: None,
@@ -230,6 +238,7 @@ impl<R: io::Read> Loader<R> {
             source,
             string_len_max: STRING_LEN_MAX,
             verify: false,
+            keeps_modules: false,
             version,
             state: State::Records,
             large: None,
@@ -241,8 +250,15 @@ impl<R: io::Read> Loader<R> {
         let offset = self.source.offset();
         match self.source.byte()? {
             kind if is_value(kind) => self.value(kind),
-            kind => Err(LoadError::UnsupportedType { kind, offset }),
+            value_type::MODULE if self.keeps_modules => self.module_value(),
+            kind => Err(unsupported(kind, offset)),
         }
+    }
+
+    /// With true, data of modules is kept as it is instead of passed over.
+    pub fn keep_modules(mut self, keep: bool) -> Loader<R> {
+        self.keeps_modules = keep;
+        self
     }
 
     /// Accepts strings of up to `max` bytes instead of [`STRING_LEN_MAX`].
@@ -332,7 +348,7 @@ impl<R: io::Read> Loader<R> {
                 self.skip_slot_import()?
             }
             opcode::FUNCTION => Item::Function(self.bytes()?),
-            opcode::MODULE_AUX => self.skip_module_aux()?,
+            opcode::MODULE_AUX => self.module_aux()?,
             first => self.key(first, offset)?,
         };
         Ok(Some(item))
@@ -359,8 +375,8 @@ impl<R: io::Read> Loader<R> {
             kind = self.source.byte()?;
         }
         match kind {
-            value_type::MODULE => self.skip_module_value(),
-            _ if !is_value(kind) => Err(LoadError::UnsupportedType { kind, offset }),
+            value_type::MODULE => self.module_key(attributes),
+            _ if !is_value(kind) => Err(unsupported(kind, offset)),
             _ => {
                 let (key, value) = (self.bytes()?, self.value(kind)?);
                 Ok(Item::Key(LoadedKey { key, value, attributes }))
@@ -403,6 +419,16 @@ impl<R: io::Read> Loader<R> {
         self.state = State::Finished;
         Ok(())
     }
+}
+
+/// What is said of a type that is not read.
+fn unsupported(kind: u8, offset: u64) -> LoadError {
+    if kind == value_type::MODULE_EARLY {
+        let what = "a module's value in the form of Redis 4.0's release candidates, which only the \
+                    module can read";
+        return LoadError::Malformed { what, offset };
+    }
+    LoadError::UnsupportedType { kind, offset }
 }
 
 /// Whether `kind` is a type of value that is read.

@@ -1,4 +1,5 @@
-//! Data of modules: self-describing, and so passed over when the module is not there.
+//! Data of modules: self-describing, and so passed over, or kept as it is, when the module is not
+//! there.
 //!
 //! ```text
 //! aux      MODULE_AUX, id, UINT, when, parts
@@ -6,16 +7,26 @@
 //! parts    (code, content)* 0     code and id are lengths
 //! ```
 //!
-//! The id holds the module type's name, nine characters of 6 bits, above 10 bits of its version.
+//! Values of type 6, which the release candidates of 4.0 wrote, do not say how long they are.
 
-use super::{Item, LoadError, Loader};
+use super::{Item, LoadError, LoadedKey, LoadedValue, Loader};
+use crate::format::{Attributes, opcode};
 use std::io;
+use values::opaque::{Opaque, module_type_name};
 
-/// The letters a module type's name is made of, by their number.
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// When data is to be loaded: in front of the keys. Otherwise it is behind them.
+const BEFORE_KEYS: u64 = 1;
 
-/// The letters in a module type's name.
-const NAME_LEN: u32 = 9;
+/// What a module keeps outside the keyspace, as the snapshot had it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleData {
+    /// The name of the module's type.
+    pub module: String,
+    /// It belongs in front of the keys, not behind them.
+    pub is_before_keys: bool,
+    /// The record.
+    pub bytes: Vec<u8>,
+}
 
 mod part {
     pub const END: u64 = 0;
@@ -27,21 +38,40 @@ mod part {
 }
 
 impl<R: io::Read> Loader<R> {
-    pub(super) fn skip_module_aux(&mut self) -> Result<Item, LoadError> {
-        let module = module_name(self.source.length()?);
+    pub(super) fn module_aux(&mut self) -> Result<Item, LoadError> {
+        if self.keeps_modules {
+            self.source.capture(vec![opcode::MODULE_AUX]);
+        }
+        let module = module_type_name(self.source.length()?);
         if self.source.length()? != part::UNSIGNED {
             return Err(self.source.malformed("module data that does not say when it is loaded"));
         }
-        self.source.length()?;
+        let is_before_keys = self.source.length()? == BEFORE_KEYS;
         self.skip_parts()?;
-        Ok(Item::ModuleSkipped { module, key: None })
+        if !self.keeps_modules {
+            return Ok(Item::ModuleSkipped { module, key: None });
+        }
+        let bytes = self.source.captured();
+        Ok(Item::ModuleData(ModuleData { module, is_before_keys, bytes }))
     }
 
-    pub(super) fn skip_module_value(&mut self) -> Result<Item, LoadError> {
+    pub(super) fn module_key(&mut self, attributes: Attributes) -> Result<Item, LoadError> {
         let key = self.bytes()?;
-        let module = module_name(self.source.length()?);
+        if self.keeps_modules {
+            let value = self.module_value()?;
+            return Ok(Item::Key(LoadedKey { key, value, attributes }));
+        }
+        let module = module_type_name(self.source.length()?);
         self.skip_parts()?;
         Ok(Item::ModuleSkipped { module, key: Some(key) })
+    }
+
+    /// Reads a value, to be kept.
+    pub(super) fn module_value(&mut self) -> Result<LoadedValue, LoadError> {
+        self.source.capture(Vec::new());
+        let type_id = self.source.length()?;
+        self.skip_parts()?;
+        Ok(LoadedValue::Module(Opaque::new(type_id, self.source.captured())))
     }
 
     pub(super) fn skip_parts(&mut self) -> Result<(), LoadError> {
@@ -57,25 +87,5 @@ impl<R: io::Read> Loader<R> {
                 _ => return Err(self.source.malformed("an unknown part of a module's data")),
             }
         }
-    }
-}
-
-fn module_name(id: u64) -> String {
-    let letter = |n: u32| {
-        let number = (id >> (10 + 6 * (NAME_LEN - 1 - n))) & 0x3f;
-        let letter = usize::try_from(number).ok().and_then(|number| LETTERS.get(number));
-        char::from(letter.copied().unwrap_or(b'?'))
-    };
-    (0..NAME_LEN).map(letter).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_is_in_the_id() {
-        // The type id of RedisJSON 2, encoding version 3.
-        assert_eq!(module_name(0x45e2_5238_df91_2c03), "ReJSON-RL");
     }
 }

@@ -29,6 +29,7 @@ pub struct RawKeys {
     offset: u64,
     version: u16,
     string_len_max: u64,
+    keeps_modules: bool,
 }
 
 impl RawKeys {
@@ -38,6 +39,7 @@ impl RawKeys {
             source: Source::of_bytes(self.bytes, self.offset),
             string_len_max: self.string_len_max,
             verify: false,
+            keeps_modules: self.keeps_modules,
             version: self.version,
             state: State::Cut,
             large: None,
@@ -84,6 +86,7 @@ impl<R: io::Read> Loader<R> {
             offset,
             version: loader.version,
             string_len_max: loader.string_len_max,
+            keeps_modules: loader.keeps_modules,
         };
         match cut {
             Err(error) => {
@@ -139,6 +142,7 @@ impl<R: io::Read> Loader<R> {
             source: Source::with_prefix(prefix, offset, &mut self.source),
             string_len_max: self.string_len_max,
             verify: false,
+            keeps_modules: self.keeps_modules,
             version: self.version,
             state: State::Records,
             large: None,

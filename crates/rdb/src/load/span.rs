@@ -52,7 +52,7 @@ impl<R: io::Read> Loader<R> {
                     self.skip_string()?;
                     return self.walk_value(kind);
                 }
-                kind => return Err(LoadError::UnsupportedType { kind, offset }),
+                kind => return Err(super::unsupported(kind, offset)),
             }
         }
     }

@@ -226,6 +226,7 @@ fn nonsense_is_refused() {
         b"\x00\x01k\x81\xff\xff\xff\xff\xff\xff\xff\xff", // all the memory there is
         b"\x00\x01k\xc3\x02\x81\xff\xff\xff\xff\xff\xff\xff\xff\x00a",
         b"\xf7\x01\x03\x00\x00",         // module data without its time
+        b"\x06\x01k\x01",                // a module's value that does not say how long it is
         b"\x07\x01k\x01\x06",            // an unknown part of module data
         b"\x12\x01k\x01\x01\x00",        // an empty element in a list node of its own
         b"\xf6\x00",                     // the early form of functions
@@ -348,4 +349,23 @@ proptest! {
         let bytes = writer.finish().unwrap();
         prop_assert_eq!(items(&bytes).unwrap(), expected);
     }
+}
+
+#[test]
+fn data_of_modules_is_kept_if_it_is_to_be() {
+    let value = b"\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03\x05\xc3\x02\x05\x00a\x00";
+    let aux = b"\xf7\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03\x02\x01\x05\x03abc\x00";
+    let records = [&aux[..], b"\xfc\x07\0\0\0\0\0\0\0\x07\x03doc", value].concat();
+    let bytes = snapshot(b"REDIS0010", &records);
+    let mut loader = Loader::new(&bytes[..]).keep_modules(true);
+    let data =
+        ModuleData { module: "ReJSON-RL".to_owned(), is_before_keys: true, bytes: aux.to_vec() };
+    assert_eq!(loader.next_item().unwrap(), Some(Item::ModuleData(data)));
+    let key = LoadedKey {
+        key: b"doc".to_vec(),
+        value: LoadedValue::Module(values::Opaque::new(0x45e2_5238_df91_2c03, value.to_vec())),
+        attributes: Attributes { expire_at: Some(Millis(7)), ..Attributes::default() },
+    };
+    assert_eq!(loader.next_item().unwrap(), Some(Item::Key(key)));
+    assert_eq!(loader.next_item().unwrap(), None);
 }

@@ -37,6 +37,8 @@ pub enum SavedValue<'a> {
     ExpiringHash(Vec<SavedField<'a>>),
     /// A stream.
     Stream(Cow<'a, StreamImage>),
+    /// What a module has made, as it came.
+    Module(&'a [u8]),
 }
 
 /// A part of a list.
@@ -80,6 +82,7 @@ impl SavedValue<'_> {
             SavedValue::ExpiringPack(_) => value_type::HASH_LISTPACK_EX,
             SavedValue::ExpiringHash(_) => value_type::HASH_METADATA,
             SavedValue::Stream(_) => value_type::STREAM_2,
+            SavedValue::Module(_) => value_type::MODULE,
         }
     }
 }
@@ -144,6 +147,7 @@ impl Encoder {
             SavedValue::ExpiringPack(fields) => self.push_expiring_pack(out, fields),
             SavedValue::ExpiringHash(fields) => self.push_expiring_hash(out, &fields),
             SavedValue::Stream(stream) => self.push_stream(out, &stream),
+            SavedValue::Module(bytes) => out.extend_from_slice(bytes),
         }
     }
 

@@ -94,6 +94,11 @@ impl Encoder {
         self.begin_key(out, value_type::STRING, key, attributes);
         push_count(out, len);
     }
+
+    /// Appends the head of a value of a module; what it is saved as follows.
+    pub fn begin_module(&mut self, out: &mut Vec<u8>, key: &[u8], attributes: &Attributes) {
+        self.begin_key(out, value_type::MODULE, key, attributes);
+    }
 }
 
 #[cfg(test)]

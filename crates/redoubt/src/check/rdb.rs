@@ -105,6 +105,10 @@ fn say(
             writeln!(out, "[offset {offset}] AUX FIELD {key} = '{value}'")
         }
         Item::SelectDb(db) => writeln!(out, "[offset {offset}] Selecting DB ID {db}"),
+        Item::ModuleSkipped { key: Some(_), .. } => {
+            found.keys += 1;
+            Ok(())
+        }
         Item::ModuleSkipped { module, .. } => {
             writeln!(out, "[offset {offset}] MODULE AUX for: {module}")
         }

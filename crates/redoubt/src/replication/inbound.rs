@@ -321,7 +321,7 @@ impl Inbound<'_> {
         if !self.is_current() {
             return;
         }
-        let old = dataset.install(&self.node.keyspace, &alone);
+        let old = dataset.install(self.node, &alone);
         self.node.tracking.flush(self.node);
         {
             let mut state = self.node.replication.state();

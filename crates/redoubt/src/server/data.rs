@@ -133,6 +133,7 @@ impl Found {
             databases: u32::try_from(settings.databases.get()).unwrap_or(16),
             checksum: settings.rdbchecksum.get(),
             limits: Limits::of(settings),
+            keep_modules: settings.rdb_keep_unknown_modules.get(),
         };
         let took = || {
             let took = base::clock::monotonic().since(began).0;

@@ -129,6 +129,7 @@ fn load_options(cx: &Context<'_>, expired_before: Option<Millis>) -> LoadOptions
         databases: u32::try_from(settings.databases.get()).unwrap_or(u32::MAX),
         checksum: settings.rdbchecksum.get() && !cx.node.skip_checksums.load(Ordering::Relaxed),
         limits: Limits::of(settings),
+        keep_modules: settings.rdb_keep_unknown_modules.get(),
     }
 }
 
@@ -148,7 +149,7 @@ pub(super) fn load_append_only(cx: &mut Context<'_>, args: &mut Args<'_>) -> Com
         loaded.map_err(|_| "the load panicked")?.map_err(|error| error.to_string())
     });
     match loaded {
-        Ok(loaded) => drop(loaded.dataset.install(&node.keyspace, alone)),
+        Ok(loaded) => drop(loaded.dataset.install(node, alone)),
         Err(error) => {
             tracing::error!("{error}");
             let text = "ERR Error trying to load the AOF files, check server logs.";
@@ -173,7 +174,7 @@ pub(super) fn reload(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult
     let path = Path::new(&settings.dir.string()).join(settings.dbfilename.string());
     let options = load_options(cx, cx.node.originates().then_some(cx.now));
     match load_file(&*cx.node.disk, &path, options, |_| {}) {
-        Ok(Some(dataset)) => drop(dataset.install(&cx.node.keyspace, alone)),
+        Ok(Some(dataset)) => drop(dataset.install(cx.node, alone)),
         Ok(None) | Err(_) => {
             return Err(CommandError::text(
                 "ERR Error trying to load the RDB dump, check server logs.",

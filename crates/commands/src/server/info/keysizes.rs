@@ -56,7 +56,7 @@ fn length(kind: Kind, entry: &Entry) -> Option<usize> {
         Kind::SortedSet => view::<SortedSet>(entry).ok().map(SortedSetRef::len),
         Kind::Hash => view::<Hash>(entry).ok().map(HashRef::len),
         // Stock has no figures of them.
-        Kind::Stream => None,
+        Kind::Stream | Kind::Module => None,
     }
 }
 

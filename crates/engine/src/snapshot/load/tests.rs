@@ -18,6 +18,7 @@ fn options() -> LoadOptions {
         databases: 16,
         checksum: false,
         limits: Limits::default(),
+        keep_modules: false,
     }
 }
 

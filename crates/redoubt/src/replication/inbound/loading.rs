@@ -120,6 +120,7 @@ fn load(pipe: Pipe, number: u64) {
         databases: u32::try_from(settings.databases.get()).unwrap_or(16),
         checksum: settings.rdbchecksum.get(),
         limits: Limits::of(settings),
+        keep_modules: settings.rdb_keep_unknown_modules.get(),
     };
     let loaded = read_dataset(pipe, options, |_| {});
     let result = match loaded {
