@@ -66,6 +66,7 @@ const fn tables() -> [[u16; 256]; STEP] {
 
 /// The register behind `step`, which the one before it is added to.
 #[inline]
+#[allow(clippy::many_single_char_names, reason = "bytes of a step, in order")]
 fn after_step(register: u16, step: [u8; STEP]) -> u16 {
     let [high, low] = register.to_be_bytes();
     let [a, b, c, d, e, f, g, h] = step.map(usize::from);

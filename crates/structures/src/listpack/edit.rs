@@ -2,6 +2,7 @@
 
 use super::element::{Encoded, Item};
 use super::{COUNT_UNKNOWN, EMPTY, END, HEADER_LEN, Listpack};
+use std::cmp::Ordering;
 use std::ops::Range;
 
 /// A pack of its own.
@@ -175,14 +176,16 @@ impl ListpackBuf {
     fn exchange(&mut self, old: Range<usize>, item: Item<'_>) {
         let encoded = Encoded::of(item);
         let (len, behind) = (self.0.len(), old.start + encoded.len());
-        if behind == old.end {
-            // It takes as much room.
-        } else if behind > old.end {
-            self.0.resize(len + (behind - old.end), 0);
-            self.0.copy_within(old.end..len, behind);
-        } else {
-            self.0.copy_within(old.end..len, behind);
-            self.0.truncate(len - (old.end - behind));
+        match behind.cmp(&old.end) {
+            Ordering::Equal => {}
+            Ordering::Greater => {
+                self.0.resize(len + (behind - old.end), 0);
+                self.0.copy_within(old.end..len, behind);
+            }
+            Ordering::Less => {
+                self.0.copy_within(old.end..len, behind);
+                self.0.truncate(len - (old.end - behind));
+            }
         }
         encoded.fill(&mut self.0[old.start..behind]);
     }
