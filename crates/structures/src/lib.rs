@@ -1,6 +1,7 @@
 //! The two containers of the keyspace: [`Entry`], one allocation holding a key and its value, and
 //! [`Table`], an incrementally growing hash table of entries. Beside them the packed forms of small
-//! collections, [`listpack`] and [`intset`], and their compression, [`lzf`]; these are safe code.
+//! collections, [`listpack`] and [`intset`], and their compression, [`lzf`], which are safe code; and the
+//! form of large sets, [`PagedSet`].
 //!
 //! This is one of the few places where `unsafe` is allowed: every block names its premises, the
 //! tests compare with safe twins from `std`, and nothing unsafe is visible from outside. The layouts
@@ -12,8 +13,10 @@ mod chain;
 mod entry;
 mod hashing;
 pub mod intset;
+mod linear;
 pub mod listpack;
 pub mod lzf;
+mod paged_set;
 mod prefetch;
 mod size_class;
 mod sorted;
@@ -21,6 +24,7 @@ mod table;
 
 pub use entry::{Entry, KEY_BYTES_MAX, NewValue, VALUE_BYTES_MAX, ValueMut, ValueRef};
 pub use hashing::KeyHash;
+pub use paged_set::{Member, PageIter, PageWatch, PagedIter, PagedSet};
 pub use size_class::size_class;
 pub use sorted::{MemberHash, Sorted, SortedIter};
 pub use table::{Iter, KeyHasher, Table};

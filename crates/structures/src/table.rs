@@ -1,18 +1,14 @@
 //! A hash table of entries that grows and shrinks one bucket at a time (linear hashing).
 //!
-//! With `n` buckets and `2^k` the largest power of two in `n`, bucket `h mod 2^(k+1)` holds hash `h` if
-//! it exists, else bucket `h mod 2^k`. Growth splits bucket `n - 2^k` into itself and `n`; shrinking
-//! merges the last bucket back. So no insertion moves more than one bucket, and there is no second
-//! table. Buckets stand in chunks of 1 KB behind a directory; what a bucket cannot hold stands in its
-//! chain (see the `chain` module).
+//! No insertion moves more than one bucket, and there is no second table (see the `linear` module).
+//! Buckets stand in chunks of 1 KB behind a directory; what a bucket cannot hold stands in its chain (see
+//! the `chain` module).
 //!
 //! Invariants:
 //! 1. `mask` is the next power of two from `buckets`, less one; zero if there are no buckets.
 //! 2. The first chunk has `min(16, mask + 1)` buckets, every other has 16, and there are as many chunks
 //!    as `buckets` need. Buckets at and above `buckets` are all zeros.
 //! 3. Every entry stands in the chain of its hash's bucket, its tag being that of its hash or unknown.
-//!
-//! Source: W. Litwin, "Linear Hashing: A New Tool for File and Table Addressing", VLDB 1980.
 
 #![allow(clippy::cast_ptr_alignment, reason = "chunks are aligned to cache lines")]
 
@@ -22,6 +18,7 @@ pub use scan::Iter;
 
 use crate::chain::{Chain, SLOTS, Word, tag_of};
 use crate::entry::{Entry, UNKNOWN_TAG, slot_tag, with_tag};
+use crate::linear;
 use crate::prefetch::{LINE_BYTES, prefetch};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error, realloc};
 use std::marker::PhantomData;
@@ -192,10 +189,7 @@ impl<B> Table<B> {
     /// The bucket of `hash`; there is at least one.
     #[inline]
     fn bucket_of(&self, hash: u64) -> usize {
-        // A 64-bit platform (asserted in `lib.rs`): nothing is cut off.
-        #[allow(clippy::cast_possible_truncation, reason = "usize has 64 bits here")]
-        let bucket = hash as usize & self.mask;
-        if bucket < self.buckets { bucket } else { bucket & (self.mask >> 1) }
+        linear::bucket_of(hash, self.buckets, self.mask)
     }
 
     #[inline]
@@ -252,8 +246,8 @@ impl<B> Table<B> {
         if fresh == 0 {
             return;
         }
-        let split_bit = 1 << fresh.ilog2();
-        let (source, target) = (self.chain(fresh - split_bit), self.chain(fresh));
+        let split_bit = 1_u64 << fresh.ilog2();
+        let (source, target) = (self.chain(linear::parent_of(fresh)), self.chain(fresh));
         source.prefetch_all();
         // From the end: what fills a hole has been looked at already.
         for index in (0..source.len()).rev() {
@@ -264,7 +258,7 @@ impl<B> Table<B> {
             let hash = hasher.hash(unsafe { Self::key_of(&word) });
             let known =
                 if slot_tag(word) == UNKNOWN_TAG { with_tag(word, tag_of(hash)) } else { word };
-            if hash & split_bit as u64 == 0 {
+            if hash & split_bit == 0 {
                 // SAFETY: 1. As before; 2. the word is the same entry's.
                 unsafe { slot.write(known) }
             } else {
@@ -280,7 +274,7 @@ impl<B> Table<B> {
             return;
         }
         let last = self.buckets - 1;
-        let (source, target) = (self.chain(last), self.chain(last - (1 << last.ilog2())));
+        let (source, target) = (self.chain(last), self.chain(linear::parent_of(last)));
         while let Some(word) = source.pop(&mut self.overflow_bytes) {
             target.push(word, &mut self.overflow_bytes);
         }
@@ -318,7 +312,7 @@ impl<B> Table<B> {
 
     fn set_buckets(&mut self, buckets: usize) {
         self.buckets = buckets;
-        self.mask = buckets.next_power_of_two() - 1;
+        self.mask = linear::mask_for(buckets);
     }
 
     fn resize_first_chunk(&mut self, old: usize, new: usize) {

@@ -1,22 +1,18 @@
-//! A table of fields with values and, each by itself, an expiry: the large form of hashes, and, with
-//! empty values, of sets.
+//! A table of fields with values and, each by itself, an expiry: the large form of hashes.
 //!
 //! A field is an [`Entry`]: name, value and expiry in one allocation. Nothing here expires by itself:
-//! whoever looks says what time it is, and `sweep` takes out what has ended. `soonest` is a lower
-//! bound of the next expiry, made exact by every full sweep, so that nobody sweeps in vain.
+//! whoever looks says what time it is, and `sweep` takes out what has ended.
 //!
-//! To walks a field is a fragment of a hash; sets are saved at once.
+//! To walks a field is a fragment of a hash.
 
 use crate::Kind;
 use crate::fragment::{Fragment, Fragmented, Outline, Position, STEP_BYTES, STEP_MEMBERS, Sides};
+use crate::sweep::Sweep;
 use base::Millis;
 use base::random::Random;
 use std::convert::Infallible;
 use std::fmt;
 use structures::{Entry, KeyHash, NewValue, Table, ValueRef};
-
-/// No field expires.
-const NEVER: Millis = Millis(u64::MAX);
 
 /// A field: its value lies inline.
 pub type Field = Entry<Infallible>;
@@ -49,21 +45,6 @@ pub struct Fields {
     sides: Sides,
 }
 
-/// Where the removal of ended fields stands.
-struct Sweep {
-    /// No field ends before this.
-    soonest: Millis,
-    cursor: u64,
-    /// The least expiry that this pass has met, or that was set meanwhile.
-    gathered: Millis,
-}
-
-impl Default for Sweep {
-    fn default() -> Sweep {
-        Sweep { soonest: NEVER, cursor: 0, gathered: NEVER }
-    }
-}
-
 impl Fields {
     /// The number of fields, ended ones that are still held included.
     #[inline]
@@ -85,7 +66,7 @@ impl Fields {
     /// A time before which no field ends.
     #[inline]
     pub fn soonest(&self) -> Option<Millis> {
-        (self.expiring > 0).then_some(self.sweep.soonest)
+        (self.expiring > 0).then_some(self.sweep.soonest())
     }
 
     /// Bytes on the heap. O(1).
@@ -113,19 +94,6 @@ impl Fields {
             self.count_out(old);
         }
         old.is_none()
-    }
-
-    /// Puts a field in without a value unless there is one of this name; true if there was none.
-    pub fn insert_name(&mut self, name: &[u8]) -> bool {
-        let hash = KeyHash::of(name);
-        if self.table.find(hash, name).is_some() {
-            return false;
-        }
-        let fresh = Entry::new(name, NewValue::Bytes(b""), None);
-        fresh.set_epoch(self.sides.epoch());
-        self.count_in(&fresh);
-        self.table.insert_unique(hash, fresh, &KeyHash);
-        true
     }
 
     /// Sets or removes the expiry of `name`; false if there is no such field.
@@ -173,34 +141,21 @@ impl Fields {
     /// Takes out what has ended by `now` in at most `buckets` buckets, going on where the last call
     /// stopped. True if the pass is over: then `soonest` is exact.
     pub fn sweep(&mut self, now: Millis, buckets: usize, mut removed: impl FnMut(&[u8])) -> bool {
-        for _ in 0..buckets {
-            let Sweep { cursor, gathered, .. } = &mut self.sweep;
-            if *cursor == 0 {
-                *gathered = NEVER;
-            }
-            let (mut bytes, mut count, sides) = (0, 0, &self.sides);
+        let Fields { table, bytes, expiring, sweep, sides } = self;
+        sweep.run(buckets, |cursor, gathered| {
             let ended = |field: &mut Field| {
-                if !has_ended(field, now) {
-                    *gathered = field.expire_at().unwrap_or(NEVER).min(*gathered);
-                    return false;
-                }
-                if !sides.is_empty() {
+                let ended = gathered.has_ended(field.expire_at(), now);
+                if ended && !sides.is_empty() {
                     save(sides, field);
                 }
-                true
+                ended
             };
-            *cursor = self.table.drain_where(*cursor, ended, |field| {
-                (bytes, count) = (bytes + field.allocated_bytes(), count + 1);
+            table.drain_where(cursor, ended, |field| {
+                *bytes -= field.allocated_bytes();
+                *expiring -= 1;
                 removed(field.key());
-            });
-            self.bytes -= bytes;
-            self.expiring -= count;
-            if self.sweep.cursor == 0 {
-                self.sweep.soonest = self.sweep.gathered;
-                return true;
-            }
-        }
-        false
+            })
+        })
     }
 
     /// Saves a field that is about to change.
@@ -227,8 +182,7 @@ impl Fields {
                 self.sweep = Sweep::default();
             }
             self.expiring += 1;
-            self.sweep.soonest = self.sweep.soonest.min(at);
-            self.sweep.gathered = self.sweep.gathered.min(at);
+            self.sweep.note(at);
         }
     }
 }

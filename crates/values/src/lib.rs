@@ -21,6 +21,7 @@ mod shared;
 pub mod sorted_set;
 pub mod stream;
 pub mod string;
+mod sweep;
 
 pub use collection::Collection;
 pub use digest::{DatasetDigest, Digest, KeysDigest, ValueDigest};

@@ -1,17 +1,11 @@
 //! Walking a table: cursors that survive growth and shrinking, iteration, random choice.
 //!
-//! A cursor is a bucket number whose bits count from the top: the set of hashes behind it is an interval
-//! of bit-reversed hashes, `[0, reversed(cursor))`, whatever the number of buckets. Each call visits the
-//! bucket of the cursor, which holds all hashes that agree with it in the bucket's own bits (a bucket
-//! that is not split yet has one bit less), and moves to the end of that interval. So what is in the
-//! table from the first call to the last is visited; it is visited again only where shrinking merged
-//! a visited bucket with others.
-//!
-//! Source: Redis documentation, SCAN, "Scan guarantees".
+//! A cursor visits one bucket; the `linear` module says why that keeps SCAN's guarantees.
 
 use super::Table;
 use crate::chain::Word;
 use crate::entry::Entry;
+use crate::linear::next_cursor;
 use base::random::Random;
 
 /// Slots among which `random` chooses: with longer chains (less than one in a thousand) it prefers the
@@ -111,12 +105,7 @@ impl<B> Table<B> {
             return None;
         }
         let bucket = self.bucket_of(cursor);
-        let low = 1 << self.buckets.ilog2();
-        // Buckets below the next to be split, and those split off, use one bit more.
-        let is_split = bucket >= low || bucket < self.buckets - low;
-        let mask = if is_split { 2 * low - 1 } else { low - 1 };
-        let reversed = (cursor | !(mask as u64)).reverse_bits().wrapping_add(1);
-        Some((bucket, reversed.reverse_bits()))
+        Some((bucket, next_cursor(cursor, bucket, self.buckets)))
     }
 
     fn chain_len(&self, bucket: usize) -> usize {

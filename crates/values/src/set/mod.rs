@@ -1,14 +1,18 @@
 //! Sets: members, each once.
 //!
 //! Small sets are packed: integers in an intset, anything else in a listpack. What outgrows the limits
-//! becomes a table and stays one. The forms are chosen as stock 7.2 and later choose them. Members that
-//! expire (`KeyDB`) stand in a table; one that has ended is a member until it is swept out.
+//! becomes a [`LargeSet`] and stays one. The forms are chosen as stock 7.2 and later choose them. Members
+//! that expire (`KeyDB`) stand in such a one; one that has ended is a member until it is swept out.
+
+mod large;
+
+pub use large::LargeSet;
 
 use crate::collection::in_object;
-use crate::fields::Fields;
 use crate::{Collection, Kind, Object, foreign};
 use base::Millis;
 use base::random::Random;
+use structures::PagedIter;
 use structures::intset::{Intset, IntsetBuf};
 use structures::listpack::{self, Item, Listpack, ListpackBuf};
 
@@ -41,7 +45,7 @@ pub struct Set(Form);
 enum Form {
     Ints(IntsetBuf),
     Packed(ListpackBuf),
-    Large(Box<Fields>),
+    Large(Box<LargeSet>),
 }
 
 /// A view of a set.
@@ -52,7 +56,7 @@ pub enum SetRef<'a> {
     /// Packed members.
     Packed(Listpack<'a>),
     /// A table of members.
-    Large(&'a Fields),
+    Large(&'a LargeSet),
 }
 
 impl Default for Set {
@@ -113,7 +117,7 @@ impl Set {
     /// Adds a member; true if it is new.
     pub fn add(&mut self, member: &[u8], limits: SetLimits) -> bool {
         match &mut self.0 {
-            Form::Large(fields) => return fields.insert_name(member),
+            Form::Large(large) => return large.insert(member, None),
             Form::Ints(ints) => {
                 if let Some(value) = listpack::integer(member) {
                     let added = ints.insert(value);
@@ -147,7 +151,7 @@ impl Set {
                 }
             }
         }
-        self.enlarge().insert_name(member)
+        self.enlarge().insert(member, None)
     }
 
     /// Takes a member out; true if it was there.
@@ -158,7 +162,7 @@ impl Set {
                 Some(at) => pack.remove(at, 1) == 1,
                 None => false,
             },
-            Form::Large(fields) => fields.remove(member),
+            Form::Large(large) => large.remove(member),
         }
     }
 
@@ -177,11 +181,11 @@ impl Set {
         }
     }
 
-    /// Takes out members that have ended by `now` in at most `buckets` buckets. True if all are out.
-    pub fn sweep(&mut self, now: Millis, buckets: usize, removed: impl FnMut(&[u8])) -> bool {
+    /// Takes out members that have ended by `now` in at most `pages` pages. True if all are out.
+    pub fn sweep(&mut self, now: Millis, pages: usize, removed: impl FnMut(&[u8])) -> bool {
         match &mut self.0 {
             Form::Ints(_) | Form::Packed(_) => true,
-            Form::Large(fields) => fields.sweep(now, buckets, removed),
+            Form::Large(large) => large.sweep(now, pages, removed),
         }
     }
 
@@ -202,21 +206,21 @@ impl Set {
         match &self.0 {
             Form::Ints(ints) => ints.as_bytes().len(),
             Form::Packed(pack) => pack.as_bytes().len(),
-            Form::Large(fields) => size_of::<Fields>() + fields.heap_bytes(),
+            Form::Large(large) => size_of::<LargeSet>() + large.heap_bytes(),
         }
     }
 
-    fn enlarge(&mut self) -> &mut Fields {
+    fn enlarge(&mut self) -> &mut LargeSet {
         if !matches!(self.0, Form::Large(_)) {
-            let mut fields = Box::<Fields>::default();
+            let mut large = Box::<LargeSet>::default();
             let mut digits = itoa::Buffer::new();
             for member in self.as_ref().iter() {
-                fields.insert_name(member.bytes(&mut digits));
+                large.insert(member.bytes(&mut digits), None);
             }
-            self.0 = Form::Large(fields);
+            self.0 = Form::Large(large);
         }
         match &mut self.0 {
-            Form::Large(fields) => fields,
+            Form::Large(large) => large,
             Form::Ints(_) | Form::Packed(_) => unreachable!("it was just made large"),
         }
     }
@@ -233,7 +237,7 @@ impl<'a> SetRef<'a> {
         match self {
             SetRef::Ints(ints) => ints.len(),
             SetRef::Packed(pack) => pack.len(),
-            SetRef::Large(fields) => fields.len(),
+            SetRef::Large(large) => large.len(),
         }
     }
 
@@ -259,7 +263,7 @@ impl<'a> SetRef<'a> {
                 listpack::integer(member).is_some_and(|value| ints.contains(value))
             }
             SetRef::Packed(pack) => pack.find(None, member, 0).is_some(),
-            SetRef::Large(fields) => fields.get(member).is_some(),
+            SetRef::Large(large) => large.contains(member),
         }
     }
 
@@ -267,18 +271,18 @@ impl<'a> SetRef<'a> {
     pub fn soonest(self) -> Option<Millis> {
         match self {
             SetRef::Ints(_) | SetRef::Packed(_) => None,
-            SetRef::Large(fields) => fields.soonest(),
+            SetRef::Large(large) => large.soonest(),
         }
     }
 
     /// The members that expire, and when. O(members), if there are any.
     pub fn expiring(self) -> impl Iterator<Item = (&'a [u8], Millis)> {
-        let fields = match self {
-            SetRef::Large(fields) if fields.expiring() > 0 => Some(fields),
+        let large = match self {
+            SetRef::Large(large) if large.expiring() > 0 => Some(large),
             _ => None,
         };
-        let fields = fields.into_iter().flat_map(Fields::iter);
-        fields.filter_map(|field| Some((field.key(), field.expire_at()?)))
+        let members = large.into_iter().flat_map(LargeSet::iter);
+        members.filter_map(|member| Some((member.bytes, member.expire_at?)))
     }
 
     /// The members: of integers in ascending order, else in none that is promised.
@@ -286,14 +290,14 @@ impl<'a> SetRef<'a> {
         match self {
             SetRef::Ints(ints) => Members::Ints(ints, 0),
             SetRef::Packed(pack) => Members::Packed(pack.iter()),
-            SetRef::Large(fields) => Members::Large(fields.iter()),
+            SetRef::Large(large) => Members::Large(large.iter()),
         }
     }
 
     /// Visits some members, as SCAN does: a packed set at once.
     pub fn scan(self, cursor: u64, mut visit: impl FnMut(Item<'a>)) -> u64 {
-        if let SetRef::Large(fields) = self {
-            return fields.scan(cursor, |field| visit(Item::Bytes(field.key())));
+        if let SetRef::Large(large) = self {
+            return large.scan(cursor, |member| visit(Item::Bytes(member.bytes)));
         }
         self.iter().for_each(visit);
         0
@@ -310,7 +314,7 @@ impl<'a> SetRef<'a> {
                 let index = isize::try_from(index(pack.len(), random)).unwrap_or(0);
                 pack.index(index).map(|at| pack.get(at))
             }
-            SetRef::Large(fields) => fields.random(random).map(|field| Item::Bytes(field.key())),
+            SetRef::Large(large) => large.random(random).map(Item::Bytes),
         }
     }
 }
@@ -323,7 +327,7 @@ pub enum Members<'a> {
     /// Of a listpack.
     Packed(listpack::Iter<'a>),
     /// Of a table.
-    Large(structures::Iter<'a, std::convert::Infallible>),
+    Large(PagedIter<'a>),
 }
 
 impl<'a> Iterator for Members<'a> {
@@ -336,7 +340,7 @@ impl<'a> Iterator for Members<'a> {
                 ints.get(*next - 1).map(Item::Int)
             }
             Members::Packed(iter) => iter.next(),
-            Members::Large(iter) => iter.next().map(|field| Item::Bytes(field.key())),
+            Members::Large(iter) => iter.next().map(|member| Item::Bytes(member.bytes)),
         }
     }
 }
@@ -356,7 +360,7 @@ impl Collection for Set {
         match &self.0 {
             Form::Ints(ints) => SetRef::Ints(ints.view()),
             Form::Packed(pack) => SetRef::Packed(pack.view()),
-            Form::Large(fields) => SetRef::Large(fields),
+            Form::Large(large) => SetRef::Large(large),
         }
     }
 
@@ -386,7 +390,7 @@ impl Collection for Set {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     const SMALL: SetLimits =
         SetLimits { intset_entries: 4, listpack_entries: 6, listpack_value: 5 };
@@ -443,6 +447,56 @@ mod tests {
                 prop_assert!(model.remove(&member));
             }
             prop_assert!(model.is_empty() && set.is_empty());
+        }
+
+        #[test]
+        fn members_end(steps in prop::collection::vec((0..5u8, 0..99u32, 0..50u64), 0..200)) {
+            let (mut set, mut model) = (Set::default(), BTreeMap::new());
+            for (step, number, at) in steps {
+                let (member, at) = (format!("m{number}").into_bytes(), Millis(at));
+                match step {
+                    0 => prop_assert_eq!(set.add(&member, SMALL), !model.contains_key(&member)),
+                    1 => prop_assert_eq!(set.remove(&member), model.contains_key(&member)),
+                    2 | 3 => {
+                        let at = (step == 2).then_some(at);
+                        prop_assert_eq!(set.set_expire_at(&member, at), model.contains_key(&member));
+                    }
+                    _ => {
+                        let has_ended = |end: &Option<Millis>| end.is_some_and(|end| end <= at);
+                        let mut gone = BTreeSet::new();
+                        let mut note = |member: &[u8]| _ = gone.insert(member.to_vec());
+                        while !set.sweep(at, 2, &mut note) {}
+                        let ended: BTreeSet<Vec<u8>> = model
+                            .extract_if(.., |_, end| has_ended(end))
+                            .map(|(member, _)| member)
+                            .collect();
+                        prop_assert_eq!(gone, ended);
+                        // A whole pass makes the bound exact.
+                        while !set.sweep(at, 2, |_| ()) {}
+                        prop_assert_eq!(set.as_ref().soonest(), model.values().flatten().min().copied());
+                    }
+                }
+                match step {
+                    0 => _ = model.entry(member).or_insert(None),
+                    1 => _ = model.remove(&member),
+                    2 | 3 => {
+                        if let Some(end) = model.get_mut(&member) {
+                            *end = (step == 2).then_some(at);
+                        }
+                    }
+                    _ => {}
+                }
+                let least = model.values().flatten().min();
+                prop_assert_eq!(set.as_ref().soonest().is_some(), least.is_some());
+                prop_assert!(set.as_ref().soonest() <= least.copied());
+                let expiring: BTreeMap<Vec<u8>, Option<Millis>> =
+                    set.as_ref().expiring().map(|(member, at)| (member.to_vec(), Some(at))).collect();
+                let mut expected = model.clone();
+                expected.retain(|_, at| at.is_some());
+                prop_assert_eq!(expiring, expected);
+                prop_assert_eq!(&set.clone(), &set);
+                prop_assert_eq!(set.clone().as_ref().soonest().is_some(), least.is_some());
+            }
         }
     }
 }

@@ -1,0 +1,150 @@
+//! The large form of a set: a [`PagedSet`], and when its members end.
+//!
+//! Nothing here expires by itself: whoever looks says what time it is, and `sweep` takes out what has
+//! ended.
+
+use crate::sweep::Sweep;
+use base::Millis;
+use base::random::Random;
+use std::fmt;
+use structures::{KeyHash, Member, PagedIter, PagedSet};
+
+/// Different members, each with or without an expiry.
+#[derive(Default)]
+pub struct LargeSet {
+    members: PagedSet,
+    sweep: Sweep,
+}
+
+impl LargeSet {
+    /// The number of members, ended ones that are still held included.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The number of members with an expiry.
+    pub fn expiring(&self) -> usize {
+        self.members.expiring()
+    }
+
+    /// A time before which no member ends.
+    #[inline]
+    pub fn soonest(&self) -> Option<Millis> {
+        (self.expiring() > 0).then_some(self.sweep.soonest())
+    }
+
+    /// Bytes on the heap. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        self.members.heap_bytes()
+    }
+
+    /// Whether `member` is in it, ended or not.
+    #[inline]
+    pub fn contains(&self, member: &[u8]) -> bool {
+        self.members.contains(KeyHash::of(member), member)
+    }
+
+    /// Puts a member in unless it is there; true if it was not.
+    pub fn insert(&mut self, member: &[u8], expire_at: Option<Millis>) -> bool {
+        let hash = KeyHash::of(member);
+        let is_first = self.expiring() == 0;
+        let is_new = self.members.insert(hash, member, expire_at, &KeyHash, &mut ());
+        if is_new && expire_at.is_some() {
+            self.note_expiry(expire_at, is_first);
+        }
+        is_new
+    }
+
+    /// Sets or removes the expiry of `member`; false if there is no such member.
+    pub fn set_expire_at(&mut self, member: &[u8], at: Option<Millis>) -> bool {
+        let is_first = self.expiring() == 0;
+        let found = self.members.set_expire_at(KeyHash::of(member), member, at, &mut ());
+        if found {
+            self.note_expiry(at, is_first);
+        }
+        found
+    }
+
+    /// Takes a member out; true if it was there.
+    pub fn remove(&mut self, member: &[u8]) -> bool {
+        self.members.remove(KeyHash::of(member), member, &mut ())
+    }
+
+    /// All members, in no order.
+    pub fn iter(&self) -> PagedIter<'_> {
+        self.members.iter()
+    }
+
+    /// Visits some members, as SCAN does.
+    pub fn scan<'a>(&'a self, cursor: u64, visit: impl FnMut(Member<'a>)) -> u64 {
+        self.members.scan(cursor, visit)
+    }
+
+    /// A member chosen about evenly.
+    pub fn random(&self, random: &mut Random) -> Option<&[u8]> {
+        self.members.random(random).map(|member| member.bytes)
+    }
+
+    /// Takes out what has ended by `now` in at most `pages` pages, going on where the last call stopped.
+    /// True if the pass is over: then `soonest` is exact.
+    pub fn sweep(&mut self, now: Millis, pages: usize, mut removed: impl FnMut(&[u8])) -> bool {
+        let members = &mut self.members;
+        self.sweep.run(pages, |cursor, gathered| {
+            let ended = |member: Member<'_>| gathered.has_ended(member.expire_at, now);
+            members.drain_where(cursor, ended, |member| removed(member.bytes), &mut ())
+        })
+    }
+
+    /// Notes when a member ends; `is_first` if none did before.
+    fn note_expiry(&mut self, at: Option<Millis>, is_first: bool) {
+        if let Some(at) = at {
+            if is_first {
+                self.sweep = Sweep::default();
+            }
+            self.sweep.note(at);
+        }
+    }
+}
+
+impl Clone for LargeSet {
+    fn clone(&self) -> LargeSet {
+        let mut copy = LargeSet { members: self.members.clone(), sweep: Sweep::default() };
+        if self.expiring() > 0 {
+            copy.sweep.note(self.sweep.soonest());
+        }
+        copy
+    }
+}
+
+impl PartialEq for LargeSet {
+    fn eq(&self, other: &LargeSet) -> bool {
+        let has = |member: Member<'_>| {
+            other.members.get(KeyHash::of(member.bytes), member.bytes) == Some(member)
+        };
+        self.len() == other.len() && self.iter().all(has)
+    }
+}
+
+impl Eq for LargeSet {}
+
+impl fmt::Debug for LargeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.members.fmt(f)
+    }
+}
+
+impl<'a> IntoIterator for &'a LargeSet {
+    type Item = Member<'a>;
+    type IntoIter = PagedIter<'a>;
+
+    fn into_iter(self) -> PagedIter<'a> {
+        self.iter()
+    }
+}
