@@ -207,7 +207,7 @@ impl Fragmented for Fields {
         Outline { kind: Kind::Hash, len: self.len(), soonest: self.soonest() }
     }
 
-    fn save_some(&self, cut: u32, position: &mut Position) -> bool {
+    fn save_some(&mut self, cut: u32, position: &mut Position) -> bool {
         let mut cursor = if let Position::Cursor(cursor) = position { *cursor } else { 0 };
         let (mut count, mut bytes) = (0, 0);
         while count < STEP_MEMBERS && bytes < STEP_BYTES {

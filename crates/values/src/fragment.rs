@@ -1,11 +1,12 @@
-//! Large collections that are saved fragment by fragment while they are changed.
+//! Large collections and strings that are saved fragment by fragment while they are changed.
 //!
-//! A snapshot walk cannot encode millions of members under one lock. So it hangs a [`Side`] on the
+//! A snapshot walk cannot encode millions of members, or copy half a gigabyte, under one lock. So it hangs a [`Side`] on the
 //! collection and visits a few fragments at a time ([`Fragmented::save_some`]), while whoever is about
 //! to change or take out a fragment that the walk lacks gives it to the side first. A fragment has an
 //! epoch, as the entry of a key has: it is lacking if that is below the side's cut, and whoever saves
 //! it raises the epoch, so that it is saved exactly once. Fragments made meanwhile carry the epoch of
-//! the newest side. A fragment is what one epoch can be kept for: a member, or a page of them.
+//! the newest side. A fragment is what one epoch can be kept for: a member, a page of them, or
+//! a chunk of a string.
 //!
 //! What a collection with fragments owes ([`Fragmented`]):
 //!
@@ -33,6 +34,9 @@ use structures::listpack::Item;
 /// Heap bytes from which on a value is not saved at once.
 pub const FRAGMENTED_BYTES_MIN: usize = 64 << 10;
 
+/// Bytes of a chunk of a string.
+pub const CHUNK_BYTES: usize = 4 << 10;
+
 /// Members that are saved in one step, about.
 pub const STEP_MEMBERS: usize = 256;
 
@@ -42,6 +46,8 @@ pub const STEP_BYTES: usize = 64 << 10;
 /// What a fragment consists of.
 #[derive(Clone, Copy, Debug)]
 pub enum Fragment<'a> {
+    /// The chunk of a string of that number, from zero.
+    Chunk(usize, &'a [u8]),
     /// A member of a set.
     Member(Item<'a>),
     /// A member of a sorted set, and its score.
@@ -78,17 +84,17 @@ pub enum Position {
     Above(f64, Box<[u8]>),
 }
 
-/// A collection that is saved fragment by fragment; the head of this file says what it owes.
+/// A collection or string that is saved fragment by fragment; the head of this file says what it owes.
 pub trait Fragmented: Send {
     /// The sides.
     fn sides(&self) -> &Sides;
     /// The sides, to let one join or leave.
     fn sides_mut(&mut self) -> &mut Sides;
-    /// What kind of members it has, how many, and a time before which none ends.
+    /// What the head of its record says of it.
     fn outline(&self) -> Outline;
     /// Visits about [`STEP_MEMBERS`] members from `position` on, and saves for the side of `cut` what it
     /// lacks. False when there are no more.
-    fn save_some(&self, cut: u32, position: &mut Position) -> bool;
+    fn save_some(&mut self, cut: u32, position: &mut Position) -> bool;
 }
 
 /// What the head of a record says of its members.
@@ -96,7 +102,7 @@ pub trait Fragmented: Send {
 pub struct Outline {
     /// The type.
     pub kind: Kind,
-    /// How many members there are.
+    /// How many members there are; of a string, how many bytes.
     pub len: usize,
     /// A time before which no member ends, if any ever does.
     pub soonest: Option<Millis>,
@@ -113,6 +119,11 @@ struct List {
 }
 
 impl Sides {
+    /// No sides.
+    pub const fn none() -> Sides {
+        Sides(None)
+    }
+
     /// Whether nobody saves the collection.
     #[inline]
     pub fn is_empty(&self) -> bool {

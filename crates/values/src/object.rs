@@ -4,7 +4,8 @@
 //! to, is an `Object`. A later type is one more variant here and one folder beside `string`.
 
 use crate::fragment::Fragmented;
-use crate::{Hash, List, Opaque, Set, Shared, SortedSet};
+use crate::string::Text;
+use crate::{Hash, List, Opaque, Set, SortedSet};
 use std::sync::Arc;
 
 /// The type of a value as TYPE answers it.
@@ -93,7 +94,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
     /// A string above the inline limit, or one that is appended to and so keeps spare capacity.
-    Text(Shared<Vec<u8>>),
+    Text(Text),
     /// A list.
     List(List),
     /// A set.
@@ -125,7 +126,7 @@ impl Object {
     /// The heap bytes the value holds beside `size_of::<Object>()`, spare capacity included. O(1).
     pub fn heap_bytes(&self) -> usize {
         match self {
-            Object::Text(text) => text.capacity(),
+            Object::Text(text) => text.heap_bytes(),
             Object::List(list) => list.heap_bytes(),
             Object::Set(set) => set.heap_bytes(),
             Object::Hash(hash) => hash.heap_bytes(),
@@ -139,6 +140,7 @@ impl Object {
     #[inline]
     pub fn fragmented(&self) -> Option<&dyn Fragmented> {
         match self {
+            Object::Text(text) => Some(text),
             Object::Hash(hash) => hash.fragmented(),
             Object::SortedSet(set) => set.fragmented(),
             _ => None,
@@ -149,6 +151,7 @@ impl Object {
     #[inline]
     pub fn fragmented_mut(&mut self) -> Option<&mut dyn Fragmented> {
         match self {
+            Object::Text(text) => Some(text),
             Object::Hash(hash) => hash.fragmented_mut(),
             Object::SortedSet(set) => set.fragmented_mut(),
             _ => None,

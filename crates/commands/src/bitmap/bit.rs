@@ -62,7 +62,9 @@ fn setbit(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let bytes = text.as_ref().map_or(&b""[..], |text| text.bytes(&mut room));
     let before = bitmap::bit(bytes, offset);
     if before != on || bytes.len() <= offset / 8 {
-        bitmap::set_bit(cx.keys.write_string(key)?.at_least(offset / 8 + 1)?, offset, on);
+        let byte = offset / 8;
+        let mut string = cx.keys.write_string(key)?;
+        bitmap::set_bit(string.at_least(byte + 1, byte..byte + 1)?, offset, on);
         cx.effects.changed(cx.keys.db, key, Event::SetBit);
     }
     cx.reply.integer(i64::from(before));

@@ -119,6 +119,11 @@ impl Operation {
         }
     }
 
+    /// The first byte that is written to.
+    fn first_written(&self) -> Option<usize> {
+        (!matches!(self.action, Action::Get)).then_some(self.offset / 8)
+    }
+
     /// The bytes a string must have to be written to.
     fn bytes_needed(&self) -> usize {
         match self.action {
@@ -201,7 +206,8 @@ fn bitfield(cx: &mut Context<'_>, args: &mut Args<'_>, may_write: bool) -> Comma
     let mut answers: SmallVec<[Option<i64>; 4]> = SmallVec::new();
     if changes {
         let mut string = cx.keys.write_string(key)?;
-        let bytes = string.at_least(needed)?;
+        let starts = operations.iter().filter_map(Operation::first_written);
+        let bytes = string.at_least(needed, starts.min().unwrap_or(0)..needed)?;
         for operation in &operations {
             let (answer, new) = operation.on(bytes);
             answers.push(answer);

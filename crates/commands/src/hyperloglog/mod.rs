@@ -32,6 +32,6 @@ fn checked<'a>(text: &Text<'a>) -> Result<&'a [u8], CommandError> {
 
 /// Puts changed bytes at `key`, which keeps its expiry, as a string that is changed in place.
 fn store(cx: &mut Context<'_>, key: &[u8], bytes: Vec<u8>) -> CommandResult {
-    *cx.keys.write_string(key)?.at_least(0)? = bytes;
+    *cx.keys.write_string(key)?.at_least(0, 0..usize::MAX)? = bytes;
     Ok(())
 }

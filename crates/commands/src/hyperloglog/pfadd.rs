@@ -45,7 +45,7 @@ fn pfadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             }
             if changed {
                 let mut change = cx.keys.write_string(key)?;
-                let bytes = change.at_least(0)?;
+                let bytes = change.at_least(0, 0..usize::MAX)?;
                 for seen in seen {
                     add(bytes, seen, sparse_bytes_max).map_err(refused)?;
                 }

@@ -54,7 +54,7 @@ fn count_one(cx: &mut Context<'_>, key: &[u8]) -> Result<u64, engine::CommandErr
     }
     let cardinality = estimate(bytes).map_err(refused)?;
     if cx.node.originates() || cx.session.info.primary {
-        remember(cx.keys.write_string(key)?.at_least(0)?, cardinality);
+        remember(cx.keys.write_string(key)?.at_least(0, 0..usize::MAX)?, cardinality);
         cx.effects.changed_silently();
     }
     Ok(cardinality)

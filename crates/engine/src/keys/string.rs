@@ -3,6 +3,7 @@
 use super::TAG_STRING;
 use crate::error::CommandError;
 use keyspace::{Change, Entry};
+use std::ops::Range;
 use structures::{NewValue, ValueMut, ValueRef};
 use values::Object;
 use values::string::{StringForm, encode};
@@ -121,27 +122,34 @@ impl<'a> StringChange<'a> {
         self.change.set_value(NewValue::Int(number));
     }
 
-    /// The string as a vector that can grow, its type being raw from here on.
-    fn grow(&mut self) -> Option<&mut Vec<u8>> {
+    /// The string as a vector that can grow, its type being raw from here on. Only bytes in `changes` are
+    /// changed, and others added.
+    fn grow(&mut self, changes: Range<usize>) -> Option<&mut Vec<u8>> {
         if !matches!(self.change.entry().value(), ValueRef::Boxed(_)) {
             let copy = self.text().to_vec();
             self.change.set_value(NewValue::Boxed(Object::Text(copy.into())));
         }
         match self.change.value_mut() {
-            ValueMut::Boxed(Object::Text(bytes)) => Some(bytes.own()),
+            ValueMut::Boxed(Object::Text(text)) => Some(text.change(changes)),
             _ => None,
         }
     }
 
-    /// The bytes, zeros added up to `len`, to be changed in place.
+    /// The bytes, zeros added up to `len`, to be changed in place: only those in `changes`, and those that
+    /// are added.
     ///
     /// # Errors
     /// `TooLong` beyond `proto-max-bulk-len`.
-    pub fn at_least(&mut self, len: usize) -> Result<&mut Vec<u8>, CommandError> {
+    pub fn at_least(
+        &mut self,
+        len: usize,
+        changes: Range<usize>,
+    ) -> Result<&mut Vec<u8>, CommandError> {
         if len > self.len_max {
             return Err(CommandError::TooLong);
         }
-        let bytes = self.grow().ok_or(CommandError::WrongType)?;
+        let bytes =
+            self.grow(changes.start..changes.end.max(len)).ok_or(CommandError::WrongType)?;
         if bytes.len() < len {
             bytes.resize(len, 0);
         }
@@ -161,7 +169,8 @@ impl<'a> StringChange<'a> {
             self.set(tail);
             return Ok(tail.len());
         }
-        let bytes = self.grow().ok_or(CommandError::WrongType)?;
+        let end = len + tail.len();
+        let bytes = self.grow(len..end).ok_or(CommandError::WrongType)?;
         bytes.extend_from_slice(tail);
         Ok(bytes.len())
     }
@@ -175,7 +184,7 @@ impl<'a> StringChange<'a> {
         if end > self.len_max {
             return Err(CommandError::TooLong);
         }
-        let bytes = self.grow().ok_or(CommandError::WrongType)?;
+        let bytes = self.grow(offset..end).ok_or(CommandError::WrongType)?;
         if bytes.len() < end {
             bytes.resize(end, 0);
         }

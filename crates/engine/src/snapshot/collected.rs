@@ -1,10 +1,14 @@
-//! The record of a large collection, whose members come one by one from the walk's thread and from
-//! those who change them. What comes before its turn waits here, and counts as records that wait do.
+//! The record of a large collection or string, whose fragments come one by one from the walk's thread and
+//! from those who change them. What comes before its turn waits here, and counts as records that wait do.
+//!
+//! Members may stand in any order. Chunks of a string stand in theirs: the walk's thread brings them in
+//! order, and what a writer brings early is kept aside until those before it are there.
 
 use super::records::Records;
 use base::lock::{Mutex, Rank};
 use keyspace::{Entry, Record};
 use rdb::{Attributes, Encoder};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use values::fragment::{Fragment, Outline};
@@ -21,8 +25,38 @@ pub(super) struct Collected {
 struct Parts {
     /// Members are encoded under a shard's lock, and so not packed.
     plain: Encoder,
+    /// What may be written.
     bytes: Vec<u8>,
-    members: usize,
+    /// Members, or bytes of chunks, that came.
+    len: usize,
+    /// The chunk that comes behind `bytes`.
+    next: usize,
+    /// Chunks behind that.
+    early: BTreeMap<usize, Vec<u8>>,
+}
+
+impl Parts {
+    /// Takes a fragment; gives the bytes that this adds.
+    fn push(&mut self, fragment: Fragment<'_>, outline: Outline) -> usize {
+        let Fragment::Chunk(at, chunk) = fragment else {
+            let before = self.bytes.len();
+            self.plain.push_fragment(&mut self.bytes, fragment, outline);
+            self.len += 1;
+            return self.bytes.len() - before;
+        };
+        self.len += chunk.len();
+        if at != self.next {
+            self.early.insert(at, chunk.to_vec());
+            return chunk.len();
+        }
+        self.bytes.extend_from_slice(chunk);
+        self.next += 1;
+        while let Some(chunk) = self.early.remove(&self.next) {
+            self.bytes.extend_from_slice(&chunk);
+            self.next += 1;
+        }
+        chunk.len()
+    }
 }
 
 impl fmt::Debug for Collected {
@@ -50,14 +84,9 @@ impl Collected {
 impl Record for Collected {
     fn push(&self, fragment: Fragment<'_>) {
         let mut parts = self.parts.lock();
-        if self.records.spool.is_over() {
-            return;
+        if !self.records.spool.is_over() {
+            self.records.spool.hold(parts.push(fragment, self.outline));
         }
-        let Parts { plain, bytes, members } = &mut *parts;
-        let before = bytes.len();
-        plain.push_fragment(bytes, fragment, self.outline);
-        *members += 1;
-        self.records.spool.hold(bytes.len() - before);
     }
 
     fn take(&self) -> Vec<u8> {
@@ -71,12 +100,14 @@ impl Record for Collected {
     }
 
     fn is_whole(&self) -> bool {
-        self.parts.lock().members == self.outline.len
+        let parts = self.parts.lock();
+        parts.len == self.outline.len && parts.early.is_empty()
     }
 }
 
 impl Drop for Collected {
     fn drop(&mut self) {
-        self.records.spool.release(self.parts.get_mut().bytes.len());
+        let Parts { bytes, early, .. } = self.parts.get_mut();
+        self.records.spool.release(bytes.len() + early.values().map(Vec::len).sum::<usize>());
     }
 }

@@ -1,6 +1,6 @@
-//! Large strings, lists, streams and values of modules: a walk takes a reference to them under the shard's lock, and its
-//! thread writes them without one. Whoever changes such a value meanwhile copies what it changes (a
-//! string, a node, a block), once for each walk; what is overwritten or deleted lives until it is written.
+//! Large lists, streams and values of modules: a walk takes references to their parts under the shard's
+//! lock, and its thread writes them without one. Whoever changes such a value meanwhile copies the nodes or
+//! blocks that it changes, once for each walk; what is overwritten or deleted lives until it is written.
 
 use crate::image;
 use keyspace::Entry;
@@ -30,7 +30,6 @@ pub(super) struct Lent {
 
 #[derive(Debug)]
 enum Value {
-    Text(Arc<Vec<u8>>),
     List(LentNodes),
     /// Blocks, and the rest, which is small.
     Stream(Vec<(StreamId, Arc<ListpackBuf>)>, Box<StreamImage>),
@@ -44,13 +43,14 @@ impl Lent {
             ValueMut::Boxed(object) if object.heap_bytes() >= FRAGMENTED_BYTES_MIN => {
                 let bytes = object.heap_bytes();
                 let value = match object {
-                    Object::Text(text) => Value::Text(text.lend()),
                     Object::List(list) => Value::List(list.lend()?),
                     Object::Stream(stream) => {
                         Value::Stream(stream.lend(), Box::new(image::stream_rest(stream)))
                     }
                     Object::Module(value) => Value::Module(Arc::clone(value)),
-                    Object::Set(_) | Object::Hash(_) | Object::SortedSet(_) => return None,
+                    Object::Text(_) | Object::Set(_) | Object::Hash(_) | Object::SortedSet(_) => {
+                        return None;
+                    }
                 };
                 (value, bytes)
             }
@@ -78,11 +78,6 @@ impl Lent {
             io::Result::Ok(())
         };
         match &self.value {
-            Value::Text(text) => {
-                encoder.begin_text(&mut out, &self.key, text.len(), &self.attributes);
-                flush_from(&mut out, 0)?;
-                return write(text);
-            }
             Value::Module(value) => {
                 encoder.begin_module(&mut out, &self.key, &self.attributes);
                 flush_from(&mut out, 0)?;

@@ -172,8 +172,10 @@ fn spoil(mut change: Change<'_>) {
     let limits = ListLimits { size: -1, compress_depth: 2, ..ListLimits::default() };
     match object {
         Object::Text(text) => {
-            text.own()[..1000].fill(b'z');
-            text.own().extend_from_slice(b"tail");
+            text.change(500_000..504_000)[500_000..504_000].fill(b'z');
+            let len = text.len();
+            text.change(len..len + 4).extend_from_slice(b"tail");
+            text.change(3..4)[3] = b'!';
         }
         Object::List(list) => {
             for number in 0..60 {

@@ -10,8 +10,8 @@ use base::random::Random;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
-use structures::{NewValue, ValueMut, ValueRef};
-use values::fragment::Outline;
+use structures::{KeyHash, NewValue, ValueMut, ValueRef};
+use values::fragment::{CHUNK_BYTES, Outline};
 use values::{Collection, Hash, HashLimits, Kind, Object, SortedSet, SortedSetLimits};
 
 /// Databases in play.
@@ -35,6 +35,11 @@ fn value_of(entry: &Entry) -> Value {
     match entry.value() {
         ValueRef::Int(number) => {
             members.insert(Vec::new(), (number.cast_unsigned(), None));
+        }
+        ValueRef::Boxed(Object::Text(text)) => {
+            for (at, chunk) in text.chunks(CHUNK_BYTES).enumerate() {
+                members.insert((at as u64).to_be_bytes().to_vec(), (KeyHash::of(chunk), None));
+            }
         }
         ValueRef::Boxed(Object::SortedSet(set)) => {
             let set = set.as_ref();
@@ -86,6 +91,7 @@ struct KeptRecord {
     keep: Keep,
     place: (u32, Vec<u8>),
     outline: Outline,
+    bytes: AtomicUsize,
 }
 
 impl Recorder for Keep {
@@ -96,7 +102,8 @@ impl Recorder for Keep {
     fn begin(&self, db: u32, entry: &Entry, outline: Outline) -> Arc<dyn Record> {
         self.kept.lock().put(db, entry, (outline.kind, Arc::default()));
         self.begun.fetch_add(1, Ordering::Relaxed);
-        Arc::new(KeptRecord { keep: self.clone(), place: (db, entry.key().to_vec()), outline })
+        let place = (db, entry.key().to_vec());
+        Arc::new(KeptRecord { keep: self.clone(), place, outline, bytes: AtomicUsize::new(0) })
     }
 
     fn is_full(&self) -> bool {
@@ -106,7 +113,13 @@ impl Recorder for Keep {
 
 impl Record for KeptRecord {
     fn push(&self, fragment: Fragment<'_>) {
+        let number;
         let (name, kept) = match fragment {
+            Fragment::Chunk(at, chunk) => {
+                self.bytes.fetch_add(chunk.len(), Ordering::Relaxed);
+                number = (at as u64).to_be_bytes();
+                (&number[..], (KeyHash::of(chunk), None))
+            }
             Fragment::Scored(member, score) => (member, (score.to_bits(), None)),
             Fragment::Field(field, value, at) => {
                 assert!(at.is_none_or(|at| self.outline.soonest.is_some_and(|least| least <= at)));
@@ -130,7 +143,10 @@ impl Record for KeptRecord {
     }
 
     fn is_whole(&self) -> bool {
-        self.keep.kept.lock().entries[&self.place].0.1.len() == self.outline.len
+        let is_text = self.outline.kind == Kind::String;
+        let members = self.keep.kept.lock().entries[&self.place].0.1.len();
+        let len = if is_text { self.bytes.load(Ordering::Relaxed) } else { members };
+        len == self.outline.len
     }
 }
 
@@ -198,12 +214,16 @@ impl World {
 
     /// A new value: an integer, or a collection that is large or nearly so.
     fn entry(&mut self, key: &[u8]) -> Entry {
-        let (what, number, at) = (self.below(6), self.below(1 << 20), self.expiry(8));
+        let (what, number, at) = (self.below(8), self.below(1 << 20), self.expiry(8));
         let count = if self.random.one_in(8) { 150 } else { MEMBERS };
         let name = |number: u32| format!("member:{number:06}").into_bytes();
         let (kind, object) = match what {
             0 => return Entry::new(key, NewValue::Int(number.into()), at),
-            1 | 2 => {
+            1 => {
+                let text = vec![b'a'; 40_000 + 100 * (number % 1_000) as usize];
+                (Kind::String, Object::Text(text.into()))
+            }
+            2 | 3 => {
                 let mut set = SortedSet::default();
                 for number in 0..count {
                     set.insert(&name(number), f64::from(number % 97), SortedSetLimits::default());
@@ -213,7 +233,7 @@ impl World {
             _ => {
                 let mut hash = Hash::default();
                 for number in 0..count {
-                    let at = if what > 3 { self.expiry(20) } else { None };
+                    let at = if what > 5 { self.expiry(20) } else { None };
                     let value = (u64::from(number) + 1_000_000).to_string();
                     hash.set(
                         &name(number),
@@ -346,6 +366,14 @@ impl World {
                     set.remove_ranks(ranks);
                 }
             },
+            ValueMut::Boxed(Object::Text(text)) => {
+                let (from, len) = (number as usize * 150, text.len());
+                let (start, end) = if what < 4 { (from, from + 9_000) } else { (len, len + 300) };
+                let bytes = text.change(start..end);
+                bytes.resize(len.max(end), 0);
+                bytes[start..end].fill(u8::try_from(number % 251).expect("small"));
+                *members = value_of(change.entry()).1;
+            }
             ValueMut::Boxed(Object::Hash(hash)) => match what {
                 0..3 => {
                     let text = number.to_string();

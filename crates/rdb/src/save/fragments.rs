@@ -9,8 +9,8 @@ use values::Kind;
 use values::fragment::{Fragment, Outline};
 
 impl Encoder {
-    /// Appends the head of a collection whose members follow ([`Encoder::push_fragment`]), as many as
-    /// `outline` says. Of a hash whose fields expire, none may end before the outline's time.
+    /// Appends the head of a value whose fragments follow ([`Encoder::push_fragment`]), as many members as
+    /// `outline` says in any order, or the chunks of a string in theirs. Of a hash whose fields expire, none may end before the outline's time.
     pub fn begin_fragments(
         &mut self,
         out: &mut Vec<u8>,
@@ -19,6 +19,7 @@ impl Encoder {
         attributes: &Attributes,
     ) {
         let kind = match (outline.kind, outline.soonest) {
+            (Kind::String, _) => value_type::STRING,
             (Kind::SortedSet, _) => value_type::ZSET_2,
             (Kind::Hash, None) => value_type::HASH,
             (Kind::Hash, Some(_)) => value_type::HASH_METADATA,
@@ -31,9 +32,10 @@ impl Encoder {
         push_count(out, outline.len);
     }
 
-    /// Appends a member.
+    /// Appends a fragment.
     pub fn push_fragment(&mut self, out: &mut Vec<u8>, fragment: Fragment<'_>, outline: Outline) {
         match fragment {
+            Fragment::Chunk(_, bytes) => out.extend_from_slice(bytes),
             Fragment::Member(member) => self.push_item(out, member),
             Fragment::Scored(member, score) => {
                 self.push_bytes(out, member);
@@ -83,18 +85,6 @@ impl Encoder {
         push_count(out, blocks);
     }
 
-    /// Appends the head of a string of `len` bytes, which follow as they are.
-    pub fn begin_text(
-        &mut self,
-        out: &mut Vec<u8>,
-        key: &[u8],
-        len: usize,
-        attributes: &Attributes,
-    ) {
-        self.begin_key(out, value_type::STRING, key, attributes);
-        push_count(out, len);
-    }
-
     /// Appends the head of a value of a module; what it is saved as follows.
     pub fn begin_module(&mut self, out: &mut Vec<u8>, key: &[u8], attributes: &Attributes) {
         self.begin_key(out, value_type::MODULE, key, attributes);
@@ -104,7 +94,7 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::save::{SavedField, SavedValue};
+    use crate::save::{SavedField, SavedValue, StringRef};
     use structures::listpack::Item;
 
     fn outline(kind: Kind, soonest: Option<u64>) -> Outline {
@@ -121,7 +111,12 @@ mod tests {
             SavedField { field: a, value: b, expire_at: at },
             SavedField { field: b, value: a, expire_at: None },
         ];
-        let rows: [(SavedValue<'_>, Outline, [Fragment<'_>; 2]); 4] = [
+        let rows: [(SavedValue<'_>, Outline, [Fragment<'_>; 2]); 5] = [
+            (
+                SavedValue::String(StringRef::Bytes(b"xy")),
+                outline(Kind::String, None),
+                [Fragment::Chunk(0, b"x"), Fragment::Chunk(1, b"y")],
+            ),
             (
                 SavedValue::SortedSet(2, Box::new([(b, 2.5), (a, -1.0)].into_iter())),
                 outline(Kind::SortedSet, None),

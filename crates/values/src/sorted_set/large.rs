@@ -89,7 +89,7 @@ impl Fragmented for Large {
         Outline { kind: Kind::SortedSet, len: self.sorted.len(), soonest: None }
     }
 
-    fn save_some(&self, cut: u32, position: &mut Position) -> bool {
+    fn save_some(&mut self, cut: u32, position: &mut Position) -> bool {
         let end = match &*position {
             Position::Above(score, member) => self
                 .sorted
