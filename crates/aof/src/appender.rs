@@ -4,7 +4,7 @@
 //! fails makes the file *suspect*, for the system may have dropped what it could not write and say so
 //! only once: such a file is never written again.
 
-use crate::note::Digest;
+use crate::note::{Digest, PAGE_BYTES};
 use base::disk::{Disk, DiskFile};
 use base::{Offset, RunId};
 use std::io;
@@ -42,16 +42,27 @@ impl Appender {
         Ok(Appender::of(disk.create(path)?, 0))
     }
 
-    /// Goes on in a file behind its first `length` bytes, which are made durable; what stands behind
-    /// them is cut off. What comes first must be [`Appender::begin`].
+    /// Goes on in a file behind its first `length` bytes; what stands behind them is cut off. `place` is
+    /// where the history stands. All of it is durable before anything is added, or what is there could
+    /// be taken for what was on its way when the power went.
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn reopen(disk: &dyn Disk, path: &Path, length: u64) -> io::Result<Appender> {
+    pub fn reopen(
+        disk: &dyn Disk,
+        path: &Path,
+        length: u64,
+        place: (RunId, Offset),
+    ) -> io::Result<Appender> {
         let mut file = disk.append(path)?;
         file.truncate(length)?;
         file.sync()?;
-        Ok(Appender::of(file, length))
+        let mut appender = Appender::of(file, length);
+        match appender.begin(place) {
+            Ok(()) => appender.sync()?,
+            Err(AppendError::Refused(error) | AppendError::Suspect(error)) => return Err(error),
+        }
+        Ok(appender)
     }
 
     fn of(file: Box<dyn DiskFile>, length: u64) -> Appender {
@@ -64,9 +75,15 @@ impl Appender {
         self.length
     }
 
-    /// Up to where it has sums.
-    pub fn summed_until(&self) -> u64 {
-        self.since
+    /// Whether what has no sum must have one before so many bytes are added: some of it is durable, and
+    /// with them it would reach into another page.
+    pub fn needs_sum_before(&self, bytes: u64) -> bool {
+        self.since < self.synced && self.since / PAGE_BYTES != (self.length + bytes) / PAGE_BYTES
+    }
+
+    /// Whether what has no sum must have one before it is made durable: it reaches into another page.
+    pub fn needs_sum(&self) -> bool {
+        self.since / PAGE_BYTES != self.length / PAGE_BYTES
     }
 
     /// Adds `piece`, which need not end with a request.
@@ -208,12 +225,18 @@ mod tests {
             let path = Path::new(PATH);
             let mut appender = Appender::create(&disk, path).unwrap();
             disk.sync_directory(Path::new("/d")).unwrap();
-            let (written, mut synced, mut offset) = (random.below(40), 0, 0);
+            let (written, mut synced, mut offset) = (random.below(400), 0, 0);
             for number in 0..written {
+                if appender.needs_sum_before(request(number).len() as u64) {
+                    appender.seal(place(offset)).unwrap();
+                }
                 appender.write(&request(number)).unwrap();
                 offset += request(number).len() as u64;
                 if random.one_in(6) {
-                    appender.seal(place(offset)).unwrap();
+                    // Under `always` most syncs come without a sum.
+                    if appender.needs_sum() || random.one_in(3) {
+                        appender.seal(place(offset)).unwrap();
+                    }
                     appender.sync().unwrap();
                     synced = number + 1;
                 }
@@ -233,8 +256,7 @@ mod tests {
     }
 
     fn goes_on(disk: &MemoryDisk, length: u64, number: u64) {
-        let mut appender = Appender::reopen(disk, Path::new(PATH), length).unwrap();
-        appender.begin(place(1000)).unwrap();
+        let mut appender = Appender::reopen(disk, Path::new(PATH), length, place(1000)).unwrap();
         appender.write(&request(number)).unwrap();
         let bytes = disk.bytes(Path::new(PATH)).unwrap();
         assert_eq!(numbers(&bytes).len() as u64, number + 1);

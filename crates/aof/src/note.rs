@@ -10,15 +10,20 @@
 //!      CRC-32C of that, and of the rest of the line
 //! ```
 //!
-//! Sums are written before syncs, at least twice a second while there is something to sync. What is wrong before the durable end that some sum tells of is
-//! damage to what was promised; what is wrong behind it was on its way when the power went. A sum of
-//! nothing begins anew where a server opens the file, and tells of a new history.
+//! Sums are written now and then, and always before what has none would reach into another page
+//! ([`PAGE_BYTES`]) and be in part durable. So what is durable without a sum ends in the page of the last
+//! sum, and what a power cut leaves of later pages was on its way. What is wrong before the durable end
+//! that some sum tells of is damage to what was promised. A sum of nothing begins anew where a server
+//! opens the file, and tells of a new history.
 //!
 //! Source: `#TS:` is stock 7's, `#SUM:` is ours, and stock passes over it. CRC-32C is that of iSCSI.
 
 use base::{Offset, RunId};
 use crc::{CRC_32_ISCSI, Crc, Table};
 use std::io::Write;
+
+/// What a disk writes whole or not at all, and a file system fills with zeros.
+pub const PAGE_BYTES: u64 = 4096;
 
 /// What a note says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@
 //! happens at once or not at all. What stands before a sum that does not fit is not whole either, back
 //! to the sum before.
 
-use crate::note::{self, Digest, Note};
+use crate::note::{self, Digest, Note, PAGE_BYTES};
 use base::{Offset, RunId};
 use std::io::{self, BufRead, Read};
 
@@ -111,6 +111,8 @@ pub struct Records<R> {
     digest: Digest,
     /// Up to here sums fit; where the file begins if there was none.
     summed_until: u64,
+    /// Up to here it is whole and in the page of the last sum.
+    kept_until: u64,
     synced: u64,
     /// It was written here: batches end with sums.
     has_sums: bool,
@@ -132,6 +134,7 @@ impl<R: BufRead> Records<R> {
             line: Vec::new(),
             digest: Digest::default(),
             summed_until: offset,
+            kept_until: offset,
             synced: 0,
             has_sums: false,
             place: None,
@@ -169,6 +172,12 @@ impl<R: BufRead> Records<R> {
     /// Up to where sums vouch for the file.
     pub fn summed_until(&self) -> u64 {
         self.summed_until
+    }
+
+    /// Up to where the file counts after a power cut: what sums vouch for, and the whole requests behind
+    /// that in the same page.
+    pub fn kept_until(&self) -> u64 {
+        self.kept_until
     }
 
     /// Bytes read.
@@ -219,6 +228,9 @@ impl<R: BufRead> Records<R> {
         self.order(&record)?;
         if !self.in_transaction {
             self.whole_until = self.offset;
+            if self.offset / PAGE_BYTES == self.summed_until / PAGE_BYTES {
+                self.kept_until = self.offset;
+            }
         }
         Ok(Some(record))
     }
@@ -239,7 +251,7 @@ impl<R: BufRead> Records<R> {
             return Err(self.damage(Reason::Sum { since: self.summed_until }));
         }
         self.digest = Digest::default();
-        self.summed_until = self.offset;
+        (self.summed_until, self.kept_until) = (self.offset, self.offset);
         self.place = Some(sum.place);
         self.request_bytes = 0;
         Ok(())
@@ -299,9 +311,15 @@ impl<R: BufRead> Records<R> {
         }
         self.offset += taken as u64;
         if self.line.last() != Some(&b'\n') {
-            let reason =
-                if taken as u64 == LINE_BYTES_MAX { Reason::Number } else { Reason::CutShort };
+            let reason = match taken as u64 {
+                LINE_BYTES_MAX if self.line.contains(&0) => Reason::Gap,
+                LINE_BYTES_MAX => Reason::Number,
+                _ => Reason::CutShort,
+            };
             return Err(self.damage(reason));
+        }
+        if self.line.contains(&0) {
+            return Err(self.damage(Reason::Gap));
         }
         if !self.line.ends_with(b"\r\n") {
             let mut found = [0; 2];

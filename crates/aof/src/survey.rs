@@ -2,7 +2,7 @@
 //! further.
 
 use crate::note::{self, Note};
-use crate::records::{Damage, Record, Records};
+use crate::records::{Damage, Reason, Record, Records};
 use base::{Offset, RunId};
 use memchr::memmem;
 use std::io::{BufRead, Read};
@@ -66,15 +66,20 @@ pub fn survey(
     let (mut whole_until, mut is_torn) = (records.whole_until(), false);
     if let Some(damage) = &damage {
         let (has_sums, synced) = (records.has_sums(), records.synced());
-        let summed_until = records.summed_until();
+        let (summed_until, kept_until) = (records.summed_until(), records.kept_until());
         let later = synced_in(records.into_rest());
+        let durable = synced.max(later.unwrap_or(0));
+        let by_power_cut = damage.is_truncation() || damage.is_gap();
         if has_sums || later.is_some() {
-            is_torn = summed_until >= synced.max(later.unwrap_or(0));
-            if !damage.is_truncation() {
-                whole_until = summed_until;
-            }
+            whole_until = match &damage.reason {
+                _ if damage.is_truncation() => whole_until,
+                _ if damage.is_gap() => kept_until,
+                _ => summed_until,
+            };
+            let may_be_torn = by_power_cut || matches!(damage.reason, Reason::Sum { .. });
+            is_torn = may_be_torn && whole_until >= durable;
         } else {
-            is_torn = damage.is_truncation() || damage.is_gap();
+            is_torn = by_power_cut;
         }
     }
     Survey { whole_until, damage, is_torn, young_at, place, line, histories, requests }

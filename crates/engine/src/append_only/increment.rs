@@ -14,10 +14,10 @@ use std::path::PathBuf;
 
 /// Bytes of the log that are written at once.
 const PIECE_BYTES_MAX: usize = 1 << 20;
-/// A sync writes a sum if the last is so old,
+/// A sync writes a sum if the last is so old, or if the disk may write in parts what has none.
 const SUM_AGE: Millis = Millis(500);
-/// or if so many bytes have none.
-const UNSUMMED_BYTES_MAX: u64 = 256 << 10;
+/// Bytes that the note of a second has at most.
+const TIME_BYTES_MAX: u64 = 32;
 
 /// Why there is no next piece.
 pub(super) enum Unfilled {
@@ -74,7 +74,7 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// `appender` goes on where `reader` stands.
+    /// `appender` goes on where `reader` stands; `start` is what its file says so far.
     pub(super) fn new(
         appender: Appender,
         reader: Reader,
@@ -97,11 +97,6 @@ impl Open {
             written: at,
             synced: at,
         }
-    }
-
-    /// Bytes that have no sum yet.
-    fn unsummed(&self) -> u64 {
-        self.appender.length() - self.appender.summed_until()
     }
 
     /// Whether the manifest on the disk names it: what is in it counts.
@@ -132,6 +127,9 @@ impl Open {
                 return Ok(false);
             }
             self.tell_place(replid, position).map_err(Unfilled::Disk)?;
+            if self.appender.needs_sum_before(target - position + TIME_BYTES_MAX) {
+                self.appender.seal((replid, position)).map_err(Unfilled::Disk)?;
+            }
             self.target = target;
             self.head(node);
         }
@@ -187,7 +185,7 @@ impl Open {
     /// Makes what is in the file durable, and sums it up now and then; never in the middle of a batch.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         let now = base::clock::monotonic();
-        let due = now.since(self.summed_at) >= SUM_AGE || self.unsummed() >= UNSUMMED_BYTES_MAX;
+        let due = now.since(self.summed_at) >= SUM_AGE || self.appender.needs_sum();
         if let Some(noted) = self.noted
             && due
             && self.piece.is_empty()

@@ -140,9 +140,11 @@ impl Writer {
         let last = self.manifest.increments.last().map(|piece| piece.name.clone());
         let (appender, start) = if let (Some(length), Some(name)) = (tail.length, last) {
             let path = self.directory.file(&name);
-            let opened = Appender::reopen(self.directory.disk(), &path, length);
+            let replid = self.node.replication.state().history.replid;
+            let place = (replid, reader.position());
+            let opened = Appender::reopen(self.directory.disk(), &path, length, place);
             let failed = |source| DirectoryError::Disk { action: "Cannot open", path, source };
-            (opened.map_err(failed)?, Start::default())
+            (opened.map_err(failed)?, Start { noted: Some(replid), select: None })
         } else {
             let (appender, manifest) = self.next_increment()?;
             self.directory.write_manifest(&manifest)?;
