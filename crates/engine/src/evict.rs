@@ -313,10 +313,15 @@ impl Worker<'_> {
     }
 }
 
-/// Bytes in use beyond the limit. The log's bytes do not count, or the deletion of keys that it holds
-/// would itself evict; nor does what is about to be freed.
+/// Bytes in use that are no reason to evict: those of the log, or the deletion of keys that it holds
+/// would itself evict; those that a snapshot has queued, since they go with it.
+pub fn not_counted(node: &Node) -> u64 {
+    (node.log.memory() + node.walk_queues.bytes()) as u64
+}
+
+/// Bytes in use beyond the limit, without those that do not count or are about to be freed.
 fn excess(node: &Node, used: i64, limit: i64) -> u64 {
-    let spared = node.log.memory() as u64 + node.lazyfree.pending_bytes();
+    let spared = not_counted(node) + node.lazyfree.pending_bytes();
     let over = used.saturating_sub_unsigned(spared).saturating_sub(limit);
     u64::try_from(over).unwrap_or(0)
 }

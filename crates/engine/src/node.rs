@@ -21,7 +21,7 @@ use crate::pause::Pause;
 use crate::pubsub::PubSub;
 use crate::replication::{Address, Replication};
 use crate::session::ReplicaFacts;
-use crate::snapshot::Saves;
+use crate::snapshot::{Saves, WalkQueues};
 use crate::stats::Stats;
 use crate::tracking::Tracking;
 use base::disk::{Disk, SystemDisk};
@@ -133,8 +133,8 @@ pub struct Node {
     pub pause: Pause,
     /// Saving.
     pub saves: Saves,
-    /// How many walks have so much queued that writers must wait.
-    pub(crate) crowded_walks: Arc<AtomicUsize>,
+    /// What snapshots have queued.
+    pub walk_queues: Arc<WalkQueues>,
     /// The append-only file.
     pub append_only: AppendOnly,
     /// Changes since the start; `saves` knows how many are on disk.
@@ -239,7 +239,7 @@ impl Node {
             commandlogs: CommandLogs::default(),
             pause: Pause::default(),
             saves: Saves::new(),
-            crowded_walks: Arc::default(),
+            walk_queues: Arc::default(),
             append_only: AppendOnly::default(),
             changes: AtomicU64::new(0),
             run_id: RunId::generate(&mut random),
@@ -432,7 +432,7 @@ impl Node {
     /// snapshot's surplus. One or two loads.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.log.is_full() || self.crowded_walks.load(Ordering::Acquire) > 0
+        self.log.is_full() || self.walk_queues.are_crowded()
     }
 
     /// Wakes every loop to look at parked and blocked sessions again.

@@ -23,6 +23,7 @@ use base::{Millis, Offset, RunId};
 use keyspace::{Exclusive, Keyspace, Record, Step, Walk};
 use rdb::{Encoder, ModuleData};
 use records::{FLUSH_BYTES, LIMITS, Recording, Records};
+pub use spool::WalkQueues;
 use spool::{Limits, Piece};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,7 +64,7 @@ impl Cut {
 
     fn with_limits(node: &Node, alone: &Exclusive<'_>, limits: Limits) -> Option<Cut> {
         let compression = node.settings.rdbcompression.get();
-        let records = Arc::new(Records::new(compression, limits, Arc::clone(&node.crowded_walks)));
+        let records = Arc::new(Records::new(compression, limits, Arc::clone(&node.walk_queues)));
         let replid = node.replication.state().history.replid;
         let walk = node.keyspace.cut(alone, Box::new(Recording(Arc::clone(&records))))?;
         node.log.force_select();

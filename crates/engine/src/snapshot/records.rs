@@ -2,7 +2,7 @@
 
 use super::collected::Collected;
 use super::lent::Lent;
-use super::spool::{Limits, Spool};
+use super::spool::{Limits, Spool, WalkQueues};
 use crate::image;
 use base::lock::{Mutex, Rank};
 use keyspace::{Entry, Record, Recorder, Visitor};
@@ -45,13 +45,13 @@ struct Encoders {
 }
 
 impl Records {
-    /// `crowded` counts spools whose writers wait.
-    pub(super) fn new(compression: bool, limits: Limits, crowded: Arc<AtomicUsize>) -> Records {
+    /// `queues` counts what waits.
+    pub(super) fn new(compression: bool, limits: Limits, queues: Arc<WalkQueues>) -> Records {
         let encoders = Encoders { packing: Encoder::new(compression), plain: Encoder::new(false) };
         Records {
             encoders: Mutex::new(Rank::Walk, encoders),
             keys: AtomicU64::new(0),
-            spool: Spool::new(limits, crowded),
+            spool: Spool::new(limits, queues),
             lent: Mutex::new(Rank::Walk, VecDeque::new()),
             lent_count: AtomicUsize::new(0),
         }

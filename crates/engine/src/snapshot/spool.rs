@@ -29,6 +29,28 @@ pub(super) struct Limits {
     pub(super) most_bytes: usize,
 }
 
+/// What all walks of a node have queued.
+#[derive(Debug, Default)]
+pub struct WalkQueues {
+    /// How many have so much that writers must wait.
+    crowded: AtomicUsize,
+    /// Bytes in memory.
+    bytes: AtomicUsize,
+}
+
+impl WalkQueues {
+    /// Whether writers must wait. One load.
+    #[inline]
+    pub fn are_crowded(&self) -> bool {
+        self.crowded.load(Ordering::Acquire) > 0
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
 /// Encoded records of one database.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -66,8 +88,7 @@ pub(super) struct Spool {
     memory_bytes: AtomicUsize,
     /// Bytes of records that are written past the spool, and wait all the same.
     held_bytes: AtomicUsize,
-    /// How many spools of the node are crowded.
-    crowded: Arc<AtomicUsize>,
+    queues: Arc<WalkQueues>,
     file: Mutex<Option<Box<dyn Scratch>>>,
     spiller: OnceLock<Thread>,
     is_closed: AtomicBool,
@@ -86,13 +107,13 @@ impl Drop for Closing<'_> {
 }
 
 impl Spool {
-    pub(super) fn new(limits: Limits, crowded: Arc<AtomicUsize>) -> Spool {
+    pub(super) fn new(limits: Limits, queues: Arc<WalkQueues>) -> Spool {
         Spool {
             limits,
             state: Mutex::new(Rank::Spool, State::default()),
             memory_bytes: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
-            crowded,
+            queues,
             file: Mutex::new(Rank::Spool, None),
             spiller: OnceLock::new(),
             is_closed: AtomicBool::new(false),
@@ -111,6 +132,7 @@ impl Spool {
 
     /// Counts in `bytes` of a record that waits elsewhere. Its writers wait if that is too much.
     pub(super) fn hold(&self, bytes: usize) {
+        self.queues.bytes.fetch_add(bytes, Ordering::Relaxed);
         let held = self.held_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
         if held + self.memory_bytes() > self.limits.most_bytes {
             self.defend(&mut self.state.lock());
@@ -120,6 +142,7 @@ impl Spool {
     /// Counts them out.
     pub(super) fn release(&self, bytes: usize) {
         if bytes > 0 {
+            self.queues.bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.held_bytes.fetch_sub(bytes, Ordering::AcqRel);
             self.forget(&mut self.state.lock(), 0);
         }
@@ -149,6 +172,7 @@ impl Spool {
             let piece = state.open.swap_remove(at);
             state.full.push(piece);
         }
+        self.queues.bytes.fetch_add(added, Ordering::Relaxed);
         let in_memory = self.memory_bytes.fetch_add(added, Ordering::AcqRel) + added;
         if in_memory + self.held_bytes() > self.limits.most_bytes {
             self.defend(&mut state);
@@ -257,17 +281,18 @@ impl Spool {
             self.forget(state, bytes);
         } else if !state.is_crowded {
             state.is_crowded = true;
-            self.crowded.fetch_add(1, Ordering::AcqRel);
+            self.queues.crowded.fetch_add(1, Ordering::AcqRel);
         }
     }
 
     /// Counts `bytes` out of memory.
     fn forget(&self, state: &mut State, bytes: usize) {
+        self.queues.bytes.fetch_sub(bytes, Ordering::Relaxed);
         let left = self.memory_bytes.fetch_sub(bytes, Ordering::AcqRel).saturating_sub(bytes);
         let left = left + self.held_bytes();
         if state.is_crowded && left <= self.limits.most_bytes / 2 {
             state.is_crowded = false;
-            self.crowded.fetch_sub(1, Ordering::AcqRel);
+            self.queues.crowded.fetch_sub(1, Ordering::AcqRel);
         }
     }
 
@@ -280,8 +305,10 @@ impl Spool {
 
 impl Drop for Spool {
     fn drop(&mut self) {
+        let left = *self.memory_bytes.get_mut() + *self.held_bytes.get_mut();
+        self.queues.bytes.fetch_sub(left, Ordering::Relaxed);
         if self.state.get_mut().is_crowded {
-            self.crowded.fetch_sub(1, Ordering::AcqRel);
+            self.queues.crowded.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }

@@ -11,7 +11,7 @@ fn spool() -> Spool {
 }
 
 fn crowded(spool: &Spool) -> usize {
-    spool.crowded.load(Ordering::Acquire)
+    spool.queues.crowded.load(Ordering::Acquire)
 }
 
 /// Piece number `number` of a database: whole, and unlike the others.
@@ -83,12 +83,16 @@ fn a_surplus_goes_to_the_file_and_comes_back() {
 
 #[test]
 fn a_crowd_goes_with_what_made_it() {
-    let count = Arc::default();
-    let spool = Spool::new(LIMITS, Arc::clone(&count));
+    let queues = Arc::new(WalkQueues::default());
+    let spool = Spool::new(LIMITS, Arc::clone(&queues));
     (0..9).for_each(|number| fill(&spool, 0, number));
-    assert_eq!(count.load(Ordering::Acquire), 1);
+    spool.hold(77);
+    assert_eq!((queues.are_crowded(), queues.bytes()), (true, 9 * PIECE_BYTES + 77));
+    spool.take();
+    assert_eq!((queues.are_crowded(), queues.bytes()), (false, 77));
+    (0..9).for_each(|number| fill(&spool, 0, number));
     drop(spool);
-    assert_eq!(count.load(Ordering::Acquire), 0);
+    assert_eq!((queues.are_crowded(), queues.bytes()), (false, 0));
 }
 
 /// At whichever call the disk fails: nothing is lost below the limit, and beyond it all is given up.
