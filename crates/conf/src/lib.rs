@@ -20,6 +20,7 @@ mod load;
 mod plain;
 pub mod rewrite;
 mod row;
+pub mod schedule;
 mod split;
 pub mod table;
 
@@ -39,4 +40,5 @@ pub use plain::parse::bytes as parse_bytes;
 pub use plain::{Plain, ValueError};
 pub use rewrite::{RewriteContext, Upstream, sentinel_file, sentinel_line};
 pub use row::{Kind, Mutability, Part, Row, Status, TextCanon, Unit, WordsCanon};
+pub use schedule::Schedule;
 pub use table::Settings;

@@ -164,7 +164,7 @@ fn the_arguments_of_the_dragonfly_samples_load() {
         assert_eq!(loaded.settings.io_threads.get(), 8);
         assert_eq!(&*loaded.settings.requirepass.get(), b"strong_password");
     };
-    check(&arguments, &["snapshot_cron"]);
+    check(&arguments, &[]);
     let words =
         "--maxmemory 12gb --proactor_threads 8 --dbfilename dump.rdb --requirepass strong_password";
     check(&words.split(' ').collect::<Vec<_>>(), &[]);

@@ -31,6 +31,7 @@ pub fn tick(node: &Arc<Node>) {
             tracing::warn!("a rewrite is due but too many snapshots are under way");
         }
     }
+    node.saves.follow(&node.settings.snapshot_cron.get(), base::clock::unix());
     let rules = node.settings.save.get();
     let changes = node.changes.load(Ordering::Relaxed);
     if node.saves.is_due(&rules, changes, base::clock::unix().0 / 1000)

@@ -13,8 +13,37 @@ use std::path::{Path, PathBuf};
 /// The bytes collected before they go to the kernel.
 const BUFFER_BYTES: usize = 256 * 1024;
 
+/// With incremental syncs, the bytes between two of them; as in stock.
+pub const SYNC_BYTES: u64 = 4 << 20;
+
 /// The writer that [`save_to_file`] hands to its caller.
-pub type FileWriter = Writer<BufWriter<Box<dyn DiskFile>>>;
+pub type FileWriter = Writer<BufWriter<SyncedFile>>;
+
+/// A file that is synced now and then while it is written.
+#[derive(Debug)]
+pub struct SyncedFile {
+    file: Box<dyn DiskFile>,
+    /// Bytes that are not synced, if anybody counts them.
+    unsynced: Option<u64>,
+}
+
+impl io::Write for SyncedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        if let Some(unsynced) = &mut self.unsynced {
+            *unsynced += written as u64;
+            if *unsynced >= SYNC_BYTES {
+                *unsynced = 0;
+                self.file.sync()?;
+            }
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
 
 /// Why a snapshot was not saved. Its file is the one of the save before, unless it is the directory that
 /// cannot be synced: then it is the new one, but may be lost if the machine stops now.
@@ -74,6 +103,7 @@ pub fn write_and_sync<T>(
     write: impl FnOnce(&mut FileWriter) -> io::Result<T>,
 ) -> Result<T, SaveError> {
     let file = disk.create(path).map_err(failed("Cannot create", path))?;
+    let file = SyncedFile { file, unsynced: options.incremental_sync.then_some(0) };
     let written = Writer::begin(BufWriter::with_capacity(BUFFER_BYTES, file), options)
         .and_then(|mut writer| {
             let given = write(&mut writer)?;
@@ -81,7 +111,7 @@ pub fn write_and_sync<T>(
         })
         .and_then(|(buffer, given)| Ok((buffer.into_inner()?, given)));
     let (mut file, given) = written.map_err(failed("Cannot write", path))?;
-    file.sync().map_err(failed("Cannot sync", path))?;
+    file.file.sync().map_err(failed("Cannot sync", path))?;
     Ok(given)
 }
 
@@ -189,5 +219,23 @@ mod tests {
         let error = save(dir.path(), b"x", false).unwrap_err();
         assert_eq!(error.action, "Cannot rename to");
         assert_eq!(names(dir.path()), ["dump.rdb"]);
+    }
+
+    #[test]
+    fn a_file_is_synced_while_it_is_written_if_that_is_wanted() {
+        let value = vec![b'x'; 1 << 20];
+        for (incremental_sync, syncs) in [(false, 1), (true, 4)] {
+            let disk = MemoryDisk::default();
+            let options = Options { incremental_sync, compression: false, ..Options::default() };
+            write_and_sync(&disk, Path::new("x.rdb"), options, |writer| {
+                writer.select(0, 13, 0)?;
+                (0..13).try_for_each(|number: u8| {
+                    let value = StringRef::Bytes(&value);
+                    writer.string(&[number], value, &Attributes::default())
+                })
+            })
+            .unwrap();
+            assert_eq!(disk.syncs(), syncs, "{incremental_sync}");
+        }
     }
 }

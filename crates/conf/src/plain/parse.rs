@@ -226,6 +226,13 @@ pub(crate) fn db_file_name(word: &[u8]) -> Result<Vec<u8>, ValueError> {
     no_path(word, "dbfilename can't be a path, just a filename")
 }
 
+pub(crate) fn schedule(word: &[u8]) -> Result<Vec<u8>, ValueError> {
+    if word.is_empty() || crate::Schedule::parse(word).is_some() {
+        return Ok(word.to_vec());
+    }
+    Err(ValueError::Rule("argument must be a cron expression of five fields, or empty"))
+}
+
 pub(crate) fn append_file_name(word: &[u8]) -> Result<Vec<u8>, ValueError> {
     if word.is_empty() {
         return Err(ValueError::Rule("appendfilename can't be empty"));

@@ -26,12 +26,12 @@ macro_rules! foreign_settings {
         /// How many clients justify a further thread.
         min_clients_per_thread: Number =
             Row::number("min-clients-per-thread", 20, 1, 400).hidden().not_built(Part::Threads);
-        /// Saves in a child process.
-        use_fork: Flag = Row::flag("use-fork", true).hidden().not_built(Part::Snapshots);
+        /// Saves in a child process. Nothing forks, so that this changes nothing.
+        use_fork: Flag = Row::flag("use-fork", true).hidden();
     } "Dragonfly" {
-        /// When to save, as a cron expression.
+        /// When to save, as a cron expression of five fields, in UTC; beside the rules of `save`.
         snapshot_cron: Text =
-            Row::text("snapshot_cron", "").hidden().not_built(Part::Snapshots);
+            Row::text("snapshot_cron", "").canon(parse::schedule).hidden();
         /// Saves in Dragonfly's own format.
         df_snapshot_format: Text =
             Row::text("df_snapshot_format", "").hidden().not_built(Part::Snapshots);

@@ -13,7 +13,8 @@ macro_rules! persistence_settings {
         rdbcompression: Flag = Row::flag("rdbcompression", true);
         /// Ends snapshots with a checksum and tests it when loading.
         rdbchecksum: Flag = Row::flag("rdbchecksum", true).immutable();
-        /// Deletes the snapshots of full synchronizations where nothing else is saved.
+        /// Deletes the snapshots of full synchronizations where nothing else is saved. They go from socket
+        /// to socket and leave no files, so that this changes nothing.
         rdb_del_sync_files: Flag = Row::flag("rdb-del-sync-files", false);
         /// Forces a snapshot to disk piece by piece while it is written.
         rdb_save_incremental_fsync: Flag = Row::flag("rdb-save-incremental-fsync", true);

@@ -25,9 +25,9 @@ macro_rules! security_settings {
         acl_pubsub_default: Choice<AclPubsubDefault> = Row::choice(
             "acl-pubsub-default", AclPubsubDefault::WORDS, AclPubsubDefault::Resetchannels.at(),
         ).not_built(Part::Acl);
-        /// Whose dumped values RESTORE and loading check in depth.
+        /// Whose dumped values RESTORE and loading check in depth. All are, so that this changes nothing.
         sanitize_dump_payload: Choice<SanitizeDumpPayload> = Row::choice(
             "sanitize-dump-payload", SanitizeDumpPayload::WORDS, SanitizeDumpPayload::No.at(),
-        ).not_built(Part::PayloadChecks);
+        );
     } } };
 }

@@ -31,13 +31,14 @@ pub(super) fn transcribe(
     from: &Path,
     to: &Path,
     noted_s: Option<u64>,
+    incremental_sync: bool,
     (stream_db, place): (u32, (RunId, Offset)),
 ) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", to.display());
     let input = BufReader::with_capacity(PIECE_BYTES, disk.read(from).map_err(|e| failed(&e))?);
     let mut loader = Loader::new(input).keep_modules(true);
     let mut out = Appender::create(disk, to).map_err(|error| failed(&error))?;
-    let mut piece = Vec::new();
+    let (mut piece, mut unsynced) = (Vec::new(), 0);
     if let Some(noted_s) = noted_s {
         Note::Time(noted_s).write(&mut piece);
     }
@@ -49,7 +50,12 @@ pub(super) fn transcribe(
         }
         if piece.len() >= PIECE_BYTES {
             out.write(&piece).map_err(|error| failed(&error))?;
+            unsynced += piece.len() as u64;
             piece.clear();
+            if incremental_sync && unsynced >= rdb::file::SYNC_BYTES {
+                unsynced = 0;
+                out.sync().map_err(|error| failed(&error))?;
+            }
         }
     }
     // What a replica's stream goes on in, which says so only when it changes.

@@ -50,7 +50,8 @@ fn write(
     }
     let snapshot = directory.file(&format!("temp-rewriteaof-bg-{number}.aof"));
     let end = (cut.stream_db(), (cut.replid, cut.offset));
-    let options = super::super::snapshot::options(node);
+    let incremental_sync = node.settings.aof_rewrite_incremental_fsync.get();
+    let options = rdb::Options { incremental_sync, ..super::super::snapshot::options(node) };
     let mut cut = Some(cut);
     let written =
         rdb::write_and_sync(directory.disk(), &snapshot, options, |writer| match cut.take() {
@@ -68,7 +69,14 @@ fn write(
         let notes = node.settings.aof_timestamp_enabled.get();
         let noted_s = notes.then(|| base::clock::unix().0 / 1000);
         let requests = directory.file(&format!("temp-rewriteaof-{number}.aof"));
-        let result = commands::transcribe(directory.disk(), &snapshot, &requests, noted_s, end);
+        let result = commands::transcribe(
+            directory.disk(),
+            &snapshot,
+            &requests,
+            noted_s,
+            incremental_sync,
+            end,
+        );
         // It is of no more use, whatever came of it.
         let _ = directory.disk().remove(&snapshot);
         result.map(|()| requests)

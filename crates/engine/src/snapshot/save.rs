@@ -4,6 +4,7 @@ use super::Cut;
 use crate::node::Node;
 use base::Millis;
 use base::lock::{Mutex, MutexGuard, Rank};
+use conf::Schedule;
 use keyspace::Walk;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,12 +34,23 @@ pub struct SaveState {
     pub last_duration_s: i64,
     /// Changes that are on disk.
     pub saved_changes: u64,
-    /// BGSAVE SCHEDULE.
+    /// BGSAVE SCHEDULE, or a time that has come.
     pub scheduled: bool,
+    timetable: Option<Timetable>,
     /// Saves since the start.
     pub saves: u64,
     /// Keys loaded at the start, and those that had expired meanwhile.
     pub loaded: (u64, u64),
+}
+
+/// When `snapshot_cron` wants a save.
+#[derive(Debug)]
+struct Timetable {
+    /// The setting that it was made of.
+    text: Arc<[u8]>,
+    schedule: Schedule,
+    /// Unix time.
+    next: Option<Millis>,
 }
 
 /// The saver.
@@ -71,6 +83,7 @@ impl Saves {
             last_duration_s: -1,
             saved_changes: 0,
             scheduled: false,
+            timetable: None,
             saves: 0,
             loaded: (0, 0),
         };
@@ -85,6 +98,27 @@ impl Saves {
     /// Whether the last attempt failed. One load.
     pub fn last_failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
+    }
+
+    /// Asks for a save when `text`, a cron expression, says so at Unix time `now`. What it says for a
+    /// time at which nobody looked is not made up for.
+    pub fn follow(&self, text: &Arc<[u8]>, now: Millis) {
+        let mut state = self.state.lock();
+        if text.is_empty() && state.timetable.is_none() {
+            return;
+        }
+        if let Some(timetable) = state.timetable.as_mut().filter(|table| table.text == *text) {
+            let is_due = timetable.next.is_some_and(|next| next <= now);
+            if is_due {
+                timetable.next = timetable.schedule.next_after(now);
+                state.scheduled = true;
+            }
+            return;
+        }
+        state.timetable = Schedule::parse(text).map(|schedule| {
+            let next = schedule.next_after(now);
+            Timetable { text: Arc::clone(text), schedule, next }
+        });
     }
 
     /// Gives up the save under way, as FLUSHALL does.
@@ -154,7 +188,8 @@ enum For {
 fn carry_out(node: &Node, cut: Cut, whom: For) -> Result<(), rdb::SaveError> {
     let (dir, name) = target(node);
     let changes = cut.changes;
-    let options = options(node);
+    let incremental_sync = node.settings.rdb_save_incremental_fsync.get();
+    let options = rdb::Options { incremental_sync, ..options(node) };
     let walk = Arc::clone(cut.walk());
     let mut cut = Some(cut);
     let result = rdb::save_to_file(&*node.disk, &dir, &name, options, |writer| match cut.take() {
@@ -284,5 +319,30 @@ mod tests {
             saves.state().scheduled = true;
             assert!(saves.is_due(&[], 0, now_s));
         }
+    }
+
+    #[test]
+    fn a_timetable_asks_for_a_save_when_its_time_has_come() {
+        const MINUTE: u64 = 60_000;
+        let (saves, hourly) = (Saves::new(), Arc::from(&b"30 * * * *"[..]));
+        let minutes = |count: u64| Millis(count * MINUTE);
+        let asks = |text: &Arc<[u8]>, now: Millis| {
+            saves.follow(text, now);
+            std::mem::take(&mut saves.state().scheduled)
+        };
+        // Whoever begins to look does not make up for what was before.
+        assert!(!asks(&hourly, minutes(45)));
+        assert!(!asks(&hourly, minutes(89)));
+        assert!(asks(&hourly, minutes(90)));
+        assert!(!asks(&hourly, minutes(90)));
+        assert!(!asks(&hourly, minutes(149)));
+        // Late, and once only.
+        assert!(asks(&hourly, minutes(500)));
+        assert!(!asks(&hourly, minutes(501)));
+        let other = Arc::from(&b"*/5 * * * *"[..]);
+        assert!(!asks(&other, minutes(505)));
+        assert!(asks(&other, minutes(510)));
+        assert!(!asks(&Arc::from(&b""[..]), minutes(600)));
+        assert!(!asks(&hourly, minutes(600)));
     }
 }

@@ -27,11 +27,19 @@ pub struct Options {
     pub compression: bool,
     /// End with a checksum instead of zeros (`rdbchecksum`).
     pub checksum: bool,
+    /// Sync a file while it is written, so that the end has little left to wait for
+    /// (`rdb-save-incremental-fsync`).
+    pub incremental_sync: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { version: format::VERSION_WRITTEN, compression: true, checksum: true }
+        Options {
+            version: format::VERSION_WRITTEN,
+            compression: true,
+            checksum: true,
+            incremental_sync: false,
+        }
     }
 }
 
