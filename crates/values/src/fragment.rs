@@ -29,7 +29,6 @@ use base::Millis;
 use base::lock::{Mutex, Rank};
 use std::fmt;
 use std::sync::Arc;
-use structures::listpack::Item;
 
 /// Heap bytes from which on a value is not saved at once.
 pub const FRAGMENTED_BYTES_MIN: usize = 64 << 10;
@@ -48,8 +47,8 @@ pub const STEP_BYTES: usize = 64 << 10;
 pub enum Fragment<'a> {
     /// The chunk of a string of that number, from zero.
     Chunk(usize, &'a [u8]),
-    /// A member of a set.
-    Member(Item<'a>),
+    /// A member of a set and its expiry.
+    Member(&'a [u8], Option<Millis>),
     /// A member of a sorted set, and its score.
     Scored(&'a [u8], f64),
     /// A field of a hash, its value and its expiry.

@@ -142,6 +142,7 @@ impl Object {
         match self {
             Object::Text(text) => Some(text),
             Object::Hash(hash) => hash.fragmented(),
+            Object::Set(set) => set.fragmented(),
             Object::SortedSet(set) => set.fragmented(),
             _ => None,
         }
@@ -153,6 +154,7 @@ impl Object {
         match self {
             Object::Text(text) => Some(text),
             Object::Hash(hash) => hash.fragmented_mut(),
+            Object::Set(set) => set.fragmented_mut(),
             Object::SortedSet(set) => set.fragmented_mut(),
             _ => None,
         }

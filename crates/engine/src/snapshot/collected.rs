@@ -27,6 +27,8 @@ struct Parts {
     plain: Encoder,
     /// What may be written.
     bytes: Vec<u8>,
+    /// When members of a set end, which is said behind the last member.
+    ends: Vec<u8>,
     /// Members, or bytes of chunks, that came.
     len: usize,
     /// The chunk that comes behind `bytes`.
@@ -39,10 +41,13 @@ impl Parts {
     /// Takes a fragment; gives the bytes that this adds.
     fn push(&mut self, fragment: Fragment<'_>, outline: Outline) -> usize {
         let Fragment::Chunk(at, chunk) = fragment else {
-            let before = self.bytes.len();
+            let before = self.bytes.len() + self.ends.len();
             self.plain.push_fragment(&mut self.bytes, fragment, outline);
+            if let Fragment::Member(member, Some(at)) = fragment {
+                self.plain.encode_member_expiry(&mut self.ends, member, at);
+            }
             self.len += 1;
-            return self.bytes.len() - before;
+            return self.bytes.len() + self.ends.len() - before;
         };
         self.len += chunk.len();
         if at != self.next {
@@ -90,7 +95,12 @@ impl Record for Collected {
     }
 
     fn take(&self) -> Vec<u8> {
-        let bytes = std::mem::take(&mut self.parts.lock().bytes);
+        let mut parts = self.parts.lock();
+        let mut bytes = std::mem::take(&mut parts.bytes);
+        if parts.len == self.outline.len {
+            bytes.append(&mut parts.ends);
+        }
+        drop(parts);
         self.records.spool.release(bytes.len());
         bytes
     }
@@ -107,7 +117,8 @@ impl Record for Collected {
 
 impl Drop for Collected {
     fn drop(&mut self) {
-        let Parts { bytes, early, .. } = self.parts.get_mut();
-        self.records.spool.release(bytes.len() + early.values().map(Vec::len).sum::<usize>());
+        let Parts { bytes, ends, early, .. } = self.parts.get_mut();
+        let waiting = bytes.len() + ends.len() + early.values().map(Vec::len).sum::<usize>();
+        self.records.spool.release(waiting);
     }
 }

@@ -103,6 +103,10 @@ fn large(key: &[u8], kind: Kind) -> Entry {
     const COUNT: u32 = 3_000;
     let name = |number: u32| format!("member:{number:06}").into_bytes();
     let at = (key.len() % 2 == 1).then_some(Millis(9_000_000_000_000));
+    let end = |number: u32| {
+        let ends = number.is_multiple_of(5) && key.len().is_multiple_of(2);
+        ends.then_some(Millis(8_000_000_000_000 + u64::from(number)))
+    };
     match kind {
         Kind::String => {
             let mut text = vec![b'x'; 1 << 20];
@@ -120,7 +124,10 @@ fn large(key: &[u8], kind: Kind) -> Entry {
         }
         Kind::Set => {
             let mut set = Set::default();
-            (0..COUNT).for_each(|number| assert!(set.add(&name(number), SetLimits::default())));
+            for number in 0..COUNT {
+                set.add(&name(number), SetLimits::default());
+                set.set_expire_at(&name(number), end(number));
+            }
             new_entry(key, set, at)
         }
         Kind::SortedSet => {
@@ -133,9 +140,8 @@ fn large(key: &[u8], kind: Kind) -> Entry {
         Kind::Hash => {
             let mut hash = Hash::default();
             for number in 0..COUNT {
-                let ends = number.is_multiple_of(5) && key.len().is_multiple_of(2);
-                let at = ends.then_some(Millis(8_000_000_000_000 + u64::from(number)));
-                hash.set(&name(number), &name(number * 7), at, HashLimits::default());
+                let limits = HashLimits::default();
+                hash.set(&name(number), &name(number * 7), end(number), limits);
             }
             new_entry(key, hash, at)
         }
@@ -185,7 +191,11 @@ fn spoil(mut change: Change<'_>) {
             }
         }
         Object::Set(set) => {
-            (0..500).for_each(|number| assert!(set.remove(&name(number * 5))));
+            for number in 0..500 {
+                assert!(set.remove(&name(number * 5)));
+                set.set_expire_at(&name(number * 3), Some(Millis(1)));
+                set.add(format!("new:{number}").as_bytes(), SetLimits::default());
+            }
         }
         Object::SortedSet(set) => {
             for number in 0..700 {
@@ -212,6 +222,7 @@ fn spoil(mut change: Change<'_>) {
     }
 }
 
+/// Each key with the digest of its value, behind which stands the sum of its members' expiries.
 fn digests(keyspace: &Keyspace) -> Vec<(u32, Vec<u8>, String, Option<Millis>)> {
     let mut found = Vec::new();
     keyspace.each_shard(|_, shard| {
@@ -219,7 +230,9 @@ fn digests(keyspace: &Keyspace) -> Vec<(u32, Vec<u8>, String, Option<Millis>)> {
             for entry in db.iter() {
                 let kind = Kind::of_tag(entry.tag()).0;
                 let digest = image::digest(ValueDigest::new(kind), entry).finish(false).to_string();
-                found.push((number, entry.key().to_vec(), digest, entry.expire_at()));
+                let ends: u64 = image::expiring_members(entry).map(|(_, Millis(at))| at).sum();
+                let value = format!("{digest} {ends}");
+                found.push((number, entry.key().to_vec(), value, entry.expire_at()));
             }
         }
     });

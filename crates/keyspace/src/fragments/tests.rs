@@ -12,7 +12,9 @@ use std::sync::atomic::AtomicUsize;
 use std::thread;
 use structures::{KeyHash, NewValue, ValueMut, ValueRef};
 use values::fragment::{CHUNK_BYTES, Outline};
-use values::{Collection, Hash, HashLimits, Kind, Object, SortedSet, SortedSetLimits};
+use values::{
+    Collection, Hash, HashLimits, Kind, Object, Set, SetLimits, SortedSet, SortedSetLimits,
+};
 
 /// Databases in play.
 const DBS: u32 = 3;
@@ -50,6 +52,14 @@ fn value_of(entry: &Entry) -> Value {
         ValueRef::Boxed(Object::Hash(hash)) => hash.as_ref().each(|field, value, at| {
             members.insert(field.to_vec(), (number_of(&value.to_vec()), at));
         }),
+        ValueRef::Boxed(Object::Set(set)) => {
+            set.as_ref().iter().for_each(|member| {
+                members.insert(member.to_vec(), (0, None));
+            });
+            set.as_ref().expiring().for_each(|(member, at)| {
+                members.insert(member.to_vec(), (0, Some(at)));
+            });
+        }
         other => panic!("{other:?}"),
     }
     (kind_of(entry), Arc::new(members))
@@ -125,7 +135,7 @@ impl Record for KeptRecord {
                 assert!(at.is_none_or(|at| self.outline.soonest.is_some_and(|least| least <= at)));
                 (field, (number_of(value), at))
             }
-            Fragment::Member(_) => panic!("no sets are put in"),
+            Fragment::Member(member, at) => (member, (0, at)),
         };
         let mut all = self.keep.kept.lock();
         let ((_, members), _) = all.entries.get_mut(&self.place).expect("it was begun");
@@ -214,7 +224,7 @@ impl World {
 
     /// A new value: an integer, or a collection that is large or nearly so.
     fn entry(&mut self, key: &[u8]) -> Entry {
-        let (what, number, at) = (self.below(8), self.below(1 << 20), self.expiry(8));
+        let (what, number, at) = (self.below(11), self.below(1 << 20), self.expiry(8));
         let count = if self.random.one_in(8) { 150 } else { MEMBERS };
         let name = |number: u32| format!("member:{number:06}").into_bytes();
         let (kind, object) = match what {
@@ -230,10 +240,23 @@ impl World {
                 }
                 (Kind::SortedSet, set.into_object())
             }
+            4..7 => {
+                let mut set = Set::default();
+                for number in 0..count {
+                    set.add(&name(number), SetLimits::default());
+                    if let Some(at) = self.expiry(20).filter(|_| what > 5) {
+                        set.set_expire_at(&name(number), Some(at));
+                    }
+                }
+                let form = set.packed().map_or(0, |(form, _)| form);
+                let mut entry = Entry::new(key, NewValue::Boxed(set.into_object()), at);
+                entry.set_tag(Kind::Set.tag(form));
+                return entry;
+            }
             _ => {
                 let mut hash = Hash::default();
                 for number in 0..count {
-                    let at = if what > 5 { self.expiry(20) } else { None };
+                    let at = if what > 8 { self.expiry(20) } else { None };
                     let value = (u64::from(number) + 1_000_000).to_string();
                     hash.set(
                         &name(number),
@@ -390,6 +413,9 @@ impl World {
                     }
                 }
             },
+            ValueMut::Boxed(Object::Set(set)) => {
+                edit_set(set, Arc::make_mut(members), what, name, at);
+            }
             _ => return,
         }
         let is_empty = members.is_empty();
@@ -530,6 +556,26 @@ impl World {
             }
         });
         compare(&found, &self.model);
+    }
+}
+
+/// A change of one member of a set.
+fn edit_set(set: &mut Set, members: &mut Members, what: u32, name: Vec<u8>, at: Option<Millis>) {
+    match what {
+        0 | 1 => {
+            if set.add(&name, SetLimits::default()) {
+                members.insert(name, (0, None));
+            }
+        }
+        2..5 => {
+            set.remove(&name);
+            members.remove(&name);
+        }
+        _ => {
+            if set.set_expire_at(&name, at) {
+                members.get_mut(&name).expect("both have it").1 = at;
+            }
+        }
     }
 }
 

@@ -32,11 +32,12 @@ impl Encoder {
         push_count(out, outline.len);
     }
 
-    /// Appends a fragment.
+    /// Appends a fragment. When members of a set end is said behind the record
+    /// ([`Encoder::encode_member_expiry`]).
     pub fn push_fragment(&mut self, out: &mut Vec<u8>, fragment: Fragment<'_>, outline: Outline) {
         match fragment {
             Fragment::Chunk(_, bytes) => out.extend_from_slice(bytes),
-            Fragment::Member(member) => self.push_item(out, member),
+            Fragment::Member(member, _) => self.push_bytes(out, member),
             Fragment::Scored(member, score) => {
                 self.push_bytes(out, member);
                 out.extend_from_slice(&score.to_le_bytes());
@@ -135,7 +136,7 @@ mod tests {
             (
                 SavedValue::Set(2, Box::new([a, b].into_iter())),
                 outline(Kind::Set, None),
-                [Fragment::Member(a), Fragment::Member(b)],
+                [Fragment::Member(b"a", None), Fragment::Member(b"12", at)],
             ),
         ];
         for (value, outline, fragments) in rows {

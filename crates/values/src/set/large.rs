@@ -2,18 +2,44 @@
 //!
 //! Nothing here expires by itself: whoever looks says what time it is, and `sweep` takes out what has
 //! ended.
+//!
+//! To walks a page is a fragment.
 
+use crate::Kind;
+use crate::fragment::{
+    Fragment, Fragmented, Outline, Position, STEP_BYTES, STEP_MEMBERS, Side, Sides,
+};
 use crate::sweep::Sweep;
 use base::Millis;
 use base::random::Random;
 use std::fmt;
-use structures::{KeyHash, Member, PagedIter, PagedSet};
+use std::mem;
+use structures::{KeyHash, Member, PageIter, PageWatch, PagedIter, PagedSet};
 
 /// Different members, each with or without an expiry.
 #[derive(Default)]
 pub struct LargeSet {
     members: PagedSet,
     sweep: Sweep,
+    sides: Sides,
+}
+
+/// Saves a page that is about to change.
+struct Saving<'a>(&'a Sides);
+
+impl PageWatch for Saving<'_> {
+    #[inline]
+    fn before(&mut self, epoch: u32, members: PageIter<'_>) -> u32 {
+        if self.0.is_empty() {
+            return epoch;
+        }
+        self.0.raise(epoch, |side| save_page(side, members.clone()))
+    }
+}
+
+#[cold]
+fn save_page(side: &dyn Side, members: PageIter<'_>) {
+    members.for_each(|member| side.save(Fragment::Member(member.bytes, member.expire_at)));
 }
 
 impl LargeSet {
@@ -55,7 +81,8 @@ impl LargeSet {
     pub fn insert(&mut self, member: &[u8], expire_at: Option<Millis>) -> bool {
         let hash = KeyHash::of(member);
         let is_first = self.expiring() == 0;
-        let is_new = self.members.insert(hash, member, expire_at, &KeyHash, &mut ());
+        let is_new =
+            self.members.insert(hash, member, expire_at, &KeyHash, &mut Saving(&self.sides));
         if is_new && expire_at.is_some() {
             self.note_expiry(expire_at, is_first);
         }
@@ -65,7 +92,8 @@ impl LargeSet {
     /// Sets or removes the expiry of `member`; false if there is no such member.
     pub fn set_expire_at(&mut self, member: &[u8], at: Option<Millis>) -> bool {
         let is_first = self.expiring() == 0;
-        let found = self.members.set_expire_at(KeyHash::of(member), member, at, &mut ());
+        let found =
+            self.members.set_expire_at(KeyHash::of(member), member, at, &mut Saving(&self.sides));
         if found {
             self.note_expiry(at, is_first);
         }
@@ -74,7 +102,7 @@ impl LargeSet {
 
     /// Takes a member out; true if it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        self.members.remove(KeyHash::of(member), member, &mut ())
+        self.members.remove(KeyHash::of(member), member, &mut Saving(&self.sides))
     }
 
     /// All members, in no order.
@@ -95,10 +123,10 @@ impl LargeSet {
     /// Takes out what has ended by `now` in at most `pages` pages, going on where the last call stopped.
     /// True if the pass is over: then `soonest` is exact.
     pub fn sweep(&mut self, now: Millis, pages: usize, mut removed: impl FnMut(&[u8])) -> bool {
-        let members = &mut self.members;
-        self.sweep.run(pages, |cursor, gathered| {
+        let LargeSet { members, sweep, sides } = self;
+        sweep.run(pages, |cursor, gathered| {
             let ended = |member: Member<'_>| gathered.has_ended(member.expire_at, now);
-            members.drain_where(cursor, ended, |member| removed(member.bytes), &mut ())
+            members.drain_where(cursor, ended, |member| removed(member.bytes), &mut Saving(sides))
         })
     }
 
@@ -113,9 +141,56 @@ impl LargeSet {
     }
 }
 
+impl Fragmented for LargeSet {
+    fn sides(&self) -> &Sides {
+        &self.sides
+    }
+
+    fn sides_mut(&mut self) -> &mut Sides {
+        &mut self.sides
+    }
+
+    fn outline(&self) -> Outline {
+        Outline { kind: Kind::Set, len: self.len(), soonest: self.soonest() }
+    }
+
+    fn save_some(&mut self, cut: u32, position: &mut Position) -> bool {
+        let mut cursor = if let Position::Cursor(cursor) = position { *cursor } else { 0 };
+        let (mut count, mut bytes) = (0, 0);
+        let LargeSet { members, sides, .. } = self;
+        while count < STEP_MEMBERS && bytes < STEP_BYTES {
+            cursor = members.scan_page(cursor, |epoch, page| {
+                for member in page.clone() {
+                    (count, bytes) = (count + 1, bytes + member.bytes.len());
+                }
+                sides.raise_to(epoch, cut, |side| save_page(side, page.clone()))
+            });
+            if cursor == 0 {
+                return false;
+            }
+        }
+        *position = Position::Cursor(cursor);
+        true
+    }
+}
+
+impl Drop for LargeSet {
+    fn drop(&mut self) {
+        if !self.sides.is_empty() {
+            let members = mem::take(&mut self.members);
+            self.sides.hand_over(|sides| {
+                let mut rest = LargeSet::default();
+                (rest.members, rest.sides) = (members, sides);
+                Box::new(rest)
+            });
+        }
+    }
+}
+
 impl Clone for LargeSet {
     fn clone(&self) -> LargeSet {
-        let mut copy = LargeSet { members: self.members.clone(), sweep: Sweep::default() };
+        let mut copy = LargeSet::default();
+        copy.members = self.members.clone();
         if self.expiring() > 0 {
             copy.sweep.note(self.sweep.soonest());
         }

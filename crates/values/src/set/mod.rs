@@ -9,6 +9,7 @@ mod large;
 pub use large::LargeSet;
 
 use crate::collection::in_object;
+use crate::fragment::Fragmented;
 use crate::{Collection, Kind, Object, foreign};
 use base::Millis;
 use base::random::Random;
@@ -207,6 +208,24 @@ impl Set {
             Form::Ints(ints) => ints.as_bytes().len(),
             Form::Packed(pack) => pack.as_bytes().len(),
             Form::Large(large) => size_of::<LargeSet>() + large.heap_bytes(),
+        }
+    }
+
+    /// The large form, if that is what it has.
+    #[inline]
+    pub fn fragmented(&self) -> Option<&dyn Fragmented> {
+        match &self.0 {
+            Form::Large(large) => Some(&**large),
+            Form::Ints(_) | Form::Packed(_) => None,
+        }
+    }
+
+    /// As [`Set::fragmented`].
+    #[inline]
+    pub fn fragmented_mut(&mut self) -> Option<&mut dyn Fragmented> {
+        match &mut self.0 {
+            Form::Large(large) => Some(&mut **large),
+            Form::Ints(_) | Form::Packed(_) => None,
         }
     }
 
