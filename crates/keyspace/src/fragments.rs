@@ -8,7 +8,8 @@
 //!
 //! The walk's thread goes through one collection after the other, in the order in which they were begun,
 //! before it goes on with its shards. Each visit holds one lock, that of the shard or of the dropped
-//! collection, for a few hundred members.
+//! collection, for a few hundred members; if somebody has tried in vain to lock the shard meanwhile, the walk
+//! leaves it alone for a while.
 
 use crate::keyspace::Keyspace;
 use crate::walk::{Record, Walk};
@@ -139,6 +140,14 @@ impl Walked {
                 Visit::Last
             }
             None => Visit::Absent,
+        }
+    }
+
+    /// Whether others have tried to lock its shard in vain since this was asked last.
+    pub(crate) fn is_wanted(&self, keyspace: &Keyspace) -> bool {
+        match &*self.home.lock() {
+            Home::Key(key) => keyspace.is_wanted(Keyspace::shard_of(key)),
+            Home::Detached(_) | Home::Left => false,
         }
     }
 

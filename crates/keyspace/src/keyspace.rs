@@ -5,9 +5,10 @@ use crate::gate::{Exclusive, Gate};
 use crate::shard::Shard;
 use crate::slot::Slot;
 use crate::walk::{Recorder, Step, WALKS_MAX, Walk};
+use base::clock;
 use base::lock::{Mutex, MutexGuard, Rank};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 use structures::KeyHash;
@@ -27,6 +28,8 @@ struct Place(Mutex<Shard>);
 #[derive(Debug)]
 pub struct Keyspace {
     shards: Box<[Place]>,
+    /// Of each shard: whether somebody has given up trying to lock it.
+    wanted: Box<[AtomicBool]>,
     /// Who may touch it, and how one gets it alone.
     pub gate: Gate,
     epoch: AtomicU32,
@@ -39,6 +42,7 @@ impl Keyspace {
         let shard = || Place(Mutex::new(Rank::Shard, Shard::default()));
         Keyspace {
             shards: (0..SHARD_COUNT).map(|_| shard()).collect(),
+            wanted: (0..SHARD_COUNT).map(|_| AtomicBool::new(false)).collect(),
             gate: Gate::new(threads),
             epoch: AtomicU32::new(0),
             walks: AtomicUsize::new(0),
@@ -66,6 +70,17 @@ impl Keyspace {
     #[inline]
     pub fn try_lock(&self, index: u16) -> Option<MutexGuard<'_, Shard>> {
         self.shards[usize::from(index)].0.try_lock()
+    }
+
+    /// Notes that somebody has tried to lock shard `index` for a while, and will try again.
+    #[cold]
+    pub(crate) fn want(&self, index: u16) {
+        self.wanted[usize::from(index)].store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody has, since this was asked last.
+    pub(crate) fn is_wanted(&self, index: u16) -> bool {
+        self.wanted[usize::from(index)].swap(false, Ordering::Relaxed)
     }
 
     /// Visits every shard, one lock at a time.
@@ -109,10 +124,17 @@ impl Keyspace {
     /// after each; ends early when it answers false or the walk is aborted. True if it came to the end.
     pub fn walk(&self, walk: &Arc<Walk>, mut between: impl FnMut(Step<'_>) -> bool) -> bool {
         let mut reached = Reached::default();
-        while let Some(stepped) = self.walk_step(walk, &mut reached) {
+        loop {
+            let begun_us = clock::monotonic_us();
+            let Some(stepped) = self.walk_step(walk, &mut reached) else { break };
             let goes_on = match &stepped {
                 Stepped::Entries => between(Step::Entries),
                 Stepped::Fragments(walked, Visit::More) => {
+                    if walked.is_wanted(self) {
+                        let held_us = clock::monotonic_us().saturating_sub(begun_us);
+                        let rest_us = (WANTED_REST * held_us).min(WANTED_REST_US_MAX);
+                        thread::sleep(Duration::from_micros(rest_us));
+                    }
                     between(Step::Fragments(&**walked.record()))
                 }
                 Stepped::Fragments(walked, Visit::Last) => {
@@ -183,6 +205,13 @@ impl Keyspace {
         current.into_iter().chain(begun).for_each(|walked| walked.give_up(self));
     }
 }
+
+/// How many times longer than it held the lock of a shard a walk leaves it to others who wanted it: a
+/// large value takes many turns with one lock, and whoever tries and never waits would not get it.
+const WANTED_REST: u64 = 3;
+
+/// Microseconds of the longest such rest.
+const WANTED_REST_US_MAX: u64 = 1_000;
 
 /// How long a walk waits for a collection that is between two places: one that is on its way to be freed,
 /// behind others.

@@ -119,5 +119,6 @@ fn try_for_a_while(keyspace: &Keyspace, shard: u16) -> Option<MutexGuard<'_, Sha
         }
         spin_loop();
     }
+    keyspace.want(shard);
     None
 }

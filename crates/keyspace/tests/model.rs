@@ -53,6 +53,10 @@ mod keyspace {
         pub(crate) fn try_lock(&self, index: u16) -> Option<MutexGuard<'_, Shard>> {
             self.0[usize::from(index)].try_lock()
         }
+
+        pub(crate) fn want(&self, index: u16) {
+            assert!(usize::from(index) < self.0.len());
+        }
     }
 }
 

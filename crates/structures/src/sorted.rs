@@ -152,6 +152,11 @@ impl Sorted {
         }
     }
 
+    /// Hints that the entries of the members of these ranks will be read.
+    pub fn prefetch(&self, ranks: Range<usize>) {
+        Items(self.iter(ranks)).for_each(|item| item.member.prefetch());
+    }
+
     /// The entries of the members of these ranks, from both ends.
     pub fn entries(&self, ranks: Range<usize>) -> impl DoubleEndedIterator<Item = &Entry<()>> {
         Items(self.iter(ranks)).map(|item| item.member.entry(self))

@@ -5,6 +5,8 @@
 
 use super::Sorted;
 use crate::Entry;
+use crate::entry::untagged;
+use crate::prefetch::prefetch;
 use std::cmp::Ordering;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -34,6 +36,12 @@ impl Member {
         // SAFETY: 1. The item is in the tree of `_owner`, so its entry is in the table (invariants 1 and
         // 3 of `sorted`). 2. `&Sorted` keeps it there for the lifetime given out.
         unsafe { self.raw() }
+    }
+
+    /// Hints that its entry will be read.
+    #[inline]
+    pub(super) fn prefetch(self) {
+        prefetch(untagged(self.0.as_ptr()).cast_const());
     }
 
     /// The entry that holds the member.

@@ -99,7 +99,9 @@ impl Fragmented for Large {
         let mut bytes = 0;
         let mut last = None;
         let mut visited = 0;
-        for entry in self.sorted.entries(end.saturating_sub(STEP_MEMBERS)..end).rev() {
+        let ranks = end.saturating_sub(STEP_MEMBERS)..end;
+        self.sorted.prefetch(ranks.clone());
+        for entry in self.sorted.entries(ranks).rev() {
             let fragment = Fragment::Scored(entry.key(), Sorted::score_of(entry));
             let raised = self.sides.raise_to(entry.epoch(), cut, |side| side.save(fragment));
             entry.set_epoch(raised);
