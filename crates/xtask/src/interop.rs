@@ -40,7 +40,7 @@ pub struct Stage {
 type Play = fn(&Stage) -> Outcome;
 
 /// Cases that any program with stock's command line can play.
-const FOR_ALL: [(&str, Play); 34] = [
+const FOR_ALL: [(&str, Play); 35] = [
     ("replies-listed", replies::listed),
     ("replies-drawn", differential::drawn),
     ("replication-of-drawn-effects", differential::drawn_replicated),
@@ -69,6 +69,7 @@ const FOR_ALL: [(&str, Play); 34] = [
     ("guide-clients-with-two-passwords", failover::two_passwords),
     ("restart-after-kill-loads-the-snapshot", snapshot::after_kill),
     ("snapshot-moves-to-stock", snapshot::to_stock),
+    ("large-values-change-while-saved", snapshot::large_to_stock),
     ("snapshot-comes-from-stock", snapshot::from_stock),
     ("benchmark-lines", benchmark::lines),
     ("keys-migrate-to-stock", migrate::to_stock),

@@ -7,8 +7,15 @@ use crate::failure::{Outcome, ensure};
 use crate::node::Node;
 use crate::ports;
 use crate::program::Program;
+use crate::wire::{Reading, Wire};
 use base::random::Random;
+use resp::Value;
 use std::fs;
+
+/// Members of each large value, and how many are added at once.
+const LARGE_MEMBERS: u32 = 200_000;
+/// See above.
+const LARGE_BATCH: u32 = 500;
 
 /// Batches that are written before the snapshot.
 const BATCHES: u32 = 60;
@@ -51,6 +58,92 @@ pub fn after_kill(stage: &Stage) -> Outcome {
 /// A snapshot of ours loads in stock.
 pub fn to_stock(stage: &Stage) -> Outcome {
     moves(stage, &stage.ours, &stage.stock)
+}
+
+/// Large values that are changed, renamed and deleted while they are saved load in stock as they were.
+pub fn large_to_stock(stage: &Stage) -> Outcome {
+    let debug = ["enable-debug-command yes".to_owned()];
+    let from = Node::server(&stage.ours, &stage.folder.join("from"), ports::free(1)?, &debug)?;
+    let mut wire = from.wire()?;
+    for number in 0..LARGE_MEMBERS / LARGE_BATCH {
+        wire.pipeline(&grow(number))?;
+    }
+    let before = digests(&mut wire)?;
+    wire.ok(&["BGSAVE"])?;
+    let (mut random, mut rounds) = (Random::from_seed(6), 0);
+    while wire.info("persistence", "rdb_bgsave_in_progress")? == "1" {
+        wire.pipeline(&spoil(&mut random))?;
+        rounds += 1;
+        if rounds == 3 {
+            wire.ok(&["RENAME", "zset", "moved"])?;
+            wire.ok(&["DEL", "list"])?;
+            wire.ok(&["SET", "string", "short"])?;
+        }
+    }
+    let status = wire.info("persistence", "rdb_last_bgsave_status")?;
+    ensure(status == "ok", || format!("the save ended with {status}"))?;
+    let folder = stage.folder.join("to");
+    fs::create_dir_all(&folder)?;
+    fs::copy(from.folder.join("dump.rdb"), folder.join("dump.rdb"))?;
+    let to = Node::server(&stage.stock, &folder, ports::free(1)?, &debug)?;
+    let after = digests(&mut to.wire()?)?;
+    ensure(before == after, || format!("{before:?} was saved as {after:?} in {rounds} rounds"))
+}
+
+/// A batch of commands that make one large value of each type longer.
+fn grow(number: u32) -> Vec<Vec<String>> {
+    let (mut commands, words) = (Vec::new(), |words: &[&str]| {
+        words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()
+    });
+    let [mut zset, mut hash, mut list, mut set] =
+        [["ZADD", "zset"], ["HSET", "hash"], ["RPUSH", "list"], ["SADD", "set"]]
+            .map(|one| words(&one));
+    for member in number * LARGE_BATCH..(number + 1) * LARGE_BATCH {
+        let name = format!("member:{member:08}");
+        zset.extend([(member % 1013).to_string(), name.clone()]);
+        hash.extend([name.clone(), format!("value {member}")]);
+        list.push(format!("{name} of a list"));
+        set.push(name.clone());
+        commands.push(words(&["XADD", "stream", &format!("{}-1", member + 1), "name", &name]));
+    }
+    let text = format!("{number:08}").repeat(1 << 10);
+    commands.extend([zset, hash, list, set, words(&["APPEND", "string", &text])]);
+    commands
+}
+
+/// Commands that change the large values here and there.
+fn spoil(random: &mut Random) -> Vec<Vec<String>> {
+    let mut commands = Vec::new();
+    for _ in 0..20 {
+        let member = format!("member:{:08}", random.below(LARGE_MEMBERS.into()));
+        let number = random.below(LARGE_MEMBERS.into()).to_string();
+        let entry = format!("{number}-1");
+        for words in [
+            &["ZADD", "zset", "-5", &member][..],
+            &["ZREM", "zset", &format!("member:{:08}", random.below(LARGE_MEMBERS.into()))],
+            &["ZADD", "moved", "7", &member],
+            &["HSET", "hash", &member, "another"],
+            &["HDEL", "hash", &format!("member:{:08}", random.below(LARGE_MEMBERS.into()))],
+            &["LREM", "list", "1", &format!("{member} of a list")],
+            &["LPOP", "list"],
+            &["SREM", "set", &member],
+            &["XDEL", "stream", &entry],
+            &["SETRANGE", "string", &number, "another"],
+            &["APPEND", "string", "another"],
+        ] {
+            commands.push(words.iter().map(|word| (*word).to_owned()).collect());
+        }
+    }
+    commands
+}
+
+fn digests(wire: &mut Wire) -> Outcome<Vec<String>> {
+    let mut digests = Vec::new();
+    for key in ["zset", "hash", "list", "set", "stream", "string"] {
+        let reply = wire.ok(&["DEBUG", "DIGEST-VALUE", key])?;
+        digests.extend(reply.items().iter().map(Value::text));
+    }
+    Ok(digests)
 }
 
 /// A snapshot of stock loads in ours.
