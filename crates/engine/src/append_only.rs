@@ -25,6 +25,7 @@ pub use writer::{Tail, start};
 
 use crate::error::CommandError;
 use crate::node::Node;
+use crate::nudge::Nudge;
 use crate::snapshot::Cut;
 use aof::Directory;
 use base::disk::Disk;
@@ -72,6 +73,8 @@ pub struct Facts {
     pub written: Offset,
     /// The log up to here is durable.
     pub synced: Offset,
+    /// The same where a start would load the file, and of the history that the log has now.
+    pub durable: Option<Offset>,
     /// Why writes are refused, if they are.
     pub error: Option<String>,
 }
@@ -124,6 +127,9 @@ pub struct AppendOnly {
     /// The offset at which the increment under way ends, [`NOWHERE`] if none. It is set with the whole
     /// keyspace alone, so that whoever sees bytes behind it sees it too.
     rolls_at: AtomicU64,
+    /// The offset of which somebody wants to know when it is durable, [`NOWHERE`] if none.
+    tell_at: AtomicU64,
+    nudge: Nudge,
     /// DEBUG AOF-FLUSH-SLEEP: microseconds that each sync takes longer.
     pub flush_sleep_us: AtomicU64,
 }
@@ -145,6 +151,7 @@ impl Default for AppendOnly {
             delayed_syncs: 0,
             written: Offset(0),
             synced: Offset(0),
+            durable: None,
             error: None,
         };
         AppendOnly {
@@ -152,6 +159,8 @@ impl Default for AppendOnly {
             requests: Mutex::new(Rank::Mailbox, Some(VecDeque::new())),
             thread: OnceLock::new(),
             rolls_at: AtomicU64::new(NOWHERE),
+            tell_at: AtomicU64::new(NOWHERE),
+            nudge: Nudge::default(),
             flush_sleep_us: AtomicU64::new(0),
         }
     }
@@ -166,6 +175,40 @@ impl AppendOnly {
     /// Whether writes are refused because the file cannot be written.
     pub fn refuses(&self) -> bool {
         self.facts.lock().error.is_some()
+    }
+
+    /// How far the log is durable in the file, if there is one that a start would load.
+    pub fn durable(&self) -> Option<Offset> {
+        self.facts.lock().durable
+    }
+
+    /// Whether the log is durable up to `offset`.
+    pub fn is_durable(&self, offset: Offset) -> bool {
+        self.durable().is_some_and(|durable| durable >= offset)
+    }
+
+    /// The log has been given another history: nothing of it is in the file.
+    pub fn history_replaced(&self) {
+        self.facts.lock().durable = None;
+    }
+
+    /// Says whom to wake when what is asked for with [`AppendOnly::tell_when_durable`] has come. Once, at
+    /// start; `nudge` must be quick and take no lock.
+    pub fn set_nudge(&self, nudge: Box<dyn Fn() + Send + Sync>) {
+        self.nudge.set(nudge);
+    }
+
+    /// Asks to be woken once when the log is durable up to `offset`. Look again behind it.
+    pub fn tell_when_durable(&self, offset: Offset) {
+        self.tell_at.store(offset.0, Ordering::SeqCst);
+    }
+
+    /// The log is durable up to `offset`.
+    fn tell_durable(&self, offset: Offset) {
+        let asked = self.tell_at.load(Ordering::SeqCst);
+        if asked <= offset.0 && self.tell_at.swap(NOWHERE, Ordering::SeqCst) != NOWHERE {
+            self.nudge.call();
+        }
     }
 
     /// What they are answered.
@@ -215,7 +258,10 @@ impl AppendOnly {
     ) -> Result<(), RewriteRefusal> {
         let is_open = self.facts.lock().is_open;
         let wanted = node.settings.appendonly.get() && self.thread.get().is_some();
-        if wanted && !is_open {
+        if wanted && !is_open && node.saves.state().running.is_some() {
+            // One walk to the disk at a time is enough.
+            self.schedule(Millis(0));
+        } else if wanted && !is_open {
             self.begin(node, alone, true)?;
         } else if !wanted && is_open {
             let mut facts = self.facts.lock();
@@ -228,6 +274,10 @@ impl AppendOnly {
             self.send(Request::Close);
         }
         self.send(Request::Settings);
+        if node.replication.anyone_waits() {
+            // For a file that there will not be.
+            node.wake_loops();
+        }
         Ok(())
     }
 

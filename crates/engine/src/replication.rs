@@ -4,11 +4,10 @@
 //! every step. Role changes happen under the gate, with the whole keyspace alone, so that no command
 //! that passed the gates as a primary's runs as a replica's.
 
+use crate::nudge::Nudge;
 use base::lock::{Mutex, MutexGuard, Rank};
 use base::{Millis, Offset, RunId};
 use psync::history::History;
-use std::fmt;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// The primary that a replica follows.
@@ -83,21 +82,14 @@ pub struct State {
     pub replicas: Vec<ReplicaRow>,
     /// Acknowledged offsets of online replicas, highest first.
     pub acked: Vec<Offset>,
+    /// Offsets up to which the files of online replicas are durable that tell it, highest first.
+    pub durable: Vec<Offset>,
     /// Replicas within `min-replicas-max-lag`.
     pub good_replicas: usize,
     /// Epoch of the primary this history belongs to (see the handshake between Redoubt nodes).
     pub epoch: u64,
     /// The replica group this node belongs to; zeros while it has none.
     pub group: RunId,
-}
-
-/// What is called when a session begins to wait for replicas.
-struct Nudge(OnceLock<Box<dyn Fn() + Send + Sync>>);
-
-impl fmt::Debug for Nudge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Nudge").finish_non_exhaustive()
-    }
 }
 
 /// The node's place in replication.
@@ -121,6 +113,7 @@ impl Replication {
             link: Link::default(),
             replicas: Vec::new(),
             acked: Vec::new(),
+            durable: Vec::new(),
             good_replicas: 0,
             epoch: 0,
             group: RunId::zero(),
@@ -132,7 +125,7 @@ impl Replication {
             waiting: AtomicUsize::new(0),
             acks_wanted: AtomicBool::new(false),
             stream_db: AtomicU32::new(0),
-            nudge: Nudge(OnceLock::new()),
+            nudge: Nudge::default(),
         }
     }
 
@@ -166,16 +159,28 @@ impl Replication {
     }
 
     /// Publishes the replicas.
-    pub fn publish_replicas(&self, rows: Vec<ReplicaRow>, acked: Vec<Offset>, good: usize) {
+    pub fn publish_replicas(
+        &self,
+        rows: Vec<ReplicaRow>,
+        acked: Vec<Offset>,
+        durable: Vec<Offset>,
+        good: usize,
+    ) {
         let mut state = self.state.lock();
         state.replicas = rows;
         state.acked = acked;
+        state.durable = durable;
         state.good_replicas = good;
     }
 
     /// How many replicas have acknowledged `offset`.
     pub fn acknowledged(&self, offset: Offset) -> usize {
         self.state.lock().acked.iter().take_while(|&&acked| acked >= offset).count()
+    }
+
+    /// At how many replicas the log is durable up to `offset`.
+    pub fn durable(&self, offset: Offset) -> usize {
+        self.state.lock().durable.iter().take_while(|&&durable| durable >= offset).count()
     }
 
     /// The database in which the primary's stream stands, at the log's end. It says so only when it
@@ -192,7 +197,7 @@ impl Replication {
     /// Says whom to wake when a session begins to wait: the driver, which asks replicas for
     /// acknowledgements. Once, at start; `nudge` must be quick and take no lock.
     pub fn set_nudge(&self, nudge: Box<dyn Fn() + Send + Sync>) {
-        let _first_wins = self.nudge.0.set(nudge);
+        self.nudge.set(nudge);
     }
 
     /// A session begins or ends to wait for acknowledgements.
@@ -200,9 +205,7 @@ impl Replication {
         if begins {
             self.waiting.fetch_add(1, Ordering::AcqRel);
             self.acks_wanted.store(true, Ordering::Release);
-            if let Some(nudge) = self.nudge.0.get() {
-                nudge();
-            }
+            self.nudge.call();
         } else {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
         }

@@ -5,6 +5,7 @@
 use crate::args::OwnedRequest;
 use crate::blocking::Waiting;
 use crate::client::ClientInfo;
+use crate::copies::Copies;
 use crate::migration::{Delivery, Migration};
 use crate::pubsub::Kind;
 use base::{Millis, Offset};
@@ -121,10 +122,10 @@ pub struct ReplicaFacts {
 /// A reply that comes later.
 #[derive(Clone, Debug)]
 pub enum Blocked {
-    /// WAIT: so many replicas are to acknowledge `offset`.
+    /// WAIT, WAITAOF: there are to be copies of the log up to `offset`.
     Replicas {
-        /// How many.
-        count: usize,
+        /// How many, and where.
+        copies: Copies,
         /// Up to where.
         offset: Offset,
         /// Monotonic time at which to answer anyway.

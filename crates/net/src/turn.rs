@@ -6,6 +6,7 @@ use base::{Millis, Offset};
 use engine::Node;
 use engine::blocking::Waiting;
 use engine::context::Outcome;
+use engine::copies::NO_FILE;
 use engine::gates::CLIENTS;
 use engine::mailbox::{Answer, Message, Push, Via};
 use engine::pipeline::prepare;
@@ -328,9 +329,14 @@ impl Running<'_> {
     pub(crate) fn recheck_blocked(&mut self) {
         for slot in self.held.clone() {
             let Some(connection) = self.slots[slot].as_ref() else { continue };
-            if let Some(Blocked::Replicas { count, offset, .. }) = &connection.session.blocked
-                && self.node.replication.acknowledged(*offset) >= *count
-            {
+            let Some(Blocked::Replicas { copies, offset, .. }) = connection.session.blocked else {
+                continue;
+            };
+            if self.node.replication.is_replica() {
+                self.fail_wait(slot, ROLE_CHANGED, true);
+            } else if copies.are_out_of_reach(self.node) {
+                self.fail_wait(slot, NO_FILE, false);
+            } else if copies.are_there(self.node, offset) {
                 self.answer_wait(slot);
             }
         }
@@ -401,22 +407,29 @@ impl Running<'_> {
         if !with_error {
             return self.answer_wait(slot);
         }
+        self.fail_wait(slot, UNBLOCKED, false);
+    }
+
+    /// Answers a connection that waits for replicas with an error.
+    fn fail_wait(&mut self, slot: usize, text: &str, close: bool) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
         connection.session.blocked = None;
+        connection.closing |= close;
         self.node.replication.note_waiting(false);
-        Writer::new(&mut connection.output, connection.session.protocol).error(UNBLOCKED);
+        Writer::new(&mut connection.output, connection.session.protocol).error(text);
         self.mark_dirty(slot);
         self.go_on(slot);
     }
 
     fn answer_wait(&mut self, slot: usize) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
-        let Some(Blocked::Replicas { offset, .. }) = connection.session.blocked.take() else {
+        let Some(Blocked::Replicas { copies, offset, .. }) = connection.session.blocked.take()
+        else {
             return;
         };
         self.node.replication.note_waiting(false);
-        let count = self.node.replication.acknowledged(offset);
         let mut reply = Writer::new(&mut connection.output, connection.session.protocol);
-        reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
+        copies.reply(self.node, offset, &mut reply);
         self.mark_dirty(slot);
         self.go_on(slot);
     }

@@ -105,6 +105,11 @@ impl Reader {
         self.log.note_read()
     }
 
+    /// Whether the log still has the history in which the reader began.
+    pub fn is_current(&self) -> bool {
+        self.log.generation() == self.generation
+    }
+
     /// The next offset to be read.
     pub fn position(&self) -> Offset {
         Offset(self.position.at.load(Ordering::Relaxed))

@@ -198,6 +198,8 @@ struct Link {
     state: State,
     /// It said SYNC, not PSYNC: it knows no offsets and sends no ACK.
     legacy: bool,
+    /// Its append-only file is durable up to here, if it has told.
+    durable: Option<Offset>,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -147,6 +147,10 @@ pub struct Replica {
     /// What we hold, while it is under a name that a primary may know.
     resume: Option<Resume>,
     received: Offset,
+    /// Our append-only file is durable up to here, if there is one.
+    durable: Option<Offset>,
+    /// The primary has asked for this, and was told less of the file.
+    owed: Option<Offset>,
     holds_data: bool,
     /// Full syncs that the guard has refused.
     refused: u64,
@@ -164,6 +168,8 @@ impl Replica {
             state: State::Idle,
             resume: None,
             received: Offset(0),
+            durable: None,
+            owed: None,
             holds_data: false,
             refused: 0,
             last_io: Millis(0),
@@ -251,6 +257,8 @@ impl Replica {
         self.notice("MASTER <-> REPLICA sync: Finished with success".to_owned());
         self.resume = Some(Resume { replid: sync.replid, applied: sync.offset });
         self.received = sync.offset;
+        // What our file holds is of another history until we are told anew.
+        self.durable = None;
         self.holds_data = true;
         self.enter_online(now, sync.peer);
         if let State::Online { eager_acks, .. } = &mut self.state {
@@ -284,8 +292,24 @@ impl Replica {
     /// that command are reported as applied, since stock does not count them.
     pub fn handle_getack(&mut self, now: Millis) {
         if matches!(self.state, State::Online { .. }) {
+            self.owed = self.resume.map(|resume| resume.applied);
             self.send_ack(now);
         }
+    }
+
+    /// Our append-only file is durable up to `durable`; `None` without one. The primary is told with
+    /// the next ACK; at once if it has asked for as much.
+    pub fn handle_durable(&mut self, now: Millis, durable: Option<Offset>) {
+        self.durable = durable;
+        let comes = self.owed.zip(durable).is_some_and(|(owed, durable)| owed <= durable);
+        if comes && matches!(self.state, State::Online { .. }) {
+            self.send_ack(now);
+        }
+    }
+
+    /// The offset that the primary is to be told of as soon as it is durable.
+    pub fn owes_durable(&self) -> Option<Offset> {
+        self.owed.filter(|_| matches!(self.state, State::Online { .. }))
     }
 
     /// Does what is due at `now`.
@@ -410,6 +434,7 @@ impl Replica {
             self.actions.push_back(Action::Persist { epoch });
         }
         self.down_since = None;
+        self.owed = None;
         self.last_io = now;
         self.state = State::Online { next_ack: now + ACK_PERIOD, eager_acks: 0 };
     }
@@ -457,7 +482,17 @@ impl Replica {
         let applied = self.resume.map_or(Offset(0), |resume| resume.applied);
         let mut ack = Vec::new();
         let offset = applied.to_string();
-        command(&[b"REPLCONF", b"ACK", offset.as_bytes()], &mut ack);
+        if let Some(durable) = self.durable {
+            // Of the file, as Redis 7.2 says it; older ones stop reading behind the first offset.
+            let durable = durable.min(applied);
+            self.owed = self.owed.filter(|&owed| owed > durable);
+            let durable = durable.to_string();
+            let words: [&[u8]; 5] =
+                [b"REPLCONF", b"ACK", offset.as_bytes(), b"FACK", durable.as_bytes()];
+            command(&words, &mut ack);
+        } else {
+            command(&[b"REPLCONF", b"ACK", offset.as_bytes()], &mut ack);
+        }
         self.actions.push_back(Action::Send(ack));
         if let State::Online { next_ack, eager_acks } = &mut self.state {
             *next_ack = now + if *eager_acks > 0 { EAGER_ACK_PERIOD } else { ACK_PERIOD };

@@ -158,6 +158,45 @@ fn a_full_sync_by_mark() {
     assert_eq!(did.log[0], "Successful partial resynchronization with master.");
 }
 
+/// As Redis 7.2 says it.
+fn ack_with_file(offset: u64, durable: u64) -> String {
+    let bulk = |number: u64| format!("${}\r\n{number}\r\n", number.to_string().len());
+    let (offset, durable) = (bulk(offset), bulk(durable));
+    format!("*5\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n{offset}$4\r\nFACK\r\n{durable}")
+}
+
+#[test]
+fn acknowledgements_tell_of_the_file_if_there_is_one() {
+    let resume = Some(Resume { replid: id(REPLID), applied: Offset(143) });
+    let mut driven = Driven::following(settings(), resume);
+    driven.introduce();
+    driven.hear("+OK\r\n+OK\r\n+OK\r\n");
+    driven.hear(&format!("+CONTINUE {REPLID}\r\n"));
+    driven.machine.handle_getack(driven.now);
+    assert_eq!(driven.look().sent, ack(143));
+    // What was asked for is told as soon as it is durable, once.
+    for (durable, sent) in [(100, None), (142, None), (143, Some(143)), (150, None)] {
+        driven.machine.handle_durable(driven.now, Some(Offset(durable)));
+        let expected = sent.map_or_else(String::new, |sent| ack_with_file(143, sent));
+        assert_eq!(driven.look().sent, expected, "{durable}");
+    }
+    driven.machine.handle_durable(driven.now, Some(Offset(120)));
+    driven.machine.handle_getack(driven.now);
+    assert_eq!(driven.look().sent, ack_with_file(143, 120));
+    assert_eq!(driven.machine.owes_durable(), Some(Offset(143)));
+    // Another history, of which the file holds nothing.
+    driven.machine.handle_closed(driven.now, "reset");
+    driven.machine.handle_connected(driven.now);
+    driven.look();
+    driven.hear(NO_AUTH);
+    driven.hear("+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
+    driven.hear(&format!("+FULLRESYNC {MARK} 42\r\n$9\r\nREDIS0010"));
+    driven.look();
+    driven.machine.handle_loaded(driven.now, Ok(()));
+    assert_eq!(driven.look().sent, ack(42));
+    assert_eq!(driven.machine.owes_durable(), None);
+}
+
 #[test]
 fn a_full_sync_by_length() {
     let own = "234fcc6d01910f8b02714381b37e59a8898b6fa9";

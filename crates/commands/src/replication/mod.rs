@@ -5,6 +5,7 @@ mod replconf;
 mod replicaof;
 mod role;
 mod wait;
+mod waitaof;
 
 use engine::Command;
 
@@ -17,4 +18,5 @@ pub const COMMANDS: &[&Command] = &[
     &replicaof::SLAVEOF,
     &role::ROLE,
     &wait::WAIT,
+    &waitaof::WAITAOF,
 ];

@@ -80,7 +80,7 @@ mod tests {
         let mut server = Server::new();
         server.check("role", "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
         let rows = vec![row(7001, "online"), row(7002, "wait_bgsave")];
-        server.node().replication.publish_replicas(rows, vec![Offset(7)], 1);
+        server.node().replication.publish_replicas(rows, vec![Offset(7)], vec![], 1);
         server.check(
             "role",
             "*3\r\n$6\r\nmaster\r\n:0\r\n*1\r\n*3\r\n$9\r\n127.0.0.1\r\n$4\r\n7001\r\n$1\r\n7\r\n",

@@ -5,6 +5,7 @@
 
 use base::Millis;
 use engine::context::Outcome;
+use engine::copies::Copies;
 use engine::error::CommandError;
 use engine::session::Blocked;
 use engine::{Args, Command, CommandResult, Context};
@@ -39,21 +40,33 @@ fn wait(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         ));
     }
     let wanted = usize::try_from(args.integer()?).unwrap_or(0);
-    let timeout = values::string::parse_i64(args.bytes()?)
+    let timeout = args.bytes()?;
+    wait_for(cx, Copies::Held(wanted), timeout, |_| Ok(()))
+}
+
+/// Answers how many copies there are of the connection's last write, or has it wait for them. `may` is
+/// asked once all arguments are known to be sound.
+pub(super) fn wait_for(
+    cx: &mut Context<'_>,
+    copies: Copies,
+    timeout: &[u8],
+    may: impl FnOnce(&Context<'_>) -> CommandResult,
+) -> CommandResult {
+    let timeout = values::string::parse_i64(timeout)
         .ok_or_else(|| CommandError::text("ERR timeout is not an integer or out of range"))?;
     let timeout =
         u64::try_from(timeout).map_err(|_| CommandError::text("ERR timeout is negative"))?;
     if timeout > i64::MAX.unsigned_abs().saturating_sub(cx.now.0) {
         return Err(CommandError::text("ERR timeout is out of range"));
     }
+    may(cx)?;
     let offset = cx.session.last_write;
-    let have = cx.node.replication.acknowledged(offset);
-    if have >= wanted || cx.session.executing {
-        cx.reply.integer(i64::try_from(have).unwrap_or(i64::MAX));
+    if cx.session.executing || copies.are_there(cx.node, offset) {
+        copies.reply(cx.node, offset, &mut cx.reply);
         return Ok(());
     }
     let deadline = (timeout > 0).then(|| base::clock::monotonic() + Millis(timeout));
-    cx.session.blocked = Some(Blocked::Replicas { count: wanted, offset, deadline });
+    cx.session.blocked = Some(Blocked::Replicas { copies, offset, deadline });
     *cx.outcome = Outcome::Blocked;
     Ok(())
 }
@@ -63,6 +76,7 @@ mod tests {
     use crate::harness::Server;
     use base::Offset;
     use engine::context::Outcome;
+    use engine::copies::Copies;
     use engine::session::Blocked;
 
     #[test]
@@ -76,11 +90,12 @@ mod tests {
         let (reply, outcome) = server.run(&[b"wait", b"1", b"0"]);
         assert!(reply.is_empty() && matches!(outcome, Outcome::Blocked));
         let blocked = server.session.blocked.take();
-        let Some(Blocked::Replicas { count: 1, offset, deadline: None }) = blocked else {
+        let Some(Blocked::Replicas { copies: Copies::Held(1), offset, deadline: None }) = blocked
+        else {
             panic!("{blocked:?}")
         };
         assert_eq!(offset, end);
-        server.node().replication.publish_replicas(vec![], vec![end, Offset(0)], 2);
+        server.node().replication.publish_replicas(vec![], vec![end, Offset(0)], vec![], 2);
         server.check("wait 1 100", ":1\r\n");
         assert!(matches!(server.run(&[b"wait", b"2", b"100"]).1, Outcome::Blocked));
         let Some(Blocked::Replicas { deadline: Some(_), .. }) = server.session.blocked.take()

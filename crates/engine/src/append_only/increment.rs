@@ -106,6 +106,9 @@ impl Open {
 
     /// Reads the next piece; false if there is none.
     pub(super) fn fill(&mut self, node: &Node) -> Result<bool, Unfilled> {
+        if !self.reader.is_current() {
+            return Err(Unfilled::Lost);
+        }
         let position = self.reader.position();
         let begins = position == self.target;
         if begins {

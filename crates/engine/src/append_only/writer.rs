@@ -444,7 +444,16 @@ impl Writer {
         if let Some(open) = open {
             (facts.written, facts.synced) = (open.written, open.synced);
         }
+        let counts = |open: &&Open| open.is_listed() && open.reader.is_current();
+        let durable = open.filter(counts).map(|open| open.synced);
+        let is_more = std::mem::replace(&mut facts.durable, durable) < durable;
         drop(facts);
+        if let Some(durable) = durable.filter(|_| is_more) {
+            self.node.append_only.tell_durable(durable);
+            if self.node.replication.anyone_waits() {
+                self.node.wake_loops();
+            }
+        }
         // A file that was lost to an error lets nothing pass until it is there again.
         if open.is_none() && self.node.append_only.refuses() {
             return;

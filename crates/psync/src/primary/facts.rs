@@ -29,7 +29,9 @@ pub struct ReplicaRow {
     pub state: ReplicaState,
     /// What it acknowledged.
     pub offset: Offset,
-    /// How long ago it did, zero before it is online.
+    /// Its append-only file is durable up to here, if it has told.
+    pub durable: Option<Offset>,
+    /// How long ago it acknowledged, zero before it is online.
     pub lag: Millis,
     /// What it told of itself, if it is a Redoubt node.
     pub peer: PeerIdentity,
@@ -74,9 +76,18 @@ impl Primary {
                     (ReplicaState::Online, acked, now.since(acked_at))
                 }
             };
-            let facts = &link.facts;
+            let (facts, durable) = (&link.facts, link.durable);
             let ip = facts.announced_ip.as_ref().unwrap_or(&facts.ip).clone();
-            Some(ReplicaRow { id, ip, port: facts.port, state, offset, lag, peer: facts.peer })
+            Some(ReplicaRow {
+                id,
+                ip,
+                port: facts.port,
+                state,
+                offset,
+                durable,
+                lag,
+                peer: facts.peer,
+            })
         });
         rows.collect()
     }

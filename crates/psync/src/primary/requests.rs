@@ -63,6 +63,7 @@ impl Primary {
                     if let Some(offset) = integer(value) {
                         self.take_ack(now, id, offset, end);
                     }
+                    self.take_durable(id, args, end);
                     return ReplconfAnswer::Nothing;
                 }
                 "getack" => return ReplconfAnswer::GetAck,
@@ -236,11 +237,25 @@ impl Primary {
         }
     }
 
+    /// Takes what a replica says behind its acknowledgement of its append-only file (`FACK`).
+    fn take_durable(&mut self, id: ReplicaId, args: &[&[u8]], end: Offset) {
+        let is_fack =
+            |pair: &&[&[u8]]| pair.first().is_some_and(|w| w.eq_ignore_ascii_case(b"fack"));
+        let told = args.chunks_exact(2).find(is_fack).and_then(|pair| integer(pair.get(1)?));
+        let told = told.and_then(|told| u64::try_from(told).ok()).map(Offset);
+        if let (Some(link), Some(told)) =
+            (self.links.get_mut(&id), told.filter(|told| *told <= end))
+        {
+            link.durable = link.durable.max(Some(told));
+        }
+    }
+
     fn facts_of(&mut self, id: ReplicaId, ip: &str) -> &mut Facts {
         let link = self.links.entry(id).or_insert_with(|| Link {
             facts: Facts::default(),
             state: State::Greeting,
             legacy: false,
+            durable: None,
         });
         ip.clone_into(&mut link.facts.ip);
         &mut link.facts

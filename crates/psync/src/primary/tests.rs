@@ -61,6 +61,32 @@ fn counts_acknowledgements() {
 }
 
 #[test]
+fn counts_what_replicas_have_made_durable() {
+    let mut primary = primary();
+    join(&mut primary, 0, 1, 100);
+    join(&mut primary, 0, 2, 100);
+    let durable = |primary: &Primary| -> Vec<Option<u64>> {
+        let rows = primary.rows(Millis(0));
+        rows.iter().map(|row| row.durable.map(|offset| offset.0)).collect()
+    };
+    let told = |primary: &mut Primary, ack: &str, fack: &str| {
+        let args = [&b"ACK"[..], ack.as_bytes(), b"fack", fack.as_bytes()];
+        primary.handle_replconf(Millis(0), ReplicaId(2), "10.0.0.1", &args, END);
+    };
+    ack(&mut primary, 0, 2, "300");
+    assert_eq!(durable(&primary), [None, None]);
+    told(&mut primary, "300", "200");
+    assert_eq!(durable(&primary), [None, Some(200)]);
+    // Back, negative, beyond the log, no number: nothing moves.
+    for fack in ["5", "-7", "1001", "99999999999999999999", "x", ""] {
+        told(&mut primary, "300", fack);
+        assert_eq!(durable(&primary), [None, Some(200)], "{fack}");
+    }
+    told(&mut primary, "1000", "1000");
+    assert_eq!(durable(&primary), [None, Some(1000)]);
+}
+
+#[test]
 fn pings_while_there_are_replicas() {
     let mut primary = primary();
     assert_eq!(primary.poll_timeout(), None);

@@ -98,6 +98,7 @@ pub(super) fn run(shared: &Arc<Shared>, identity: Identity) {
         if inbound.machine.poll_timeout().is_some_and(|at| at <= now) {
             inbound.machine.handle_timeout(now);
         }
+        inbound.tell_durable(now);
         inbound.perform();
         inbound.weigh_refusals(now);
         inbound.publish();
@@ -107,6 +108,15 @@ pub(super) fn run(shared: &Arc<Shared>, identity: Identity) {
 }
 
 impl Inbound<'_> {
+    /// Tells the machine how far our append-only file is durable.
+    fn tell_durable(&mut self, now: Millis) {
+        if let Some(offset) = self.machine.owes_durable() {
+            // The writer wakes this thread then, unless it has come that far already.
+            self.node.append_only.tell_when_durable(offset);
+        }
+        self.machine.handle_durable(now, self.node.append_only.durable());
+    }
+
     fn take_messages(&mut self) {
         for message in self.shared.inbound.take() {
             let now = base::clock::monotonic();
@@ -328,6 +338,7 @@ impl Inbound<'_> {
             state.history = History::new(replid);
             state.link.ever_synced = true;
             self.node.log.reset(offset);
+            self.node.append_only.history_replaced();
             self.node.replication.set_stream_db(stream_db);
             self.node.log.retain(settings::backlog_bytes(self.node));
             if let Some(group) = peer.and_then(|peer| peer.group)

@@ -103,6 +103,8 @@ pub(crate) fn start(node: Arc<Node>, identity: Identity) -> io::Result<Handle> {
     let waker: oplog::Waker = Arc::new(move || by_log.outbound.wake.wake());
     shared.node.log.subscribe(waker);
     shared.node.replication.set_nudge(Box::new(move || by_wait.outbound.wake.wake()));
+    let by_file = Arc::clone(&shared);
+    shared.node.append_only.set_nudge(Box::new(move || by_file.inbound.wake.wake()));
     let link = spawn("repl-link", &shared, move |shared| inbound::run(shared, identity))?;
     let replicas = spawn("repl-replicas", &shared, outbound::run)?;
     let threads = Mutex::new(Rank::Leaf, vec![link, replicas]);

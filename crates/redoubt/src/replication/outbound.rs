@@ -72,6 +72,7 @@ struct Outbound<'n> {
     published: Millis,
     good: usize,
     acked: Vec<Offset>,
+    durable: Vec<Offset>,
 }
 
 /// The thread's body.
@@ -94,6 +95,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
         published: Millis(0),
         good: 0,
         acked: Vec::new(),
+        durable: Vec::new(),
     };
     outbound.read_settings();
     while !shared.stopping.load(Ordering::Acquire) {
@@ -396,13 +398,14 @@ impl Outbound<'_> {
         }
         (self.changed, self.published) = (false, now);
         let end = self.node.log.end();
-        let mut acked = Vec::new();
+        let (mut acked, mut durable) = (Vec::new(), Vec::new());
         let rows = self.machine.rows(now).into_iter().map(|row| {
             let state = match row.state {
                 ReplicaState::WaitBgsave => "wait_bgsave",
                 ReplicaState::SendBulk => "send_bulk",
                 ReplicaState::Online => {
                     acked.push(row.offset);
+                    durable.extend(row.durable);
                     "online"
                 }
             };
@@ -416,12 +419,15 @@ impl Outbound<'_> {
             }
         });
         let rows: Vec<_> = rows.collect();
-        acked.sort_unstable_by(|a, b| b.cmp(a));
+        for offsets in [&mut acked, &mut durable] {
+            offsets.sort_unstable_by(|a, b| b.cmp(a));
+        }
         let max_lag = self.node.settings.min_replicas_max_lag.get().unsigned_abs() * 1000;
         let good = self.machine.good_replicas(now, Millis(max_lag));
-        let heard = acked != self.acked;
+        let heard = acked != self.acked || durable != self.durable;
         self.acked.clone_from(&acked);
-        self.node.replication.publish_replicas(rows, acked, good);
+        self.durable.clone_from(&durable);
+        self.node.replication.publish_replicas(rows, acked, durable, good);
         self.count();
         if good != self.good {
             self.good = good;

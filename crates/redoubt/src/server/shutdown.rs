@@ -75,7 +75,10 @@ pub(crate) fn prepare(
     tell_of_replicas(node);
     let (is_open, begins) = {
         let facts = node.append_only.facts();
-        (facts.is_open, facts.is_open && !facts.is_listed)
+        // A file that waits for a save to end has not begun either.
+        let waits = facts.scheduled.is_some() && facts.error.is_none();
+        let waits = waits && !facts.is_open && node.settings.appendonly.get();
+        (facts.is_open, waits || facts.is_open && !facts.is_listed)
     };
     if begins && !request.force {
         tracing::warn!("Writing initial AOF, can't exit.");

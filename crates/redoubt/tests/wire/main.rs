@@ -8,6 +8,7 @@
 const IO_BACKEND: &str = "epoll";
 
 mod closing;
+mod durable;
 mod limits;
 mod migrate;
 mod process;

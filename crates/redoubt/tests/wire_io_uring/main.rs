@@ -6,6 +6,8 @@ const IO_BACKEND: &str = "io_uring";
 
 #[path = "../wire/closing.rs"]
 mod closing;
+#[path = "../wire/durable.rs"]
+mod durable;
 #[path = "../wire/limits.rs"]
 mod limits;
 #[path = "../wire/migrate.rs"]

@@ -129,7 +129,7 @@ fn a_primary_lists_its_replicas() {
         lag_ms,
         lag_bytes: 0,
     };
-    server.node().replication.publish_replicas(vec![row(1, 0), row(2, 2500)], vec![], 2);
+    server.node().replication.publish_replicas(vec![row(1, 0), row(2, 2500)], vec![], vec![], 2);
     let text = text(&mut server, "info replication");
     let expected = "role:master\r\nconnected_slaves:2\r\n\
          slave0:ip=10.0.0.2,port=1,state=online,offset=14,lag=0\r\n\

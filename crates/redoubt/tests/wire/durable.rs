@@ -1,0 +1,106 @@
+//! WAITAOF: what is durable here and at a replica, told over real links.
+
+use crate::server::{Client, Server, request};
+use resp::value::Value;
+use std::net::TcpStream;
+
+fn set(server: &Server, name: &str, value: &str) {
+    let reply = server.connect().call(&["config", "set", name, value]);
+    assert_eq!(reply, Value::Simple("OK".into()));
+}
+
+fn counts(local: i64, replicas: i64) -> Value {
+    Value::Array(vec![Value::Integer(local), Value::Integer(replicas)])
+}
+
+fn append(client: &mut Client<TcpStream>) {
+    assert!(matches!(client.call(&["append", "k", "v"]), Value::Integer(_)));
+}
+
+#[test]
+fn the_own_file_is_waited_for() {
+    let server = Server::start(&["--appendonly", "yes", "--appendfsync", "no"]);
+    let mut client = server.connect();
+    append(&mut client);
+    assert_eq!(client.call(&["waitaof", "1", "0", "50"]), counts(0, 0));
+    // Whoever waits when the policy changes is answered by the next sync.
+    client.send(&request(&["waitaof", "1", "0", "0"]));
+    server.wait_for_info("blocked_clients", 1);
+    set(&server, "appendfsync", "everysec");
+    append(&mut server.connect());
+    assert_eq!(client.reply(), counts(1, 0));
+    set(&server, "appendfsync", "always");
+    append(&mut client);
+    assert_eq!(client.call(&["waitaof", "1", "0", "0"]), counts(1, 0));
+    // Without a file nobody waits for it.
+    set(&server, "appendfsync", "no");
+    append(&mut client);
+    client.send(&request(&["waitaof", "1", "0", "0"]));
+    server.wait_for_info("blocked_clients", 1);
+    set(&server, "appendonly", "no");
+    let text = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    assert_eq!(client.reply(), Value::Error(text.into()));
+}
+
+#[test]
+fn a_file_that_is_begun_during_a_save_waits_for_it() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    append(&mut client);
+    set(&server, "rdb-key-save-delay", "100000000");
+    client.call(&["bgsave"]);
+    set(&server, "appendonly", "yes");
+    assert_eq!(server.info("aof_rewrite_scheduled"), 1);
+    append(&mut client);
+    client.send(&request(&["waitaof", "1", "0", "0"]));
+    server.wait_for_info("blocked_clients", 1);
+    set(&server, "rdb-key-save-delay", "0");
+    assert_eq!(client.reply(), counts(1, 0));
+    assert_eq!(server.info("aof_rewrite_in_progress"), 0);
+    assert_eq!(server.info("aof_rewrite_scheduled"), 0);
+}
+
+#[test]
+fn a_replica_tells_how_far_its_file_is_durable() {
+    let primary = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let replica = Server::start(&["--appendonly", "yes", "--appendfsync", "no"]);
+    let mut client = primary.connect();
+    append(&mut client);
+    let port = primary.port.to_string();
+    replica.connect().call(&["replicaof", "127.0.0.1", &port]);
+    // A full sync begins the replica's file anew, with a base that is durable.
+    assert_eq!(client.call(&["waitaof", "1", "1", "0"]), counts(1, 1));
+    append(&mut client);
+    assert_eq!(client.call(&["wait", "1", "0"]), Value::Integer(1));
+    assert_eq!(client.call(&["waitaof", "0", "1", "50"]), counts(1, 0));
+    set(&replica, "appendfsync", "everysec");
+    append(&mut client);
+    assert_eq!(client.call(&["waitaof", "1", "1", "0"]), counts(1, 1));
+    // Without a file it tells no more; what the old one took while it was closed may still count.
+    set(&replica, "appendonly", "no");
+    let without = |client: &mut Client<TcpStream>| {
+        append(client);
+        assert_eq!(client.call(&["wait", "1", "0"]), Value::Integer(1));
+        client.call(&["waitaof", "1", "1", "50"]) == counts(1, 0)
+    };
+    while !without(&mut client) {}
+    assert!(without(&mut client));
+}
+
+#[test]
+fn who_waits_at_a_primary_that_becomes_a_replica_is_told() {
+    let server = Server::start(&[]);
+    for wait in [&["wait", "1", "0"][..], &["waitaof", "0", "1", "0"]] {
+        let mut client = server.connect();
+        append(&mut client);
+        client.send(&request(wait));
+        server.wait_for_info("blocked_clients", 1);
+        let mut other = server.connect();
+        other.call(&["replicaof", "127.0.0.1", "1"]);
+        let text = "UNBLOCKED force unblock from blocking operation, instance state changed \
+                    (master -> replica?)";
+        assert_eq!(client.reply(), Value::Error(text.into()));
+        assert!(client.rest().is_empty());
+        other.call(&["replicaof", "no", "one"]);
+    }
+}
