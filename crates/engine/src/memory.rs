@@ -73,6 +73,13 @@ pub fn number(name: &[u8], new: Option<i64>) -> Option<i64> {
     Some(i64::from(half))
 }
 
+/// Lets threads of the allocator's own give pages back that are no longer in use (`jemalloc-bg-thread`);
+/// otherwise whichever thread frees something does it now and then, a loop in the middle of its turn.
+/// False if the allocator cannot.
+pub fn purge_in_background(on: bool) -> bool {
+    tikv_jemalloc_ctl::background_thread::write(on).is_ok()
+}
+
 /// Gives pages that are not in use back to the system. False if the allocator cannot.
 ///
 /// Purging has no call without `unsafe`; but an arena whose empty pages are to be kept for no time gives

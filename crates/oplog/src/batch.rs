@@ -163,7 +163,12 @@ pub fn encode_select(db: u32, out: &mut Vec<u8>) {
 
 /// The bytes of a command whose arguments have these lengths.
 pub fn encoded_bytes(args: impl ExactSizeIterator<Item = usize>) -> u64 {
-    let header = |count: usize| 4 + u64::from(count.checked_ilog10().unwrap_or(0));
+    let header = |count: usize| match count {
+        0..10 => 4,
+        10..100 => 5,
+        100..1000 => 6,
+        _ => 4 + u64::from(count.ilog10()),
+    };
     let count = header(args.len());
     args.fold(count, |sum, len| sum + header(len) + len as u64 + 2)
 }

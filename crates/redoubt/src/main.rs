@@ -19,7 +19,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Used by every thread; `background_thread` is off so that nothing runs that was not asked for.
+/// Used by every thread; a server gives it threads of its own if `jemalloc-bg-thread` says so.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -85,6 +85,9 @@ impl Services for ServerServices {
             tracing::warn!("Unable to write the OOM score: {error}");
             return Err("Failed to set current oom_score_adj. Check server logs.".into());
         }
+        if names.contains(&"jemalloc-bg-thread") {
+            super::start::purge_in_background(&self.listening);
+        }
         let Some(first) = &self.first_loop else { return Ok(()) };
         if names.iter().any(|name| matches!(*name, "port" | "bind")) {
             first.listen_anew(&self.listening).map_err(|error| {

@@ -71,6 +71,7 @@ fn start(ready: &Ready) -> Result<Running, String> {
     };
     let bound = bind(settings)?;
     raise_file_limit(settings);
+    purge_in_background(settings);
     let count = loop_count(settings, ready.loaded.says_io_threads);
     let Loops { loops, mailboxes, handles } =
         net::make_loops(count, bound).map_err(|error| format!("cannot make the loops: {error}"))?;
@@ -148,6 +149,13 @@ fn oom_score(settings: &Settings) -> OomScore {
 
 /// Descriptors that are kept for files, links and listeners beside the clients' sockets.
 const DESCRIPTORS_BESIDE: u64 = 32;
+
+/// Does as `jemalloc-bg-thread` says.
+pub(super) fn purge_in_background(settings: &Settings) {
+    if !engine::memory::purge_in_background(settings.jemalloc_bg_thread.get()) {
+        tracing::warn!("The allocator cannot have threads of its own");
+    }
+}
 
 /// Lets the process have a descriptor for each of `maxclients`, or lowers `maxclients` to what it can.
 fn raise_file_limit(settings: &Settings) {

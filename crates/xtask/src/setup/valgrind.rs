@@ -17,5 +17,7 @@ pub fn prepare() -> Outcome {
 /// put into files that begin with `path`.
 pub fn callgrind(path: &Path) -> Vec<String> {
     let file = format!("--callgrind-out-file={}", path.display());
-    ["valgrind", "--tool=callgrind", &file, "--instr-atstart=no"].map(str::to_owned).into()
+    ["valgrind", "--tool=callgrind", "--trace-children=yes", &file, "--instr-atstart=no"]
+        .map(str::to_owned)
+        .into()
 }
