@@ -145,16 +145,7 @@ fn large(key: &[u8], kind: Kind) -> Entry {
             }
             new_entry(key, hash, at)
         }
-        Kind::Module => {
-            // An id, a string of a million bytes, and the end.
-            let mut bytes =
-                b"\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03\x05\x80\x00\x0f\x42\x40".to_vec();
-            bytes.resize(bytes.len() + 1_000_000, b'm');
-            bytes.push(0);
-            let value = Opaque::new(0x45e2_5238_df91_2c03, bytes);
-            image::entry(key, LoadedValue::Module(value), at, &image::Limits::default())
-                .expect("sound")
-        }
+        Kind::Module => large_of_module(key, at),
         Kind::Stream => {
             let mut stream = Stream::default();
             let limits = values::stream::Limits { block_bytes: 4096, block_entries: 100 };
@@ -169,6 +160,15 @@ fn large(key: &[u8], kind: Kind) -> Entry {
             new_entry(key, stream, at)
         }
     }
+}
+
+/// A value of a module: its id, a string of a million bytes, and the end.
+fn large_of_module(key: &[u8], at: Option<Millis>) -> Entry {
+    let mut bytes = b"\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03\x05\x80\x00\x0f\x42\x40".to_vec();
+    bytes.resize(bytes.len() + 1_000_000, b'm');
+    bytes.push(0);
+    let value = Opaque::new(0x45e2_5238_df91_2c03, bytes);
+    image::entry(key, LoadedValue::Module(value), at, &image::Limits::default()).expect("sound")
 }
 
 /// Changes a large value in many places.
