@@ -14,9 +14,9 @@ fuzz_target!(|input: &[u8]| {
     let mut sum = Checksum::new();
     sum.update(&bytes);
     bytes.extend_from_slice(&sum.value().to_le_bytes());
-    let Ok(value) = restore(&bytes, true) else { return };
+    let Ok(value) = restore(&bytes, true, true) else { return };
     let Ok(entry) = image::entry(b"k", value, None, &Limits::default()) else { return };
     let dumped = payload::dump(&mut Encoder::new(true), image::saved(&entry));
-    let again = restore(&dumped, true).expect("what we dumped");
+    let again = restore(&dumped, true, true).expect("what we dumped");
     image::entry(b"k", again, None, &Limits::default()).expect("what we dumped");
 });

@@ -4,7 +4,7 @@ use rdb::{Item, LoadError, Loader, Piece, RawKeys};
 
 /// The items of `bytes` and the error that ends them, read one by one.
 pub fn one_by_one(bytes: &[u8]) -> (Vec<Item>, Option<String>) {
-    let mut loader = Loader::new(bytes).verify_checksum(false);
+    let mut loader = Loader::new(bytes).verify_checksum(false).keep_modules(true);
     let mut items = Vec::new();
     loop {
         match loader.next_item() {
@@ -17,7 +17,7 @@ pub fn one_by_one(bytes: &[u8]) -> (Vec<Item>, Option<String>) {
 
 /// The same, read in pieces of about `len` bytes.
 pub fn in_pieces(bytes: &[u8], len: usize) -> (Vec<Item>, Option<String>) {
-    let mut loader = Loader::new(bytes).verify_checksum(false);
+    let mut loader = Loader::new(bytes).verify_checksum(false).keep_modules(true);
     let mut items = Vec::new();
     loop {
         let (keys, error) = match loader.next_piece(len) {
