@@ -33,7 +33,7 @@ const CHUNK_PAGES: usize = 64;
 /// at once most of the time; sixteen would save a byte a member, and be slower to change.
 const MEMBERS_PER_PAGE_MAX: usize = 10;
 /// The last page is merged when there are fewer members than this per page.
-const MEMBERS_PER_PAGE_MIN: usize = 4;
+const MEMBERS_PER_PAGE_MIN: usize = 3;
 
 /// A member, as it lies in its page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,10 +141,14 @@ impl PagedSet {
         hasher: &impl KeyHasher,
         watch: &mut impl PageWatch,
     ) -> bool {
+        let grows = self.len >= self.pages * MEMBERS_PER_PAGE_MAX;
+        if grows && self.pages > 0 {
+            self.page(parent_of(self.pages)).prefetch();
+        }
         if self.contains(hash, member) {
             return false;
         }
-        if self.len >= self.pages * MEMBERS_PER_PAGE_MAX {
+        if grows {
             self.grow(hasher, watch);
         }
         self.change(bucket_of(hash, self.pages, self.mask), watch, |page, _| {
@@ -173,6 +177,10 @@ impl PagedSet {
     /// Takes `member` out; true if it was there. Moves the bytes of its page, and at most one other is
     /// merged.
     pub fn remove(&mut self, hash: u64, member: &[u8], watch: &mut impl PageWatch) -> bool {
+        if self.is_sparse(1) {
+            self.page(self.pages - 1).prefetch();
+            self.page(parent_of(self.pages - 1)).prefetch();
+        }
         let Some((bucket, index)) = self.find(hash, member) else { return false };
         if self.expiring > 0 {
             let expired = self.page(bucket).member(index).expire_at.is_some();
@@ -241,9 +249,15 @@ impl PagedSet {
         self.add_page(moved);
     }
 
+    /// Whether the last page is to be merged when there are `fewer` members less.
+    #[inline]
+    fn is_sparse(&self, fewer: usize) -> bool {
+        self.pages > 1 && self.len < self.pages * MEMBERS_PER_PAGE_MIN + fewer
+    }
+
     /// Merges the last page into the one it was split from, if there are few members.
     fn shrink(&mut self, watch: &mut impl PageWatch) {
-        if self.pages <= 1 || self.len >= self.pages * MEMBERS_PER_PAGE_MIN {
+        if !self.is_sparse(0) {
             return;
         }
         let page = self.take_page();

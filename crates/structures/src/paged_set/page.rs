@@ -177,11 +177,11 @@ impl Page {
         self.bytes.len() + far
     }
 
-    /// Asks for the lines behind the first, of which a search reads one, while it waits for the first.
+    /// Asks for all lines of most pages at once: who reads one will read another.
     #[inline]
-    fn prefetch(&self) {
+    pub(super) fn prefetch(&self) {
         let base = self.bytes.as_ptr();
-        for line in 1..PREFETCHED_LINES {
+        for line in 0..PREFETCHED_LINES {
             prefetch(base.wrapping_add(line * LINE_BYTES));
         }
     }
@@ -366,8 +366,8 @@ impl Page {
         self.bytes.copy_within(code + 1..HEAD + 2 * count, code - 1);
         self.set_len(count - 1);
         let used = HEAD + 2 * (count - 1) + records - gone;
-        // Only when a third is free, so that coming and going does not move it each time.
-        if used + used / 2 <= total {
+        // Only when half is free, so that coming and going does not move it each time.
+        if 2 * used <= total {
             self.resize(size_class(used), records - gone);
         }
     }
