@@ -355,6 +355,8 @@ fn a_base_of_requests_holds_what_a_snapshot_would() {
     let digest = client.run("debug digest");
     assert!(digest.len() > 40 && !digest.contains("000000000000000000000000000000"), "{digest}");
     client.run("bgrewriteaof");
+    // For the next one.
+    node.settings.aof_use_rdb_preamble.set(true);
     drop(client);
     while node.append_only.facts().is_rewriting() {
         thread::yield_now();

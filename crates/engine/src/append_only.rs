@@ -93,8 +93,15 @@ pub(crate) enum Request {
     Settings,
     /// `appendonly no`.
     Close,
-    /// Rewrite at this cut. The reader stands there; without one there is to be a base only.
-    Rewrite(Box<Cut>, Option<Reader>),
+    /// Rewrite at this cut.
+    Rewrite {
+        /// Where.
+        cut: Box<Cut>,
+        /// It stands there; without one there is to be a base only.
+        reader: Option<Reader>,
+        /// The base is to be a snapshot, not requests.
+        is_snapshot: bool,
+    },
     /// The new base of the rewrite of that number is durable under this name, or why not.
     Rewritten(u64, Result<PathBuf, String>),
     /// Say when the rewrite under way has ended, and how.
@@ -311,7 +318,9 @@ impl AppendOnly {
         facts.scheduled = None;
         facts.rewrite_began = Some(base::clock::monotonic());
         drop(facts);
-        self.send(Request::Rewrite(Box::new(cut), opens.then_some(reader)));
+        let is_snapshot = node.settings.aof_use_rdb_preamble.get();
+        let reader = opens.then_some(reader);
+        self.send(Request::Rewrite { cut: Box::new(cut), reader, is_snapshot });
         Ok(())
     }
 

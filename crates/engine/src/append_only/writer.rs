@@ -202,12 +202,11 @@ impl Writer {
                 self.publish();
             }
             Request::Close => self.close(),
-            Request::Rewrite(cut, reader) => {
+            Request::Rewrite { cut, reader, is_snapshot } => {
                 let walk = Arc::clone(cut.walk());
                 let start = Start::at(&self.node, &cut);
                 self.rewrites += 1;
                 let number = self.rewrites;
-                let is_snapshot = self.node.settings.aof_use_rdb_preamble.get();
                 let (rolled, awaited_by) = (reader.is_none(), Vec::new());
                 let base = None;
                 let mut rewrite =
