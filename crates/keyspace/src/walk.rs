@@ -17,7 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use structures::{ValueMut, ValueRef};
-use values::fragment::{FRAGMENTED_BYTES_MIN, Fragment, Fragmented, Outline};
+use values::fragment::{Fragment, Fragmented, Outline};
 
 /// How many walks may go on at once.
 pub const WALKS_MAX: usize = 4;
@@ -107,7 +107,7 @@ impl Walk {
     pub(crate) fn save(&self, db: u32, entry: &mut Entry, visitor: Visitor) {
         let (mut bytes, mut outline) = (entry.allocated_bytes(), None);
         if let ValueRef::Boxed(object) = entry.value() {
-            let large = object.heap_bytes() >= FRAGMENTED_BYTES_MIN;
+            let large = object.is_large();
             outline = object.fragmented().filter(|_| large).map(Fragmented::outline);
             bytes += if outline.is_none() { object.memory_bytes() } else { 0 };
         }

@@ -33,6 +33,9 @@ use std::sync::Arc;
 /// Heap bytes from which on a value is not saved at once.
 pub const FRAGMENTED_BYTES_MIN: usize = 64 << 10;
 
+/// The same of strings, which are only copied: what is queued whole can wait on disk.
+pub const FRAGMENTED_TEXT_BYTES_MIN: usize = 256 << 10;
+
 /// Bytes of a chunk of a string.
 pub const CHUNK_BYTES: usize = 4 << 10;
 

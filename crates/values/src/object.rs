@@ -3,7 +3,7 @@
 //! Short strings and integers live in the entry itself; what is longer, or grows by being appended
 //! to, is an `Object`. A later type is one more variant here and one folder beside `string`.
 
-use crate::fragment::Fragmented;
+use crate::fragment::{FRAGMENTED_BYTES_MIN, FRAGMENTED_TEXT_BYTES_MIN, Fragmented};
 use crate::string::Text;
 use crate::{Hash, List, Opaque, Set, SortedSet};
 use std::sync::Arc;
@@ -134,6 +134,15 @@ impl Object {
             Object::Stream(stream) => size_of::<crate::Stream>() + stream.heap_bytes(),
             Object::Module(value) => size_of::<Opaque>() + value.heap_bytes(),
         }
+    }
+
+    /// Whether a walk should not save it at once. O(1).
+    pub fn is_large(&self) -> bool {
+        self.heap_bytes()
+            >= match self {
+                Object::Text(_) => FRAGMENTED_TEXT_BYTES_MIN,
+                _ => FRAGMENTED_BYTES_MIN,
+            }
     }
 
     /// The value as one that is saved fragment by fragment, if its form is such.

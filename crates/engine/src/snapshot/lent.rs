@@ -9,7 +9,6 @@ use std::io;
 use std::sync::Arc;
 use structures::ValueMut;
 use structures::listpack::ListpackBuf;
-use values::fragment::FRAGMENTED_BYTES_MIN;
 use values::list::{LentNodes, Part};
 use values::stream::StreamId;
 use values::{Object, Opaque};
@@ -40,7 +39,7 @@ impl Lent {
     /// A reference to the value of `entry`, if it is large and of such a type.
     pub(super) fn of(db: u32, entry: &mut Entry) -> Option<Lent> {
         let (value, held_bytes) = match entry.value_mut() {
-            ValueMut::Boxed(object) if object.heap_bytes() >= FRAGMENTED_BYTES_MIN => {
+            ValueMut::Boxed(object) if object.is_large() => {
                 let bytes = object.heap_bytes();
                 let value = match object {
                     Object::List(list) => Value::List(list.lend()?),
