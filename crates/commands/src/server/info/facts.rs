@@ -28,7 +28,7 @@ pub(in crate::server) struct Memory {
     pub(in crate::server) active: u64,
     pub(in crate::server) resident: u64,
     pub(in crate::server) total_system: u64,
-    /// Buffers of clients.
+    /// Buffers of clients, without those of replicas, which read the log.
     pub(in crate::server) clients: u64,
     /// What the log holds.
     pub(in crate::server) log: u64,
@@ -64,7 +64,8 @@ impl<'a> Facts<'a> {
             let bytes = |read: Result<usize, tikv_jemalloc_ctl::Error>| {
                 read.map_or(0, |bytes| bytes as u64)
             };
-            let clients = self.clients().iter();
+            let is_replica = |client: &&Arc<ClientInfo>| client.replica.load(Ordering::Relaxed);
+            let clients = self.clients().iter().filter(|client| !is_replica(client));
             let log = self.node.log.memory() as u64;
             let backlog = self.node.log.backlog().map_or(0, |window| window.capacity);
             Memory {
