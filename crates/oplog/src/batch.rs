@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn lengths_are_known_without_encoding() {
         for len in [0, 1, 9, 10, 99, 100, 999, 1000, 12_345] {
-            let args: Vec<Vec<u8>> = (0..len % 13 + 1).map(|at| vec![b'x'; len + at]).collect();
+            let args: Vec<Vec<u8>> = (0..=len % 13).map(|at| vec![b'x'; len + at]).collect();
             let words: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
             let encoded = built(&[(Some(0), &words)], Framing::Plain);
             assert_eq!(encoded_bytes(words.iter().map(|word| word.len())), encoded.len() as u64);
