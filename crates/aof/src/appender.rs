@@ -78,12 +78,17 @@ impl Appender {
     /// Whether what has no sum must have one before so many bytes are added: some of it is durable, and
     /// with them it would reach into another page.
     pub fn needs_sum_before(&self, bytes: u64) -> bool {
-        self.since < self.synced && self.since / PAGE_BYTES != (self.length + bytes) / PAGE_BYTES
+        self.since < self.synced && self.reaches_on(self.length + bytes)
     }
 
     /// Whether what has no sum must have one before it is made durable: it reaches into another page.
     pub fn needs_sum(&self) -> bool {
-        self.since / PAGE_BYTES != self.length / PAGE_BYTES
+        self.reaches_on(self.length)
+    }
+
+    /// Whether `end` is in another page than the last sum.
+    fn reaches_on(&self, end: u64) -> bool {
+        self.since / PAGE_BYTES != end / PAGE_BYTES
     }
 
     /// Adds `piece`, which need not end with a request.

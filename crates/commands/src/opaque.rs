@@ -139,15 +139,11 @@ fn such_a_key_is_a_key_and_nothing_is_done_with_its_value() {
         "geopos doc x",
         "sunion doc doc",
         "zunion 1 doc",
-        "lcs doc doc",
         "getex doc",
     ] {
-        assert!(
-            server.line(line) == wrong || line.starts_with("lcs"),
-            "{line}: {}",
-            server.line(line)
-        );
+        server.check(line, wrong);
     }
+    server.check("lcs doc doc", "-ERR The specified keys must contain string values\r\n");
     assert!(server.line("memory usage doc").starts_with(':'));
     assert!(server.line("debug object doc").contains("encoding:raw"));
     server.check("del doc", ":1\r\n");

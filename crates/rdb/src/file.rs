@@ -14,28 +14,49 @@ use std::path::{Path, PathBuf};
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// With incremental syncs, the bytes between two of them; as in stock.
-pub const SYNC_BYTES: u64 = 4 << 20;
+const SYNC_BYTES: u64 = 4 << 20;
 
 /// The writer that [`save_to_file`] hands to its caller.
 pub type FileWriter = Writer<BufWriter<SyncedFile>>;
+
+/// Says when a file is to be synced while it is written, so that no sync has much to do
+/// (`rdb-save-incremental-fsync`, `aof-rewrite-incremental-fsync`).
+#[derive(Debug)]
+pub struct IncrementalSync {
+    /// Bytes written since the last one, if there are any syncs.
+    unsynced: Option<u64>,
+}
+
+impl IncrementalSync {
+    /// Never, unless `is_wanted`.
+    pub fn new(is_wanted: bool) -> IncrementalSync {
+        IncrementalSync { unsynced: is_wanted.then_some(0) }
+    }
+
+    /// Whether it is time, now that so many more bytes are `written`.
+    pub fn is_due(&mut self, written: usize) -> bool {
+        let Some(unsynced) = &mut self.unsynced else { return false };
+        *unsynced += written as u64;
+        let is_due = *unsynced >= SYNC_BYTES;
+        if is_due {
+            *unsynced = 0;
+        }
+        is_due
+    }
+}
 
 /// A file that is synced now and then while it is written.
 #[derive(Debug)]
 pub struct SyncedFile {
     file: Box<dyn DiskFile>,
-    /// Bytes that are not synced, if anybody counts them.
-    unsynced: Option<u64>,
+    sync: IncrementalSync,
 }
 
 impl io::Write for SyncedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        if let Some(unsynced) = &mut self.unsynced {
-            *unsynced += written as u64;
-            if *unsynced >= SYNC_BYTES {
-                *unsynced = 0;
-                self.file.sync()?;
-            }
+        if self.sync.is_due(written) {
+            self.file.sync()?;
         }
         Ok(written)
     }
@@ -103,7 +124,7 @@ pub fn write_and_sync<T>(
     write: impl FnOnce(&mut FileWriter) -> io::Result<T>,
 ) -> Result<T, SaveError> {
     let file = disk.create(path).map_err(failed("Cannot create", path))?;
-    let file = SyncedFile { file, unsynced: options.incremental_sync.then_some(0) };
+    let file = SyncedFile { file, sync: IncrementalSync::new(options.incremental_sync) };
     let written = Writer::begin(BufWriter::with_capacity(BUFFER_BYTES, file), options)
         .and_then(|mut writer| {
             let given = write(&mut writer)?;

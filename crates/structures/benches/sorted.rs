@@ -12,6 +12,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasherDefault;
 use std::io::{Write, stdout};
+use std::ops::Range;
 use std::sync::Arc;
 use structures::Sorted;
 use timing::{Fold, PASSES, hash, measure, shuffle};
@@ -22,6 +23,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const MEMBERS_DEFAULT: usize = 1_000_000;
 /// Members of a range that is read.
 const RANGE: usize = 10;
+/// Entries that are read in one step.
+const STEP: usize = 256;
 
 #[derive(Clone, Copy, PartialEq)]
 struct Score(f64);
@@ -100,6 +103,12 @@ fn fill(members: &[Member]) -> (Sorted, Twin) {
     (ours, twin)
 }
 
+/// The ranks of the members, [`STEP`] at a time.
+fn steps(sorted: &Sorted) -> impl Iterator<Item = Range<usize>> {
+    let len = sorted.len();
+    (0..len).step_by(STEP).map(move |from| from..(from + STEP).min(len))
+}
+
 fn reads(members: &[Member], ours: &Sorted, twin: &Twin) {
     let count = members.len();
     let find = |get: &dyn Fn(&[u8]) -> Option<f64>| {
@@ -129,6 +138,21 @@ fn reads(members: &[Member], ours: &Sorted, twin: &Twin) {
     let twin_all =
         measure(count, || twin.order.iter().fold(0, |sum, (_, member)| sum + member.len()));
     show("all members in order, each", all, Some(twin_all));
+    // In steps, as snapshots take them; the twin looks each entry up, which needs no `unsafe`.
+    let entries = measure(count, || {
+        steps(ours).fold(0, |sum, ranks| {
+            ours.prefetch(ranks.clone());
+            sum + ours.entries(ranks).map(|entry| entry.key().len()).sum::<usize>()
+        })
+    });
+    let looked_up = measure(count, || {
+        steps(ours).fold(0, |sum, ranks| {
+            ours.prefetch(ranks.clone());
+            let entries = ours.iter(ranks).filter_map(|(member, _)| ours.entry(member));
+            sum + entries.map(|entry| entry.key().len()).sum::<usize>()
+        })
+    });
+    show("entries in order, each", entries, Some(looked_up));
     let rank = measure(count, || {
         members.iter().fold(0, |sum, (member, _)| sum + ours.rank(member).unwrap_or(0))
     });

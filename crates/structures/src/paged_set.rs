@@ -50,8 +50,8 @@ pub struct Member<'a> {
 /// is split off has the epoch of the other half, and one that takes another in keeps its own, the other
 /// having been told of as well.
 pub trait PageWatch {
-    /// Members of a page of `epoch` are about to be changed, added, moved or taken out. Gives the epoch that the page has
-    /// afterwards.
+    /// Members of a page of `epoch` are about to be changed, added, moved or taken out. Gives the epoch
+    /// that the page has afterwards.
     fn before(&mut self, epoch: u32, members: PageIter<'_>) -> u32;
 }
 

@@ -6,7 +6,7 @@
 //! To walks a field is a fragment of a hash.
 
 use crate::Kind;
-use crate::fragment::{Fragment, Fragmented, Outline, Position, STEP_BYTES, STEP_MEMBERS, Sides};
+use crate::fragment::{Fragment, Fragmented, Outline, Position, Sides};
 use crate::sweep::Sweep;
 use base::Millis;
 use base::random::Random;
@@ -208,21 +208,14 @@ impl Fragmented for Fields {
     }
 
     fn save_some(&mut self, cut: u32, position: &mut Position) -> bool {
-        let mut cursor = if let Position::Cursor(cursor) = position { *cursor } else { 0 };
-        let (mut count, mut bytes) = (0, 0);
-        while count < STEP_MEMBERS && bytes < STEP_BYTES {
-            cursor = self.table.scan(cursor, |field| {
+        position.advance(|cursor, step| {
+            self.table.scan(cursor, |field| {
                 let fragment = Fragment::Field(field.key(), value_of(field), field.expire_at());
                 let raised = self.sides.raise_to(field.epoch(), cut, |side| side.save(fragment));
                 field.set_epoch(raised);
-                (count, bytes) = (count + 1, bytes + field.allocated_bytes());
-            });
-            if cursor == 0 {
-                return false;
-            }
-        }
-        *position = Position::Cursor(cursor);
-        true
+                step.count(field.allocated_bytes());
+            })
+        })
     }
 }
 

@@ -1,12 +1,12 @@
 //! Large collections and strings that are saved fragment by fragment while they are changed.
 //!
-//! A snapshot walk cannot encode millions of members, or copy half a gigabyte, under one lock. So it hangs a [`Side`] on the
-//! collection and visits a few fragments at a time ([`Fragmented::save_some`]), while whoever is about
-//! to change or take out a fragment that the walk lacks gives it to the side first. A fragment has an
-//! epoch, as the entry of a key has: it is lacking if that is below the side's cut, and whoever saves
-//! it raises the epoch, so that it is saved exactly once. Fragments made meanwhile carry the epoch of
-//! the newest side. A fragment is what one epoch can be kept for: a member, a page of them, or
-//! a chunk of a string.
+//! A snapshot walk cannot encode millions of members, or copy half a gigabyte, under one lock. So it
+//! hangs a [`Side`] on the collection and visits a few fragments at a time ([`Fragmented::save_some`]),
+//! while whoever is about to change or take out a fragment that the walk lacks gives it to the side
+//! first. A fragment has an epoch, as the entry of a key has: it is lacking if that is below the side's
+//! cut, and whoever saves it raises the epoch, so that it is saved exactly once. Fragments made
+//! meanwhile carry the epoch of the newest side. A fragment is what one epoch can be kept for: a member,
+//! a page of them, or a chunk of a string.
 //!
 //! What a collection with fragments owes ([`Fragmented`]):
 //!
@@ -84,6 +84,42 @@ pub enum Position {
     Cursor(u64),
     /// All that comes behind this score and member.
     Above(f64, Box<[u8]>),
+}
+
+/// What was visited in one step.
+#[derive(Debug, Default)]
+pub(crate) struct Step {
+    members: usize,
+    bytes: usize,
+}
+
+impl Step {
+    /// Counts in a member of so many bytes.
+    pub(crate) fn count(&mut self, bytes: usize) {
+        self.members += 1;
+        self.bytes += bytes;
+    }
+
+    fn is_full(&self) -> bool {
+        self.members >= STEP_MEMBERS || self.bytes >= STEP_BYTES
+    }
+}
+
+impl Position {
+    /// Goes on through a table until a step is full. `scan` visits what comes at a cursor, and gives the
+    /// next one, zero at the end. False when there is no more.
+    pub(crate) fn advance(&mut self, mut scan: impl FnMut(u64, &mut Step) -> u64) -> bool {
+        let mut cursor = if let Position::Cursor(cursor) = self { *cursor } else { 0 };
+        let mut step = Step::default();
+        while !step.is_full() {
+            cursor = scan(cursor, &mut step);
+            if cursor == 0 {
+                return false;
+            }
+        }
+        *self = Position::Cursor(cursor);
+        true
+    }
 }
 
 /// A collection or string that is saved fragment by fragment; the head of this file says what it owes.

@@ -4,7 +4,7 @@
 //! to, is an `Object`. A later type is one more variant here and one folder beside `string`.
 
 use crate::fragment::{FRAGMENTED_BYTES_MIN, FRAGMENTED_TEXT_BYTES_MIN, Fragmented};
-use crate::string::Text;
+use crate::string::RawString;
 use crate::{Hash, List, Opaque, Set, SortedSet};
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
     /// A string above the inline limit, or one that is appended to and so keeps spare capacity.
-    Text(Text),
+    Text(RawString),
     /// A list.
     List(List),
     /// A set.

@@ -1,7 +1,8 @@
 //! A value of which a snapshot walk may take a reference while it goes on being changed.
 //!
 //! Nodes of lists and blocks of streams are saved by reference: the walk takes one of each, and writes
-//! them later and without a lock; whoever changes such a value meanwhile makes a copy first. Outside of walks a value costs no allocation more than by itself, and a change one test.
+//! them later and without a lock; whoever changes such a value meanwhile makes a copy first. Outside of
+//! walks a value costs no allocation more than by itself, and a change one test.
 
 use std::mem;
 use std::ops::Deref;

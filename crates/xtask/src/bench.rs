@@ -96,15 +96,7 @@ const MEASURES: [Measure; 11] = [
     Measure { name: "turns", keys: 20_000_000, run: turns::measure },
     Measure { name: "memory", keys: 0, run: memory::measure },
     Measure { name: "persistence", keys: 2_000_000, run: persistence::measure },
-    Measure {
-        name: "saving",
-        keys: 2_000_000,
-        run: |with, verdicts| {
-            let Plan { rounds, keys, seed, .. } = with.plan;
-            let amount = saving::Amount { rounds, keys, seed };
-            saving::measure(with.programs, &with.folder, amount, &with.only, with.words, verdicts)
-        },
-    },
+    Measure { name: "saving", keys: 2_000_000, run: saving::measure },
 ];
 
 /// Runs the task.

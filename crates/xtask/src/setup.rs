@@ -1,8 +1,8 @@
 //! `cargo xtask setup`: what the tests need beyond Rust, put under `target/` and nowhere else.
 //!
 //! Stock Redis comes out of Debian's packages without installing them, the Python client into its own
-//! environment, the Node and Go clients from their lock files; valgrind alone is installed. What is there is not fetched again.
-//! What cannot be had is named in one sentence, and costs those tests that need it, not the others.
+//! environment, the Node and Go clients from their lock files; valgrind alone is installed. What is
+//! there is not fetched again. What cannot be had is named in one sentence, and costs those tests that need it, not the others.
 
 pub mod clients;
 pub mod stock;

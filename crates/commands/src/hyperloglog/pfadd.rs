@@ -3,7 +3,7 @@
 //! A dense one is changed in place, once something new was seen; a sparse one, whose bytes may turn out
 //! to be corrupt halfway, is changed beside the key.
 
-use super::{checked, refused, store};
+use super::{ANYWHERE, checked, refused, store};
 use engine::effects::Event;
 use engine::{Args, Command, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
@@ -45,7 +45,7 @@ fn pfadd(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             }
             if changed {
                 let mut change = cx.keys.write_string(key)?;
-                let bytes = change.at_least(0, 0..usize::MAX)?;
+                let bytes = change.at_least(0, ANYWHERE)?;
                 for seen in seen {
                     add(bytes, seen, sparse_bytes_max).map_err(refused)?;
                 }

@@ -4,7 +4,7 @@
 //! and logged as such: this command only reads by what it means. At a replica nothing is remembered
 //! but what the primary's stream says, so that both keep the same bytes.
 
-use super::{checked, refused};
+use super::{ANYWHERE, checked, refused};
 use engine::{Args, Command, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use values::hyperloglog::{Union, estimate, remember, remembered};
@@ -54,7 +54,7 @@ fn count_one(cx: &mut Context<'_>, key: &[u8]) -> Result<u64, engine::CommandErr
     }
     let cardinality = estimate(bytes).map_err(refused)?;
     if cx.node.originates() || cx.session.info.primary {
-        remember(cx.keys.write_string(key)?.at_least(0, 0..usize::MAX)?, cardinality);
+        remember(cx.keys.write_string(key)?.at_least(0, ANYWHERE)?, cardinality);
         cx.effects.changed_silently();
     }
     Ok(cardinality)

@@ -10,6 +10,7 @@ use aof::{Appender, Note};
 use base::disk::Disk;
 use base::{Millis, Offset, RunId, double};
 use keyspace::Entry;
+use rdb::file::IncrementalSync;
 use rdb::{Encoder, Item, LoadedKey, Loader, payload};
 use std::io::BufReader;
 use std::path::Path;
@@ -38,7 +39,7 @@ pub(super) fn transcribe(
     let input = BufReader::with_capacity(PIECE_BYTES, disk.read(from).map_err(|e| failed(&e))?);
     let mut loader = Loader::new(input).keep_modules(true);
     let mut out = Appender::create(disk, to).map_err(|error| failed(&error))?;
-    let (mut piece, mut unsynced) = (Vec::new(), 0);
+    let (mut piece, mut sync) = (Vec::new(), IncrementalSync::new(incremental_sync));
     if let Some(noted_s) = noted_s {
         Note::Time(noted_s).write(&mut piece);
     }
@@ -50,12 +51,10 @@ pub(super) fn transcribe(
         }
         if piece.len() >= PIECE_BYTES {
             out.write(&piece).map_err(|error| failed(&error))?;
-            unsynced += piece.len() as u64;
-            piece.clear();
-            if incremental_sync && unsynced >= rdb::file::SYNC_BYTES {
-                unsynced = 0;
+            if sync.is_due(piece.len()) {
                 out.sync().map_err(|error| failed(&error))?;
             }
+            piece.clear();
         }
     }
     // What a replica's stream goes on in, which says so only when it changes.

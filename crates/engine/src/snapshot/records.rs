@@ -9,7 +9,7 @@ use keyspace::{Entry, Record, Recorder, Visitor};
 use rdb::{Attributes, Encoder};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use structures::ValueRef;
 use values::fragment::Outline;
 
@@ -33,7 +33,6 @@ pub(super) struct Records {
     keys: AtomicU64,
     pub(super) spool: Spool,
     lent: Mutex<VecDeque<Lent>>,
-    lent_count: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -53,18 +52,12 @@ impl Records {
             keys: AtomicU64::new(0),
             spool: Spool::new(limits, queues),
             lent: Mutex::new(Rank::Walk, VecDeque::new()),
-            lent_count: AtomicUsize::new(0),
         }
     }
 
     /// A large value whose record is still to be written.
     pub(super) fn next_lent(&self) -> Option<Lent> {
-        if self.lent_count.load(Ordering::Acquire) == 0 {
-            return None;
-        }
-        let lent = self.lent.lock().pop_front()?;
-        self.lent_count.fetch_sub(1, Ordering::AcqRel);
-        Some(lent)
+        self.lent.lock().pop_front()
     }
 
     /// Takes a reference to a large value. What a writer is about to change may live for that alone.
@@ -74,7 +67,6 @@ impl Records {
         }
         self.spool.hold(lent.held_bytes);
         self.lent.lock().push_back(lent);
-        self.lent_count.fetch_add(1, Ordering::AcqRel);
     }
 
     /// How many keys were recorded.
@@ -105,7 +97,7 @@ impl Recorder for Recording {
     }
 
     fn is_full(&self) -> bool {
-        self.0.spool.memory_bytes() >= FLUSH_BYTES || self.0.lent_count.load(Ordering::Acquire) > 0
+        self.0.spool.memory_bytes() >= FLUSH_BYTES || !self.0.lent.lock().is_empty()
     }
 }
 

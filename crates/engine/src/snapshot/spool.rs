@@ -11,6 +11,7 @@
 use base::disk::{Disk, Scratch};
 use base::lock::{Mutex, Rank};
 use std::io::{self, SeekFrom};
+use std::mem;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -160,7 +161,7 @@ impl Spool {
             return;
         }
         let at = state.open.iter().position(|piece| piece.db == db).unwrap_or_else(|| {
-            let bytes = std::mem::take(&mut state.spare);
+            let bytes = mem::take(&mut state.spare);
             state.open.push(Piece { db, bytes });
             state.open.len() - 1
         });
@@ -185,7 +186,7 @@ impl Spool {
     /// Takes all that is in memory; none of it counts any more.
     pub(super) fn take(&self) -> Vec<Piece> {
         let mut state = self.state.lock();
-        let mut pieces = std::mem::take(&mut state.full);
+        let mut pieces = mem::take(&mut state.full);
         pieces.append(&mut state.open);
         let bytes = pieces.iter().map(|piece| piece.bytes.len()).sum();
         self.forget(&mut state, bytes);
@@ -220,7 +221,7 @@ impl Spool {
 
     /// There will be no file.
     pub(super) fn do_without_file(&self) {
-        self.state.lock().has_failed = true;
+        self.fail(&mut self.state.lock());
     }
 
     /// Moves pieces to a file in `directory` whenever more waits in memory than is good, until the spool
@@ -241,10 +242,7 @@ impl Spool {
             if let Err(error) = written {
                 tracing::warn!("A snapshot's surplus cannot be put in {directory:?}: {error}");
                 state.full.push(piece);
-                state.has_failed = true;
-                if self.memory_bytes() > self.limits.most_bytes {
-                    self.defend(&mut state);
-                }
+                self.fail(&mut state);
                 return;
             }
             state.spilled.push(Extent { db, at: end, length });
@@ -271,6 +269,15 @@ impl Spool {
         file.write_all(bytes)
     }
 
+    /// Nobody waits for the file any more; if that is needed, gives up.
+    fn fail(&self, state: &mut State) {
+        state.has_failed = true;
+        self.disperse(state);
+        if self.memory_bytes() + self.held_bytes() > self.limits.most_bytes {
+            self.defend(state);
+        }
+    }
+
     /// Too much is in memory: has writers wait for the file, or gives up.
     fn defend(&self, state: &mut State) {
         if state.has_failed {
@@ -290,8 +297,14 @@ impl Spool {
         self.queues.bytes.fetch_sub(bytes, Ordering::Relaxed);
         let left = self.memory_bytes.fetch_sub(bytes, Ordering::AcqRel).saturating_sub(bytes);
         let left = left + self.held_bytes();
-        if state.is_crowded && left <= self.limits.most_bytes / 2 {
-            state.is_crowded = false;
+        if left <= self.limits.most_bytes / 2 {
+            self.disperse(state);
+        }
+    }
+
+    /// Has writers wait no more.
+    fn disperse(&self, state: &mut State) {
+        if mem::take(&mut state.is_crowded) {
             self.queues.crowded.fetch_sub(1, Ordering::AcqRel);
         }
     }

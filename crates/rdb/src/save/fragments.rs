@@ -10,7 +10,8 @@ use values::fragment::{Fragment, Outline};
 
 impl Encoder {
     /// Appends the head of a value whose fragments follow ([`Encoder::push_fragment`]), as many members as
-    /// `outline` says in any order, or the chunks of a string in theirs. Of a hash whose fields expire, none may end before the outline's time.
+    /// `outline` says in any order, or the chunks of a string in theirs. Of a hash whose fields expire,
+    /// none may end before the outline's time.
     pub fn begin_fragments(
         &mut self,
         out: &mut Vec<u8>,

@@ -4,11 +4,6 @@ use crate::server::{Client, Server, request};
 use resp::value::Value;
 use std::net::TcpStream;
 
-fn set(server: &Server, name: &str, value: &str) {
-    let reply = server.connect().call(&["config", "set", name, value]);
-    assert_eq!(reply, Value::Simple("OK".into()));
-}
-
 fn counts(local: i64, replicas: i64) -> Value {
     Value::Array(vec![Value::Integer(local), Value::Integer(replicas)])
 }
@@ -26,18 +21,18 @@ fn the_own_file_is_waited_for() {
     // Whoever waits when the policy changes is answered by the next sync.
     client.send(&request(&["waitaof", "1", "0", "0"]));
     server.wait_for_info("blocked_clients", 1);
-    set(&server, "appendfsync", "everysec");
+    server.connect().set("appendfsync", "everysec");
     append(&mut server.connect());
     assert_eq!(client.reply(), counts(1, 0));
-    set(&server, "appendfsync", "always");
+    server.connect().set("appendfsync", "always");
     append(&mut client);
     assert_eq!(client.call(&["waitaof", "1", "0", "0"]), counts(1, 0));
     // Without a file nobody waits for it.
-    set(&server, "appendfsync", "no");
+    server.connect().set("appendfsync", "no");
     append(&mut client);
     client.send(&request(&["waitaof", "1", "0", "0"]));
     server.wait_for_info("blocked_clients", 1);
-    set(&server, "appendonly", "no");
+    server.connect().set("appendonly", "no");
     let text = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
     assert_eq!(client.reply(), Value::Error(text.into()));
 }
@@ -47,14 +42,14 @@ fn a_file_that_is_begun_during_a_save_waits_for_it() {
     let server = Server::start(&[]);
     let mut client = server.connect();
     append(&mut client);
-    set(&server, "rdb-key-save-delay", "100000000");
+    server.connect().set("rdb-key-save-delay", "100000000");
     client.call(&["bgsave"]);
-    set(&server, "appendonly", "yes");
+    server.connect().set("appendonly", "yes");
     assert_eq!(server.info("aof_rewrite_scheduled"), 1);
     append(&mut client);
     client.send(&request(&["waitaof", "1", "0", "0"]));
     server.wait_for_info("blocked_clients", 1);
-    set(&server, "rdb-key-save-delay", "0");
+    server.connect().set("rdb-key-save-delay", "0");
     assert_eq!(client.reply(), counts(1, 0));
     assert_eq!(server.info("aof_rewrite_in_progress"), 0);
     assert_eq!(server.info("aof_rewrite_scheduled"), 0);
@@ -73,11 +68,11 @@ fn a_replica_tells_how_far_its_file_is_durable() {
     append(&mut client);
     assert_eq!(client.call(&["wait", "1", "0"]), Value::Integer(1));
     assert_eq!(client.call(&["waitaof", "0", "1", "50"]), counts(1, 0));
-    set(&replica, "appendfsync", "everysec");
+    replica.connect().set("appendfsync", "everysec");
     append(&mut client);
     assert_eq!(client.call(&["waitaof", "1", "1", "0"]), counts(1, 1));
     // Without a file it tells no more; what the old one took while it was closed may still count.
-    set(&replica, "appendonly", "no");
+    replica.connect().set("appendonly", "no");
     let without = |client: &mut Client<TcpStream>| {
         append(client);
         assert_eq!(client.call(&["wait", "1", "0"]), Value::Integer(1));

@@ -4,10 +4,6 @@
 use crate::server::Server;
 use resp::value::Value;
 
-fn set(client: &mut crate::server::Client<std::net::TcpStream>, name: &str, value: &str) {
-    assert_eq!(client.call(&["config", "set", name, value]), Value::Simple("OK".into()));
-}
-
 #[test]
 fn a_signal_is_called_off() {
     let server = Server::start(&["--enable-debug-command", "yes"]);
@@ -29,9 +25,9 @@ fn the_title_is_what_the_template_says() {
     let server = Server::start(&[]);
     assert_eq!(server.title(), format!("{} 127.0.0.1:{}", Server::program(), server.port));
     let long = "x".repeat(400);
-    set(&mut server.connect(), "proc-title-template", &format!("{long} {{port}}"));
+    server.connect().set("proc-title-template", &format!("{long} {{port}}"));
     assert_eq!(server.title(), format!("{long} {}", server.port));
-    set(&mut server.connect(), "proc-title-template", "short");
+    server.connect().set("proc-title-template", "short");
     assert_eq!(server.title(), "short");
 }
 
@@ -42,7 +38,7 @@ fn a_second_interrupt_ends_a_save_at_once() {
     for number in 0..100 {
         client.call(&["set", &number.to_string(), "v"]);
     }
-    set(&mut client, "rdb-key-save-delay", "10000000");
+    client.set("rdb-key-save-delay", "10000000");
     server.signal("INT");
     server.wait_for_file("temp-", true);
     server.signal("INT");
@@ -58,7 +54,7 @@ fn a_save_tells_how_far_it_is_and_what_was_saved_ahead() {
     for number in 0..1000 {
         client.call(&["set", &format!("k{number}"), &"A".repeat(500)]);
     }
-    set(&mut client, "rdb-key-save-delay", "10000000");
+    client.set("rdb-key-save-delay", "10000000");
     assert_eq!(server.info("current_cow_size"), 0);
     client.call(&["bgsave"]);
     assert_eq!(server.info("current_save_keys_total"), 1000);
@@ -68,7 +64,7 @@ fn a_save_tells_how_far_it_is_and_what_was_saved_ahead() {
     // The walk stands at its first keys.
     let ahead = server.info("current_cow_size");
     assert!(ahead > 900 * 500, "{ahead}");
-    set(&mut client, "rdb-key-save-delay", "0");
+    client.set("rdb-key-save-delay", "0");
     server.wait_for_info("rdb_bgsave_in_progress", 0);
     assert_eq!(server.info("rdb_last_cow_size"), ahead);
     assert_eq!(server.info("current_cow_size"), 0);

@@ -235,6 +235,11 @@ impl Client<TcpStream> {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
+    /// Sets the setting `name`.
+    pub fn set(&mut self, name: &str, value: &str) {
+        assert_eq!(self.call(&["config", "set", name, value]), Value::Simple("OK".into()));
+    }
+
     /// The client's id.
     pub fn id(&mut self) -> String {
         let Value::Integer(id) = self.call(&["client", "id"]) else { panic!("an id") };

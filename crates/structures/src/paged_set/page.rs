@@ -110,6 +110,11 @@ fn load_last(bytes: &[u8], at: usize) -> u64 {
 }
 
 /// A bit for each of sixteen tags that equals `tag`.
+///
+/// `cargo bench -p structures --bench paged_set`, medians and extremes of three runs in turns: a member
+/// that is there is found in 184 ns (147 to 208), one that is not in 90 (76 to 98). Byte by byte, as
+/// elsewhere, it is 355 (294 to 391) and 294 (271 to 354); with arithmetic on the words 386 (299 to 523)
+/// and 171 (83 to 191).
 #[inline]
 #[cfg(target_arch = "x86_64")]
 fn matches(tags: [u64; 2], tag: u8) -> u32 {

@@ -44,7 +44,8 @@ impl Member {
         prefetch(untagged(self.0.as_ptr()).cast_const());
     }
 
-    /// The entry that holds the member.
+    /// The entry that holds the member. `cargo bench -p structures --bench sorted`: 30 ns each in order
+    /// (29 to 31 in three runs), where looking them up in the table takes 276 (255 to 293).
     #[inline]
     pub(super) fn entry<'a>(&'a self, _owner: &'a Sorted) -> &'a Entry<()> {
         // SAFETY: 1. An `Entry` is its word, and the word is that of a live entry (as in `bytes`). 2. What

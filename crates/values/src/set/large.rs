@@ -6,9 +6,7 @@
 //! To walks a page is a fragment.
 
 use crate::Kind;
-use crate::fragment::{
-    Fragment, Fragmented, Outline, Position, STEP_BYTES, STEP_MEMBERS, Side, Sides,
-};
+use crate::fragment::{Fragment, Fragmented, Outline, Position, Side, Sides};
 use crate::sweep::Sweep;
 use base::Millis;
 use base::random::Random;
@@ -155,22 +153,13 @@ impl Fragmented for LargeSet {
     }
 
     fn save_some(&mut self, cut: u32, position: &mut Position) -> bool {
-        let mut cursor = if let Position::Cursor(cursor) = position { *cursor } else { 0 };
-        let (mut count, mut bytes) = (0, 0);
         let LargeSet { members, sides, .. } = self;
-        while count < STEP_MEMBERS && bytes < STEP_BYTES {
-            cursor = members.scan_page(cursor, |epoch, page| {
-                for member in page.clone() {
-                    (count, bytes) = (count + 1, bytes + member.bytes.len());
-                }
+        position.advance(|cursor, step| {
+            members.scan_page(cursor, |epoch, page| {
+                page.clone().for_each(|member| step.count(member.bytes.len()));
                 sides.raise_to(epoch, cut, |side| save_page(side, page.clone()))
-            });
-            if cursor == 0 {
-                return false;
-            }
-        }
-        *position = Position::Cursor(cursor);
-        true
+            })
+        })
     }
 }
 

@@ -11,7 +11,7 @@ pub mod float;
 pub mod integer;
 pub mod lcs;
 pub mod range;
-pub mod text;
+pub mod raw;
 
 pub use digest::{DIGEST_DIGITS, digest};
 pub use double::{human_double, parse_double};
@@ -19,7 +19,7 @@ pub use float::increment_float;
 pub use integer::{IntegerText, decimal_len, increment, parse_i64, push_i64};
 pub use lcs::{Common, Match, common_idx, common_len, common_text};
 pub use range::{check_length, overwrite, substring};
-pub use text::Text;
+pub use raw::RawString;
 
 /// The length of the longest decimal form of an `i64` (`-9223372036854775808`).
 pub const INTEGER_LEN_MAX: usize = 20;

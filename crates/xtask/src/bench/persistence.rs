@@ -6,7 +6,7 @@
 //! cache. Nothing is pinned: a program may use all processors, and what it used stands beside the time.
 
 use super::report::{self, machine};
-use super::{Measuring, Plan, STOCK};
+use super::{Measuring, Plan, REDOUBT, STOCK};
 use crate::failure::{During, Failure, Outcome, ensure};
 use crate::node::Node;
 use crate::program::Program;
@@ -135,7 +135,7 @@ pub fn measure(with: &Measuring<'_>, verdicts: &mut Verdicts) -> Outcome<String>
         let all = measure_one(programs, &folder.join("persistence"), shape, *amount)?;
         let _ = writeln!(text, "\n{}\n\n| | save | load | file |\n|---|---|---|---|", shape.name);
         for ((label, _), figures) in programs.iter().zip(&all) {
-            let stock = &all[STOCK.min(all.len() - 1)];
+            let stock = &all[STOCK];
             let _ = writeln!(
                 text,
                 "| {label} | {} | {} | {} MB |",
@@ -144,10 +144,10 @@ pub fn measure(with: &Measuring<'_>, verdicts: &mut Verdicts) -> Outcome<String>
                 figures.bytes >> 20
             );
         }
-        let stock = &all[STOCK.min(all.len() - 1)];
+        let stock = &all[STOCK];
         for (name, bar, ours, theirs) in [
-            ("save", SAVE_BAR, &all[0].save, &stock.save),
-            ("load", LOAD_BAR, &all[0].load, &stock.load),
+            ("save", SAVE_BAR, &all[REDOUBT].save, &stock.save),
+            ("load", LOAD_BAR, &all[REDOUBT].load, &stock.load),
         ] {
             let ratio = median(ours, wall) / median(theirs, wall);
             let shape = shape.name.split(':').next().unwrap_or_default();

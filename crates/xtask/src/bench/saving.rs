@@ -9,6 +9,7 @@
 
 use super::persistence::{fill, letters, wire};
 use super::report::{float, machine};
+use super::{Measuring, Plan, REDOUBT, STOCK};
 use crate::failure::{During, Failure, Outcome, ensure};
 use crate::node::Node;
 use crate::program::Program;
@@ -42,8 +43,6 @@ const GROWTH_SHARE: f64 = 0.05;
 const P99_BAR: f64 = 2.0;
 /// Microseconds by which the p99.9 during a save may be above that without.
 const P999_US: u64 = 4_000;
-/// The program that others are compared with.
-const STOCK: usize = 1;
 
 /// A data set and what is done to it.
 struct Shape {
@@ -89,6 +88,17 @@ const LARGE_BYTES: u64 = 512 << 20;
 /// See above.
 const LARGE_PIECES: u64 = 8192;
 
+const LONG: Shape = Shape {
+    name: "strings of 64 KB",
+    commands: |keys| keys / 500,
+    words: set_long,
+    overwrite: |commands, random| set_long(random.below(commands), random),
+    probe: |commands, random| vec!["STRLEN".into(), key(random.below(commands))],
+    pace: 800,
+    delay_us: 0,
+    bounds_memory: true,
+};
+
 const SHAPES: [Shape; 5] = [
     Shape {
         name: "strings of 64 bytes",
@@ -100,26 +110,8 @@ const SHAPES: [Shape; 5] = [
         delay_us: 0,
         bounds_memory: true,
     },
-    Shape {
-        name: "strings of 64 KB",
-        commands: |keys| keys / 500,
-        words: set_long,
-        overwrite: |commands, random| set_long(random.below(commands), random),
-        probe: |commands, random| vec!["STRLEN".into(), key(random.below(commands))],
-        pace: 800,
-        delay_us: 0,
-        bounds_memory: true,
-    },
-    Shape {
-        name: "strings of 64 KB, a slow sink",
-        commands: |keys| keys / 500,
-        words: set_long,
-        overwrite: |commands, random| set_long(random.below(commands), random),
-        probe: |commands, random| vec!["STRLEN".into(), key(random.below(commands))],
-        pace: 800,
-        delay_us: 1_500,
-        bounds_memory: true,
-    },
+    LONG,
+    Shape { name: "strings of 64 KB, a slow sink", delay_us: 1_500, ..LONG },
     Shape {
         name: "one sorted set, five members for each key of the first",
         commands: |keys| keys * 5 / MEMBERS,
@@ -165,17 +157,6 @@ const SHAPES: [Shape; 5] = [
     },
 ];
 
-/// How much is measured.
-#[derive(Clone, Copy, Debug)]
-pub struct Amount {
-    /// Rounds over the programs.
-    pub rounds: usize,
-    /// Keys of the first data set; the others follow.
-    pub keys: u64,
-    /// Where the drawing of values begins.
-    pub seed: u64,
-}
-
 /// What was measured of one program.
 #[derive(Default)]
 struct Figures {
@@ -210,14 +191,8 @@ fn at(values: &[u64], thousandths: usize) -> u64 {
 ///
 /// # Errors
 /// When a server does not start, or refuses a command.
-pub fn measure(
-    programs: &[(String, Program)],
-    folder: &Path,
-    amount: Amount,
-    only: &str,
-    words: &[String],
-    verdicts: &mut Verdicts,
-) -> Outcome<String> {
+pub fn measure(with: &Measuring<'_>, verdicts: &mut Verdicts) -> Outcome<String> {
+    let Measuring { programs, folder, words, plan: amount, only, .. } = with;
     let mut text = format!(
         "Machine: {}. Command: `cargo xtask {}`. Seed {}, {} keys, {} rounds.\n",
         machine(),
@@ -226,9 +201,9 @@ pub fn measure(
         amount.keys,
         amount.rounds
     );
-    for shape in SHAPES.iter().filter(|shape| shape.name.contains(only)) {
+    for shape in SHAPES.iter().filter(|shape| shape.name.contains(only.as_str())) {
         eprintln!("{}", shape.name);
-        let all = measure_one(programs, &folder.join("saving"), shape, amount)?;
+        let all = measure_one(programs, &folder.join("saving"), shape, *amount)?;
         let _ = writeln!(
             text,
             "\n{}\n\n| us | idle: p50, p99, p99.9 | saving: p50, p99, p99.9, most | save | growth |\n\
@@ -261,7 +236,7 @@ fn row(figures: &Figures) -> String {
 }
 
 fn judge(shape: &Shape, all: &[Figures], verdicts: &mut Verdicts) {
-    let (ours, stock) = (&all[0], &all[STOCK.min(all.len() - 1)]);
+    let (ours, stock) = (&all[REDOUBT], &all[STOCK]);
     let mut say = |what: &str, holds: bool, found: String| {
         verdicts.outcome(&format!("saving: {}: {what}", shape.name), ensure(holds, || found));
     };
@@ -286,7 +261,7 @@ fn measure_one(
     programs: &[(String, Program)],
     folder: &Path,
     shape: &Shape,
-    amount: Amount,
+    amount: Plan,
 ) -> Outcome<Vec<Figures>> {
     let mut nodes = Vec::new();
     for (number, (label, program)) in programs.iter().enumerate() {
@@ -331,7 +306,7 @@ fn signal(node: &mut Node, signal: rustix::process::Signal) {
     }
 }
 
-fn one(node: &mut Node, shape: &Shape, amount: Amount, figures: &mut Figures) -> Outcome {
+fn one(node: &mut Node, shape: &Shape, amount: Plan, figures: &mut Figures) -> Outcome {
     let id = node.process().map(|process| process.id());
     let id = id.ok_or_else(|| Failure::new("the server is gone"))?;
     let commands = (shape.commands)(amount.keys);

@@ -17,6 +17,11 @@ const LARGE_MEMBERS: u32 = 200_000;
 /// See above.
 const LARGE_BATCH: u32 = 500;
 
+/// The round of changes in which values are renamed, deleted and overwritten.
+const GONE_ROUND: u32 = 3;
+/// Microseconds for which the save rests at each key until then.
+const HELD_US: u32 = 500_000;
+
 /// Batches that are written before the snapshot.
 const BATCHES: u32 = 60;
 
@@ -69,17 +74,21 @@ pub fn large_to_stock(stage: &Stage) -> Outcome {
         wire.pipeline(&grow(number))?;
     }
     let before = digests(&mut wire)?;
+    // The save waits at the first key until they have gone.
+    wire.ok(&["CONFIG", "SET", "rdb-key-save-delay", &HELD_US.to_string()])?;
     wire.ok(&["BGSAVE"])?;
     let (mut random, mut rounds) = (Random::from_seed(6), 0);
     while wire.info("persistence", "rdb_bgsave_in_progress")? == "1" {
         wire.pipeline(&spoil(&mut random))?;
         rounds += 1;
-        if rounds == 3 {
+        if rounds == GONE_ROUND {
             wire.ok(&["RENAME", "zset", "moved"])?;
             wire.ok(&["DEL", "list"])?;
             wire.ok(&["SET", "string", "short"])?;
+            wire.ok(&["CONFIG", "SET", "rdb-key-save-delay", "0"])?;
         }
     }
+    ensure(rounds >= GONE_ROUND, || format!("the save was over after {rounds} rounds"))?;
     let status = wire.info("persistence", "rdb_last_bgsave_status")?;
     ensure(status == "ok", || format!("the save ended with {status}"))?;
     let folder = stage.folder.join("to");

@@ -120,6 +120,43 @@ fn whatever_call_fails_nothing_is_lost_in_silence() {
     }
 }
 
+/// Writers do not wait for a file that never comes.
+#[test]
+fn a_crowd_goes_with_the_file() {
+    for call in 1.. {
+        let (spool, disk) = (spool(), MemoryDisk::default());
+        disk.set_fault(Some(Fault::From(call, io::ErrorKind::StorageFull)));
+        (0..9).for_each(|number| fill(&spool, 0, number));
+        assert_eq!(crowded(&spool), 1);
+        spill_until(&spool, &disk, || spool.memory_bytes() <= LIMITS.spill_bytes);
+        assert_eq!(crowded(&spool), 0, "the disk failed at call {call}");
+        let has_failed = spool.state.lock().has_failed;
+        disk.set_fault(None);
+        let left = take_all(&spool).unwrap().len();
+        assert_eq!(left, if spool.is_over() { 0 } else { 9 });
+        if !has_failed {
+            assert!(call > 3, "the file was never written");
+            return;
+        }
+    }
+}
+
+#[test]
+fn without_a_file_a_crowd_is_given_up() {
+    for (held, is_over) in [(2, true), (1, false)] {
+        let spool = spool();
+        (0..9).for_each(|number| fill(&spool, 0, number));
+        spool.hold(held * PIECE_BYTES);
+        for _ in 0..2 {
+            let piece = spool.state.lock().full.pop().unwrap();
+            spool.forget(&mut spool.state.lock(), piece.bytes.len());
+        }
+        assert_eq!(crowded(&spool), 1);
+        spool.do_without_file();
+        assert_eq!((crowded(&spool), spool.is_over()), (0, is_over));
+    }
+}
+
 #[test]
 fn a_piece_that_cannot_be_read_back_is_an_error() {
     let (spool, disk) = (spool(), MemoryDisk::default());

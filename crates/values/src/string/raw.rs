@@ -11,16 +11,16 @@ use std::ops::{Deref, Range};
 
 /// A string of bytes that lie by themselves.
 #[derive(Debug)]
-pub enum Text {
+pub enum RawString {
     /// Nobody saves it.
     Plain(Vec<u8>),
     /// A walk saves it, or did until lately.
-    Walked(Box<Walked>),
+    Chunked(Box<Chunked>),
 }
 
-/// A string with the walks that save it.
+/// A string with the walks that save it, and the epochs of its chunks.
 #[derive(Debug, Default)]
-pub struct Walked {
+pub struct Chunked {
     bytes: Vec<u8>,
     sides: Sides,
     /// Of the chunks that are there; those that came later have none yet and are newer than every side.
@@ -29,49 +29,49 @@ pub struct Walked {
 
 static NO_SIDES: Sides = Sides::none();
 
-impl Text {
+impl RawString {
     /// The bytes, of which those in `changes` may be changed, and others added.
     #[inline]
     pub fn change(&mut self, changes: Range<usize>) -> &mut Vec<u8> {
-        if let Text::Walked(walked) = self {
-            if walked.sides.is_empty() {
-                *self = Text::Plain(mem::take(&mut walked.bytes));
+        if let RawString::Chunked(chunked) = self {
+            if chunked.sides.is_empty() {
+                *self = RawString::Plain(mem::take(&mut chunked.bytes));
             } else {
-                walked.save(changes);
+                chunked.save(changes);
             }
         }
         match self {
-            Text::Plain(bytes) => bytes,
-            Text::Walked(walked) => &mut walked.bytes,
+            RawString::Plain(bytes) => bytes,
+            RawString::Chunked(chunked) => &mut chunked.bytes,
         }
     }
 
     /// Bytes on the heap. O(1).
     pub fn heap_bytes(&self) -> usize {
         match self {
-            Text::Plain(bytes) => bytes.capacity(),
-            Text::Walked(walked) => {
-                walked.bytes.capacity()
-                    + walked.epochs.capacity() * size_of::<u32>()
-                    + size_of::<Walked>()
+            RawString::Plain(bytes) => bytes.capacity(),
+            RawString::Chunked(chunked) => {
+                chunked.bytes.capacity()
+                    + chunked.epochs.capacity() * size_of::<u32>()
+                    + size_of::<Chunked>()
             }
         }
     }
 
-    fn walked_mut(&mut self) -> &mut Walked {
-        if let Text::Plain(bytes) = self {
-            let mut walked = Box::<Walked>::default();
-            walked.bytes = mem::take(bytes);
-            *self = Text::Walked(walked);
+    fn chunked_mut(&mut self) -> &mut Chunked {
+        if let RawString::Plain(bytes) = self {
+            let mut chunked = Box::<Chunked>::default();
+            chunked.bytes = mem::take(bytes);
+            *self = RawString::Chunked(chunked);
         }
         match self {
-            Text::Walked(walked) => walked,
-            Text::Plain(_) => unreachable!("it was just made another"),
+            RawString::Chunked(chunked) => chunked,
+            RawString::Plain(_) => unreachable!("it was just made another"),
         }
     }
 }
 
-impl Walked {
+impl Chunked {
     /// Gives chunks that came after the last side an epoch.
     fn fit(&mut self) {
         let chunks = self.bytes.len().div_ceil(CHUNK_BYTES);
@@ -110,18 +110,18 @@ impl Walked {
     }
 }
 
-impl Fragmented for Text {
+impl Fragmented for RawString {
     fn sides(&self) -> &Sides {
         match self {
-            Text::Plain(_) => &NO_SIDES,
-            Text::Walked(walked) => &walked.sides,
+            RawString::Plain(_) => &NO_SIDES,
+            RawString::Chunked(chunked) => &chunked.sides,
         }
     }
 
     fn sides_mut(&mut self) -> &mut Sides {
-        let walked = self.walked_mut();
-        walked.fit();
-        &mut walked.sides
+        let chunked = self.chunked_mut();
+        chunked.fit();
+        &mut chunked.sides
     }
 
     fn outline(&self) -> Outline {
@@ -129,50 +129,50 @@ impl Fragmented for Text {
     }
 
     fn save_some(&mut self, cut: u32, position: &mut Position) -> bool {
-        self.walked_mut().save_some(cut, position)
+        self.chunked_mut().save_some(cut, position)
     }
 }
 
-impl Drop for Walked {
+impl Drop for Chunked {
     fn drop(&mut self) {
         if !self.sides.is_empty() {
             self.fit();
             let (bytes, epochs) = (mem::take(&mut self.bytes), mem::take(&mut self.epochs));
             self.sides.hand_over(|sides| {
-                Box::new(Text::Walked(Box::new(Walked { bytes, sides, epochs })))
+                Box::new(RawString::Chunked(Box::new(Chunked { bytes, sides, epochs })))
             });
         }
     }
 }
 
-impl From<Vec<u8>> for Text {
-    fn from(bytes: Vec<u8>) -> Text {
-        Text::Plain(bytes)
+impl From<Vec<u8>> for RawString {
+    fn from(bytes: Vec<u8>) -> RawString {
+        RawString::Plain(bytes)
     }
 }
 
-impl Deref for Text {
+impl Deref for RawString {
     type Target = Vec<u8>;
 
     #[inline]
     fn deref(&self) -> &Vec<u8> {
         match self {
-            Text::Plain(bytes) => bytes,
-            Text::Walked(walked) => &walked.bytes,
+            RawString::Plain(bytes) => bytes,
+            RawString::Chunked(chunked) => &chunked.bytes,
         }
     }
 }
 
-impl Clone for Text {
-    fn clone(&self) -> Text {
-        Text::Plain(Vec::clone(self))
+impl Clone for RawString {
+    fn clone(&self) -> RawString {
+        RawString::Plain(Vec::clone(self))
     }
 }
 
-impl PartialEq for Text {
-    fn eq(&self, other: &Text) -> bool {
+impl PartialEq for RawString {
+    fn eq(&self, other: &RawString) -> bool {
         **self == **other
     }
 }
 
-impl Eq for Text {}
+impl Eq for RawString {}
