@@ -23,6 +23,6 @@ mod segments;
 mod watermark;
 
 pub use batch::{Batch, Framing, encode_select, encoded_bytes};
-pub use log::{Log, Mode, PINNED_BYTES_MAX, READER_LAG_BYTES_MAX, Waker, Window};
+pub use log::{Log, Mode, PINNED_BYTES_MAX, READER_LAG_BYTES_MAX, Sleeper, Waker, Window};
 pub use reader::{OutOfBacklog, ReadError, Reader, TAIL_COPY_BYTES_MAX};
 pub use segments::SEGMENT_BYTES;

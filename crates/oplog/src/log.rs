@@ -49,8 +49,15 @@ pub struct Window {
     pub capacity: u64,
 }
 
-/// What is called when the log moved while readers slept. It must not touch the log.
+/// What is called when the log moved while a reader slept. It must not touch the log.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// A reader that may sleep, as [`Log::subscribe`] has named it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sleeper {
+    /// One bit. What subscribes as the 64th or later shares the last.
+    bit: u64,
+}
 
 /// How far a reader has come.
 #[derive(Debug)]
@@ -80,6 +87,10 @@ pub struct Log {
     full: AtomicBool,
     state: Mutex<State>,
     wakers: Mutex<Arc<[Waker]>>,
+}
+
+fn bit_of(subscriber: usize) -> u64 {
+    1 << subscriber.min(63)
 }
 
 impl fmt::Debug for Log {
@@ -311,25 +322,30 @@ impl Log {
         Ok(Reader::new(Arc::clone(self), self.generation(), position))
     }
 
-    /// Adds a waker that is called by [`Log::wake_readers`] when a reader sleeps.
-    pub fn subscribe(&self, waker: Waker) {
+    /// Adds a waker that [`Log::wake_readers`] calls when the reader sleeps for which this was called.
+    pub fn subscribe(&self, waker: Waker) -> Sleeper {
         let mut wakers = self.wakers.lock();
+        let sleeper = Sleeper { bit: bit_of(wakers.len()) };
         *wakers = wakers.iter().cloned().chain([waker]).collect();
+        sleeper
     }
 
-    /// Declares the caller asleep until the log moves beyond `seen`. False if it already has: read
-    /// first, then ask again. All wakers are called once the log has moved.
-    pub fn may_sleep(&self, seen: Offset) -> bool {
-        self.watermark.may_sleep(seen.0)
+    /// Declares `who` asleep until the log moves beyond `seen`. False if it already has: read first, then
+    /// ask again. Its waker is called once the log has moved.
+    pub fn may_sleep(&self, who: Sleeper, seen: Offset) -> bool {
+        self.watermark.may_sleep(who.bit, seen.0)
     }
 
     /// Wakes sleeping readers. Called once per loop turn by those who append, not per append; costs
     /// a fence and a load if nobody sleeps.
     pub fn wake_readers(&self) {
-        if self.watermark.take_sleepers() {
+        let sleepers = self.watermark.take_sleepers();
+        if sleepers != 0 {
             let wakers = Arc::clone(&self.wakers.lock());
-            for wake in wakers.iter() {
-                wake();
+            for (at, wake) in wakers.iter().enumerate() {
+                if sleepers & bit_of(at) != 0 {
+                    wake();
+                }
             }
         }
     }

@@ -1,22 +1,22 @@
-//! The published end of the log and the flag of sleeping readers: the only lock-free piece.
+//! The published end of the log and the flags of sleeping readers: the only lock-free piece.
 //!
 //! Two orders matter. A reader that sees an end must see the bytes before it (release, acquire). And
 //! an appender that publishes and then looks for sleepers must not miss a reader that declared
 //! itself asleep and then looked at the end: both sides write, fence, read, so at least one of them
 //! sees the other (`tests/model.rs` checks this with loom, which compiles this file once more).
 
-use super::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use super::atomic::{AtomicU64, Ordering, fence};
 
-/// The end of the log, and whether somebody waits for it to move.
+/// The end of the log, and who waits for it to move, a bit each.
 #[derive(Debug)]
 pub(crate) struct Watermark {
     end: AtomicU64,
-    sleeping: AtomicBool,
+    sleeping: AtomicU64,
 }
 
 impl Watermark {
     pub(crate) fn new(end: u64) -> Watermark {
-        Watermark { end: AtomicU64::new(end), sleeping: AtomicBool::new(false) }
+        Watermark { end: AtomicU64::new(end), sleeping: AtomicU64::new(0) }
     }
 
     /// Publishes an end. Called under the log's lock, after the bytes are in place.
@@ -29,17 +29,20 @@ impl Watermark {
         self.end.load(Ordering::Acquire)
     }
 
-    /// Declares a reader that has seen `seen` asleep. False if the end has moved since: the reader
-    /// must read first.
-    pub(crate) fn may_sleep(&self, seen: u64) -> bool {
-        self.sleeping.store(true, Ordering::Relaxed);
+    /// Declares the reader of bit `who`, which has seen `seen`, asleep. False if the end has moved since:
+    /// the reader must read first.
+    pub(crate) fn may_sleep(&self, who: u64, seen: u64) -> bool {
+        self.sleeping.fetch_or(who, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         self.end() == seen
     }
 
-    /// True, once, if a reader sleeps. Called by appenders after they published.
-    pub(crate) fn take_sleepers(&self) -> bool {
+    /// Who sleeps, told once. Called by appenders after they published.
+    pub(crate) fn take_sleepers(&self) -> u64 {
         fence(Ordering::SeqCst);
-        self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::AcqRel)
+        if self.sleeping.load(Ordering::Relaxed) == 0 {
+            return 0;
+        }
+        self.sleeping.swap(0, Ordering::AcqRel)
     }
 }

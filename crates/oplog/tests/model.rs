@@ -2,7 +2,7 @@
 //! interleaving and every allowed reordering of an appender and a reader is tried.
 
 mod atomic {
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 }
 
 #[path = "../src/watermark.rs"]
@@ -36,11 +36,11 @@ fn no_sleeper_is_missed() {
         let appender = Arc::clone(&shared);
         let thread = thread::spawn(move || {
             appender.0.publish(1);
-            if appender.0.take_sleepers() {
+            if appender.0.take_sleepers() != 0 {
                 appender.1.store(true, Ordering::Relaxed);
             }
         });
-        let slept = shared.0.may_sleep(0);
+        let slept = shared.0.may_sleep(1, 0);
         thread.join().unwrap();
         let woken = shared.1.load(Ordering::Relaxed);
         assert!(!slept || woken, "the reader sleeps and nobody wakes it");
@@ -48,15 +48,35 @@ fn no_sleeper_is_missed() {
 }
 
 #[test]
+fn each_sleeper_is_seen_by_itself() {
+    loom::model(|| {
+        let shared = Arc::new((Watermark::new(0), AtomicU64::new(0)));
+        let sleepers: Vec<_> = (0..2)
+            .map(|index| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || shared.0.may_sleep(1 << index, 0))
+            })
+            .collect();
+        shared.0.publish(1);
+        let mut woken = shared.0.take_sleepers();
+        let slept = sleepers.into_iter().map(|sleeper| sleeper.join().unwrap());
+        for (index, slept) in slept.enumerate() {
+            assert!(!slept || woken & 1 == 1, "reader {index} sleeps and nobody wakes it");
+            woken >>= 1;
+        }
+    });
+}
+
+#[test]
 fn two_appenders_wake_once_for_each_sleep() {
     loom::model(|| {
         let shared = Arc::new((Watermark::new(0), AtomicU64::new(0)));
-        assert!(shared.0.may_sleep(0));
+        assert!(shared.0.may_sleep(1, 0));
         let appenders: Vec<_> = (0..2)
             .map(|_| {
                 let shared = Arc::clone(&shared);
                 thread::spawn(move || {
-                    if shared.0.take_sleepers() {
+                    if shared.0.take_sleepers() != 0 {
                         shared.1.fetch_add(1, Ordering::Relaxed);
                     }
                 })

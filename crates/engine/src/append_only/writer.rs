@@ -13,7 +13,7 @@ use aof::{AppendError, Appender, Directory, DirectoryError, Manifest};
 use base::Millis;
 use conf::AppendFsync;
 use keyspace::Walk;
-use oplog::Reader;
+use oplog::{Reader, Sleeper};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -52,6 +52,7 @@ struct Rewrite {
 
 struct Writer {
     node: Arc<Node>,
+    sleeper: Sleeper,
     directory: Directory,
     manifest: Manifest,
     open: Option<Open>,
@@ -72,13 +73,23 @@ pub struct Tail {
 }
 
 /// Starts the thread that keeps the file of `node`, whose data and history are loaded. With a `tail`
-/// the file goes on there; otherwise, if it is to be on, it begins with a base of the data.
+/// the file goes on there; otherwise, if it is to be on, it begins with a base of the data. The thread calls
+/// `prepare` first: replies wait for it.
 ///
 /// # Errors
 /// The text of what went wrong.
-pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
+pub fn start(node: &Arc<Node>, tail: Option<Tail>, prepare: fn()) -> Result<(), String> {
+    let waker_of = Arc::downgrade(node);
+    let sleeper = node.log.subscribe(Arc::new(move || {
+        if let Some(thread) =
+            waker_of.upgrade().and_then(|node| node.append_only.thread.get().cloned())
+        {
+            thread.unpark();
+        }
+    }));
     let mut writer = Writer {
         node: Arc::clone(node),
+        sleeper,
         directory: directory(&node.settings, &node.disk),
         manifest: Manifest::default(),
         open: None,
@@ -93,16 +104,9 @@ pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
         let failed = |error| format!("Can't open the append-only file: {error}");
         writer.go_on(tail, reader).map_err(failed)?;
     }
-    let waker_of = Arc::downgrade(node);
-    node.log.subscribe(Arc::new(move || {
-        if let Some(thread) =
-            waker_of.upgrade().and_then(|node| node.append_only.thread.get().cloned())
-        {
-            thread.unpark();
-        }
-    }));
     let of_thread = Arc::clone(node);
     let body = move || {
+        prepare();
         let node = of_thread;
         if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
             node.incomplete.store(true, Ordering::Release);
@@ -476,7 +480,7 @@ impl Writer {
         if let Some(open) = &self.open {
             if let Some(at) = self.retry_at {
                 until = until.min(at);
-            } else if !self.node.log.may_sleep(open.reader.position()) {
+            } else if !self.node.log.may_sleep(self.sleeper, open.reader.position()) {
                 return;
             }
             if let Some(since) = open.unsynced_since

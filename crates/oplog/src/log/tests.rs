@@ -205,22 +205,28 @@ fn a_reset_ends_readers_and_keeps_the_backlog_active() {
 
 #[test]
 fn wakes_only_sleepers() {
-    let (log, woken) = (Log::new(Offset(0)), Arc::new(AtomicUsize::new(0)));
-    for _ in 0..2 {
-        let woken = Arc::clone(&woken);
-        log.subscribe(Arc::new(move || {
-            woken.fetch_add(1, Ordering::Relaxed);
+    let log = Log::new(Offset(0));
+    let [(first, first_woken), (second, second_woken)] = [(); 2].map(|()| {
+        let woken = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&woken);
+        let sleeper = log.subscribe(Arc::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
         }));
-    }
+        (sleeper, woken)
+    });
+    let woken = || (first_woken.load(Ordering::Relaxed), second_woken.load(Ordering::Relaxed));
     log.wake_readers();
-    assert_eq!(woken.load(Ordering::Relaxed), 0);
-    assert!(log.may_sleep(Offset(0)));
+    assert_eq!(woken(), (0, 0));
+    assert!(log.may_sleep(first, Offset(0)));
     let end = set(&log, 0, b"v");
     log.wake_readers();
     log.wake_readers();
-    assert_eq!(woken.load(Ordering::Relaxed), 2);
-    assert!(!log.may_sleep(Offset(0)));
-    assert!(log.may_sleep(end));
+    assert_eq!(woken(), (1, 0), "the other does not sleep");
+    assert!(!log.may_sleep(first, Offset(0)));
+    assert!(log.may_sleep(first, end) && log.may_sleep(second, end));
+    set(&log, 0, b"v");
+    log.wake_readers();
+    assert_eq!(woken(), (2, 1));
 }
 
 #[test]

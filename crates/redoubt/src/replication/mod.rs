@@ -101,12 +101,12 @@ pub(crate) fn start(node: Arc<Node>, identity: Identity) -> io::Result<Handle> {
     });
     let (by_log, by_wait) = (Arc::clone(&shared), Arc::clone(&shared));
     let waker: oplog::Waker = Arc::new(move || by_log.outbound.wake.wake());
-    shared.node.log.subscribe(waker);
+    let sleeper = shared.node.log.subscribe(waker);
     shared.node.replication.set_nudge(Box::new(move || by_wait.outbound.wake.wake()));
     let by_file = Arc::clone(&shared);
     shared.node.append_only.set_nudge(Box::new(move || by_file.inbound.wake.wake()));
     let link = spawn("repl-link", &shared, move |shared| inbound::run(shared, identity))?;
-    let replicas = spawn("repl-replicas", &shared, outbound::run)?;
+    let replicas = spawn("repl-replicas", &shared, move |shared| outbound::run(shared, sleeper))?;
     let threads = Mutex::new(Rank::Leaf, vec![link, replicas]);
     Ok(Handle { shared, threads })
 }
@@ -132,6 +132,7 @@ fn spawn(
 ) -> io::Result<JoinHandle<()>> {
     let shared = Arc::clone(shared);
     thread::Builder::new().name(name.to_owned()).spawn(move || {
+        net::take_short_slices();
         if catch_unwind(AssertUnwindSafe(|| body(&shared))).is_err() {
             shared.node.incomplete.store(true, Ordering::Release);
             tracing::error!("a replication thread panicked; this node no longer replicates");

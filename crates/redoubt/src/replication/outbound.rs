@@ -62,6 +62,7 @@ pub(super) enum Message {
 struct Outbound<'n> {
     shared: &'n Arc<Shared>,
     node: &'n Node,
+    sleeper: oplog::Sleeper,
     machine: Primary,
     seat: Seat<'n>,
     links: BTreeMap<u64, ReplicaLink>,
@@ -76,7 +77,7 @@ struct Outbound<'n> {
 }
 
 /// The thread's body.
-pub(super) fn run(shared: &Arc<Shared>) {
+pub(super) fn run(shared: &Arc<Shared>, sleeper: oplog::Sleeper) {
     let node = &*shared.node;
     let Some(seat) = node.keyspace.gate.seat() else {
         tracing::error!("no seat is left for serving replicas");
@@ -86,6 +87,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
     let mut outbound = Outbound {
         shared,
         node,
+        sleeper,
         machine: Primary::new(settings::of_primary(node), history),
         seat,
         links: BTreeMap::new(),
@@ -454,7 +456,7 @@ impl Outbound<'_> {
             timeout = timeout.min(SENDING_SLEEP_MAX);
         }
         let streams = self.links.values().any(ReplicaLink::wants_log);
-        let has_moved = streams && !self.node.log.may_sleep(seen);
+        let has_moved = streams && !self.node.log.may_sleep(self.sleeper, seen);
         if has_moved || self.links.values().any(ReplicaLink::has_log) {
             timeout = Millis(0);
         }

@@ -132,7 +132,7 @@ fn take_up(
         let alone = node.keyspace.gate.exclusive();
         node.change_role(&alone, primary);
     }
-    engine::append_only::start(node, tail)?;
+    engine::append_only::start(node, tail, net::take_short_slices)?;
     node.loading.store(false, Ordering::Release);
     node.refresh();
     Ok(())
@@ -199,6 +199,7 @@ fn run_loops(
     for (index, event_loop) in loops.into_iter().enumerate() {
         let (node, orders) = (Arc::clone(node), orders.clone());
         let body = move || {
+            net::take_short_slices();
             if let Err(error) = event_loop.run(&node) {
                 // The main thread is gone only when the process ends anyway.
                 let _ = orders.send(Order::LoopFailed(error.to_string()));
