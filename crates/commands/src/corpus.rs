@@ -4,7 +4,6 @@
 pub(crate) mod samples;
 
 use crate::harness::Server;
-use engine::image::Limits;
 use engine::snapshot::{LoadOptions, read_dataset};
 use resp::Value;
 use samples::{EXPIRES_AT_MS, Sample, file, samples, text};
@@ -42,14 +41,7 @@ fn check(server: &mut Server, sample: &Sample, how: &str) {
 
 /// A server with what is in the snapshot, `left_out` keys of which are passed over.
 fn loaded(bytes: &[u8], left_out: u64) -> Server {
-    let options = LoadOptions {
-        expired_before: None,
-        databases: 16,
-        checksum: true,
-        limits: Limits::default(),
-        keep_modules: false,
-    };
-    let (set, ..) = read_dataset(bytes, options, |_| {}).expect("a sound snapshot");
+    let (set, ..) = read_dataset(bytes, LoadOptions::default(), |_| {}).expect("a sound snapshot");
     assert_eq!(set.left_out, left_out);
     let server = Server::new();
     let alone = server.node().keyspace.gate.exclusive();

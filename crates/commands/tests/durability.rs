@@ -16,7 +16,6 @@ use engine::append_only::{self, Tail, load};
 use engine::args::OwnedRequest;
 use engine::client::Origin;
 use engine::context::Outcome;
-use engine::image::Limits;
 use engine::mailbox::Mailbox;
 use engine::pipeline::{Worker, prepare};
 use engine::snapshot::LoadOptions;
@@ -75,13 +74,7 @@ fn start(template: &Node, disk: &MemoryDisk, policy: AppendFsync) -> Result<Arc<
     let node = Arc::new(template.another(settings(policy), Arc::clone(&disk), 8));
     node.set_mailboxes(vec![Arc::new(Mailbox::new(Box::new(|| ())))]);
     let directory = append_only::directory(&node.settings, &disk);
-    let options = LoadOptions {
-        expired_before: None,
-        databases: 16,
-        checksum: true,
-        limits: Limits::of(&node.settings),
-        keep_modules: false,
-    };
+    let options = LoadOptions::of(&node, None);
     let found = load::find(&directory, None).map_err(|error| error.to_string())?;
     let loaded = found.map(|found| load::load(&node, &directory, found, options));
     let loaded = loaded.transpose().map_err(|error| error.to_string())?;

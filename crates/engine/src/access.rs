@@ -4,9 +4,15 @@
 //! minutes, the last time the counter was looked at, above 8 bits of a counter that grows with the
 //! logarithm of the uses and loses one every `lfu-decay-time` minutes.
 //!
+//! A snapshot tells seconds or the counter, which is all that the 24 bits hold but for the part of a minute
+//! or of a decay that has passed. Seconds wrap after 194 days; what has not been used for longer is told, and
+//! taken, as that.
+//!
 //! Source: Redis documentation, "Key eviction"; behaviour observed with Redis 7.0.
 
+use base::Millis;
 use base::random::Random;
+use rdb::Attributes;
 use std::cell::RefCell;
 
 /// Bits of an entry's access word.
@@ -45,6 +51,12 @@ impl AccessClock {
         AccessClock { now_s, lfu }
     }
 
+    /// The clock at the Unix time `now`, of which it keeps 31 bits of seconds, counting what this one does.
+    #[inline]
+    pub fn at(self, now: Millis) -> AccessClock {
+        AccessClock { now_s: seconds(now), ..self }
+    }
+
     /// Whether uses are counted.
     #[inline]
     pub fn is_lfu(self) -> bool {
@@ -66,15 +78,24 @@ impl AccessClock {
         }
     }
 
-    /// The access word of an entry that was last used so many seconds ago.
-    pub fn idle_for(self, seconds: u64) -> u32 {
-        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX).min(ACCESS_MASK);
-        self.now_s.wrapping_sub(seconds) & ACCESS_MASK
+    /// The access word of an entry of which `told` says when it was last used, or how often; `None` if it
+    /// does not say which of the two is kept.
+    pub fn restored(self, told: &Attributes) -> Option<u32> {
+        if self.is_lfu() {
+            return told.lfu_frequency.map(|counter| self.word(counter.into()));
+        }
+        let idle_s = u32::try_from(told.lru_idle_s?).unwrap_or(u32::MAX).min(ACCESS_MASK);
+        Some(self.now_s.wrapping_sub(idle_s) & ACCESS_MASK)
     }
 
-    /// The access word of an entry that has this LFU counter now.
-    pub fn used_often(self, counter: u32) -> u32 {
-        self.word(counter.min(LFU_MAX))
+    /// What a snapshot says of an entry with this access word: when it was last used, or how often.
+    pub fn told(self, access: u32) -> Attributes {
+        let counter = || u8::try_from(self.frequency(access)).unwrap_or(u8::MAX);
+        Attributes {
+            lru_idle_s: (!self.is_lfu()).then(|| self.idle_s(access)),
+            lfu_frequency: self.is_lfu().then(counter),
+            ..Attributes::default()
+        }
     }
 
     /// Seconds since an entry with this access word was used.
@@ -98,6 +119,11 @@ impl AccessClock {
     fn minutes(self) -> u32 {
         (self.now_s / 60) & MINUTES_MASK
     }
+}
+
+/// What is kept of the Unix time `now`.
+pub(crate) fn seconds(now: Millis) -> u32 {
+    u32::try_from((now.0 / 1000) & 0x7fff_ffff).unwrap_or(0)
 }
 
 /// A counter after one more use: it grows with a chance of one in `(counter - 5) * factor + 1`.
@@ -124,6 +150,35 @@ mod tests {
         assert_eq!(clock.fresh(), 5);
         assert_eq!(clock.idle_s(3), 2);
         assert_eq!(clock.idle_s(0x00ff_ffff), 6);
+    }
+
+    fn idle(seconds: u64) -> Attributes {
+        Attributes { lru_idle_s: Some(seconds), ..Attributes::default() }
+    }
+
+    fn often(counter: u8) -> Attributes {
+        Attributes { lfu_frequency: Some(counter), ..Attributes::default() }
+    }
+
+    #[test]
+    fn what_is_told_is_restored() {
+        let clock = AccessClock::new(0x0100_0005, None);
+        for (told, restored) in
+            [(0, 0), (5, 5), (6, 6), (0x00ff_ffff, 0x00ff_ffff), (u64::MAX, 0x00ff_ffff)]
+        {
+            let access = clock.restored(&idle(told)).unwrap();
+            assert_eq!(clock.told(access), idle(restored));
+        }
+        assert_eq!(clock.restored(&often(7)), None);
+        assert_eq!(clock.restored(&Attributes::default()), None);
+        let clock = lfu_at(6_000, 10, 1);
+        for counter in [0, 5, 255] {
+            let access = clock.restored(&often(counter)).unwrap();
+            assert_eq!(clock.told(access), often(counter));
+            let later = clock.at(Millis(6_119_000)).told(access);
+            assert_eq!(later, often(counter.saturating_sub(1)));
+        }
+        assert_eq!(clock.restored(&idle(7)), None);
     }
 
     #[test]

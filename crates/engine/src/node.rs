@@ -1,6 +1,6 @@
 //! The node: everything that its threads share, as one value that is passed to whoever needs it.
 
-use crate::access::{AccessClock, Lfu};
+use crate::access::{self, AccessClock, Lfu};
 use crate::append_only::AppendOnly;
 use crate::barrier::Barrier;
 use crate::blocking::{Waiters, Waiting};
@@ -357,13 +357,19 @@ impl Node {
         AccessClock::new(word & 0x7fff_ffff, lfu)
     }
 
+    /// The access clock, if the eviction policy goes by it: then snapshots tell of the use of keys.
+    pub(crate) fn told_clock(&self) -> Option<AccessClock> {
+        let policy = self.settings.maxmemory_policy.get().as_str();
+        (policy.ends_with("lru") || policy.ends_with("lfu")).then(|| self.access_clock())
+    }
+
     /// Works out anew what is derived from settings, role and time: gates, clocks, limits. Cheap;
     /// called ten times a second and whenever something of it has changed.
     ///
     /// Several threads may do so at once: what was worked out from older facts never stays.
     pub fn refresh(&self) {
         let settings = &self.settings;
-        let now_s = u32::try_from((base::clock::unix().0 / 1000) & 0x7fff_ffff).unwrap_or(0);
+        let now_s = access::seconds(base::clock::unix());
         let lfu = settings.maxmemory_policy.get().as_str().ends_with("lfu");
         self.clock_s.store(now_s | u32::from(lfu) << 31, Ordering::Relaxed);
         if settings.maxmemory.get() > 0 {

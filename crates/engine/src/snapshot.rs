@@ -64,7 +64,8 @@ impl Cut {
 
     fn with_limits(node: &Node, alone: &Exclusive<'_>, limits: Limits) -> Option<Cut> {
         let compression = node.settings.rdbcompression.get();
-        let records = Arc::new(Records::new(compression, limits, Arc::clone(&node.walk_queues)));
+        let queues = Arc::clone(&node.walk_queues);
+        let records = Arc::new(Records::new(compression, node.told_clock(), limits, queues));
         let replid = node.replication.state().history.replid;
         let walk = node.keyspace.cut(alone, Box::new(Recording(Arc::clone(&records))))?;
         node.log.force_select();

@@ -82,13 +82,7 @@ fn damaged_snapshots_neither_panic_nor_swell() {
     let module = b"\xf7\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03\x02\x01\x05\x03abc\x00\
         \x07\x06module\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03\x05\x03abc\x03ffff\x04dddddddd\x01\x07\x00";
     let sound = corpus::file(12, &[records, module.to_vec()].concat());
-    let options = LoadOptions {
-        expired_before: None,
-        databases: 16,
-        checksum: false,
-        limits: Limits::default(),
-        keep_modules: true,
-    };
+    let options = LoadOptions { checksum: false, keep_modules: true, ..LoadOptions::default() };
     let (whole, ..) = read_dataset(&sound[..], options, |_| {}).unwrap();
     let (mut random, mut loaded) = (Random::from_seed(6), 0);
     for _ in 0..times(MUTATIONS / 50) {

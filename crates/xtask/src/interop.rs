@@ -15,6 +15,7 @@ mod settings;
 mod snapshot;
 mod tables;
 mod up;
+mod usage;
 mod wireform;
 
 use crate::arguments::Arguments;
@@ -40,7 +41,7 @@ pub struct Stage {
 type Play = fn(&Stage) -> Outcome;
 
 /// Cases that any program with stock's command line can play.
-const FOR_ALL: [(&str, Play); 35] = [
+const FOR_ALL: [(&str, Play); 37] = [
     ("replies-listed", replies::listed),
     ("replies-drawn", differential::drawn),
     ("replication-of-drawn-effects", differential::drawn_replicated),
@@ -71,6 +72,8 @@ const FOR_ALL: [(&str, Play); 35] = [
     ("snapshot-moves-to-stock", snapshot::to_stock),
     ("large-values-change-while-saved", snapshot::large_to_stock),
     ("snapshot-comes-from-stock", snapshot::from_stock),
+    ("use-of-keys-moves-to-stock", usage::to_stock),
+    ("use-of-keys-comes-from-stock", usage::from_stock),
     ("benchmark-lines", benchmark::lines),
     ("keys-migrate-to-stock", migrate::to_stock),
     ("keys-migrate-from-stock", migrate::from_stock),

@@ -8,13 +8,10 @@ use engine::effects::Event;
 use engine::image::{self, BadValue, Limits};
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use rdb::format::value_type::{STREAM, STREAM_2, STREAM_3};
-use rdb::{Encoder, RestoreError, payload};
+use rdb::{Attributes, Encoder, RestoreError, payload};
 use smallvec::SmallVec;
 use spec::{Arg, Category, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
 use std::sync::atomic::Ordering;
-
-/// The highest FREQ.
-const FREQUENCY_MAX: i64 = 255;
 
 /// DUMP.
 pub const DUMP: Command = Command {
@@ -77,39 +74,31 @@ fn dump(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     Ok(())
 }
 
-/// When the key was last used, or how often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    Now,
-    Idle(u64),
-    Frequency(u32),
-}
-
 #[derive(Debug)]
 struct Options {
     replace: bool,
     absolute: bool,
-    used: Use,
+    /// When the key was last used, or how often.
+    used: Attributes,
 }
 
 impl Options {
     fn parse(args: &mut Args<'_>) -> Result<Options, CommandError> {
-        let mut options = Options { replace: false, absolute: false, used: Use::Now };
+        let mut options = Options { replace: false, absolute: false, used: Attributes::default() };
         while args.left() > 0 {
             if args.take_token("REPLACE") {
                 options.replace = true;
             } else if args.take_token("ABSTTL") {
                 options.absolute = true;
-            } else if !matches!(options.used, Use::Frequency(_)) && args.take_token("IDLETIME") {
+            } else if options.used.lfu_frequency.is_none() && args.take_token("IDLETIME") {
                 let seconds = u64::try_from(args.integer()?)
                     .map_err(|_| CommandError::text("ERR Invalid IDLETIME value, must be >= 0"))?;
-                options.used = Use::Idle(seconds);
-            } else if !matches!(options.used, Use::Idle(_)) && args.take_token("FREQ") {
-                let counter = Some(args.integer()?).filter(|count| *count <= FREQUENCY_MAX);
-                let counter = counter.and_then(|count| u32::try_from(count).ok());
-                options.used = Use::Frequency(counter.ok_or_else(|| {
+                options.used.lru_idle_s = Some(seconds);
+            } else if options.used.lru_idle_s.is_none() && args.take_token("FREQ") {
+                let counter = u8::try_from(args.integer()?).map_err(|_| {
                     CommandError::text("ERR Invalid FREQ value, must be >= 0 and <= 255")
-                })?);
+                })?;
+                options.used.lfu_frequency = Some(counter);
             } else {
                 return Err(CommandError::Syntax);
             }
@@ -172,12 +161,7 @@ fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         return Ok(());
     }
     cx.keys.put_entry(db, entry);
-    let clock = cx.node.access_clock();
-    let access = match options.used {
-        Use::Now => None,
-        Use::Idle(seconds) => Some(clock.idle_for(seconds)).filter(|_| !clock.is_lfu()),
-        Use::Frequency(counter) => Some(clock.used_often(counter)).filter(|_| clock.is_lfu()),
-    };
+    let access = cx.node.access_clock().restored(&options.used);
     if let (Some(access), Some(entry)) = (access, cx.keys.peek(key)) {
         entry.set_access(access);
     }

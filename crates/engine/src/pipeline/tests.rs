@@ -9,7 +9,6 @@ use crate::context::{Context, Outcome};
 use crate::error::{CommandError, CommandResult};
 use crate::expiry::Expirer;
 use crate::gates;
-use crate::image::Limits;
 use crate::node::Node;
 use crate::replication::Address;
 use crate::session::Session;
@@ -347,13 +346,7 @@ fn a_damaged_file_is_refused_whole() {
     node.settings.dir.set(folder.to_str().expect("text").as_bytes().into());
     save_at_exit(&node).expect("a save");
     let path = folder.join("dump.rdb");
-    let options = LoadOptions {
-        expired_before: None,
-        databases: 16,
-        checksum: true,
-        limits: Limits::default(),
-        keep_modules: false,
-    };
+    let options = LoadOptions::default();
     let whole = load_file(&SystemDisk, &path, options, |_| {}).expect("sound").expect("there");
     assert_eq!(whole.keys, 200);
     let sound = fs::read(&path).expect("a file");

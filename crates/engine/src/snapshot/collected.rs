@@ -7,7 +7,7 @@
 use super::records::Records;
 use base::lock::{Mutex, Rank};
 use keyspace::{Entry, Record};
-use rdb::{Attributes, Encoder};
+use rdb::Encoder;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Collected {
         entry: &Entry,
         outline: Outline,
     ) -> Collected {
-        let attributes = Attributes { expire_at: entry.expire_at(), ..Attributes::default() };
+        let attributes = records.attributes(entry);
         let mut parts = Parts::default();
         parts.plain.begin_fragments(&mut parts.bytes, entry.key(), outline, &attributes);
         records.spool.hold(parts.bytes.len());

@@ -37,7 +37,7 @@ enum Value {
 
 impl Lent {
     /// A reference to the value of `entry`, if it is large and of such a type.
-    pub(super) fn of(db: u32, entry: &mut Entry) -> Option<Lent> {
+    pub(super) fn of(db: u32, entry: &mut Entry, attributes: Attributes) -> Option<Lent> {
         let (value, held_bytes) = match entry.value_mut() {
             ValueMut::Boxed(object) if object.is_large() => {
                 let bytes = object.heap_bytes();
@@ -55,7 +55,6 @@ impl Lent {
             }
             _ => return None,
         };
-        let attributes = Attributes { expire_at: entry.expire_at(), ..Attributes::default() };
         Some(Lent { db, key: entry.key().into(), attributes, value, held_bytes })
     }
 

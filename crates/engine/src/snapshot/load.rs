@@ -2,6 +2,7 @@
 
 mod build;
 
+use crate::access::AccessClock;
 use crate::image::Limits;
 use crate::node::Node;
 use base::disk::Disk;
@@ -61,6 +62,37 @@ pub struct LoadOptions {
     pub limits: Limits,
     /// Data of modules is kept as it is (`rdb-keep-unknown-modules`), not left out.
     pub keep_modules: bool,
+    /// What the snapshot says of the use of keys counts from here; of keys without a word this is the first.
+    pub clock: AccessClock,
+}
+
+impl LoadOptions {
+    /// As the settings of `node` want it.
+    pub fn of(node: &Node, expired_before: Option<Millis>) -> LoadOptions {
+        let settings = &node.settings;
+        LoadOptions {
+            expired_before,
+            databases: u32::try_from(settings.databases.get()).unwrap_or(u32::MAX),
+            checksum: settings.rdbchecksum.get(),
+            limits: Limits::of(settings),
+            keep_modules: settings.rdb_keep_unknown_modules.get(),
+            clock: node.access_clock(),
+        }
+    }
+}
+
+/// Everything is read, as without a configuration.
+impl Default for LoadOptions {
+    fn default() -> LoadOptions {
+        LoadOptions {
+            expired_before: None,
+            databases: 16,
+            checksum: true,
+            limits: Limits::default(),
+            keep_modules: false,
+            clock: AccessClock::new(0, None),
+        }
+    }
 }
 
 impl Dataset {

@@ -3,6 +3,7 @@
 use super::collected::Collected;
 use super::lent::Lent;
 use super::spool::{Limits, Spool, WalkQueues};
+use crate::access::AccessClock;
 use crate::image;
 use base::lock::{Mutex, Rank};
 use keyspace::{Entry, Record, Recorder, Visitor};
@@ -31,6 +32,8 @@ pub(super) const LIMITS: Limits = Limits { spill_bytes: SPILL_BYTES, most_bytes:
 pub(super) struct Records {
     encoders: Mutex<Encoders>,
     keys: AtomicU64,
+    /// The access clock, if keys are told with their use.
+    clock: Option<AccessClock>,
     pub(super) spool: Spool,
     lent: Mutex<VecDeque<Lent>>,
 }
@@ -44,15 +47,27 @@ struct Encoders {
 }
 
 impl Records {
-    /// `queues` counts what waits.
-    pub(super) fn new(compression: bool, limits: Limits, queues: Arc<WalkQueues>) -> Records {
+    /// `queues` counts what waits; with `clock` keys are told with their use.
+    pub(super) fn new(
+        compression: bool,
+        clock: Option<AccessClock>,
+        limits: Limits,
+        queues: Arc<WalkQueues>,
+    ) -> Records {
         let encoders = Encoders { packing: Encoder::new(compression), plain: Encoder::new(false) };
         Records {
             encoders: Mutex::new(Rank::Walk, encoders),
             keys: AtomicU64::new(0),
+            clock,
             spool: Spool::new(limits, queues),
             lent: Mutex::new(Rank::Walk, VecDeque::new()),
         }
+    }
+
+    /// What is told of `entry` beside its value. Its use is told as it is now, not as it was at the cut.
+    pub(super) fn attributes(&self, entry: &Entry) -> Attributes {
+        let used = self.clock.map(|clock| clock.at(base::clock::unix()).told(entry.access()));
+        Attributes { expire_at: entry.expire_at(), ..used.unwrap_or_default() }
     }
 
     /// A large value whose record is still to be written.
@@ -81,14 +96,15 @@ pub(super) struct Recording(pub(super) Arc<Records>);
 impl Recorder for Recording {
     fn record(&self, db: u32, entry: &mut Entry, visitor: Visitor) {
         self.0.keys.fetch_add(1, Ordering::AcqRel);
-        if let Some(lent) = Lent::of(db, entry) {
+        let attributes = self.0.attributes(entry);
+        if let Some(lent) = Lent::of(db, entry, attributes) {
             return self.0.lend(lent, visitor);
         }
         let mut encoders = self.0.encoders.lock();
         let Encoders { packing, plain } = &mut *encoders;
         let is_small = matches!(entry.value(), ValueRef::Bytes(_));
         let encoder = if is_small { packing } else { plain };
-        self.0.spool.append(db, |out| encode(encoder, entry, out));
+        self.0.spool.append(db, |out| encode(encoder, entry, &attributes, out));
     }
 
     fn begin(&self, db: u32, entry: &Entry, outline: Outline) -> Arc<dyn Record> {
@@ -101,9 +117,8 @@ impl Recorder for Recording {
     }
 }
 
-fn encode(encoder: &mut Encoder, entry: &Entry, out: &mut Vec<u8>) {
-    let attributes = Attributes { expire_at: entry.expire_at(), ..Attributes::default() };
-    encoder.encode_key(out, entry.key(), image::saved(entry), &attributes);
+fn encode(encoder: &mut Encoder, entry: &Entry, attributes: &Attributes, out: &mut Vec<u8>) {
+    encoder.encode_key(out, entry.key(), image::saved(entry), attributes);
     for (member, at) in image::expiring_members(entry) {
         encoder.encode_member_expiry(out, member, at);
     }

@@ -1,12 +1,13 @@
 //! Snapshots whose sink is slower than those who write, and of values that are large.
 
 use super::*;
+use crate::access::{AccessClock, Lfu};
 use crate::image;
 use crate::keys::new_entry;
 use base::disk::memory::MemoryDisk;
-use conf::Settings;
+use conf::{MaxmemoryPolicy, Settings};
 use keyspace::{Change, Entry};
-use rdb::LoadedValue;
+use rdb::{Attributes, Item, LoadedValue, Loader};
 use std::io::Write;
 use structures::{NewValue, ValueMut, ValueRef};
 use values::digest::ValueDigest;
@@ -80,13 +81,7 @@ fn what_a_sink_is_too_slow_for_goes_to_the_disk() {
     let mut writer = rdb::Writer::begin(out, options).expect("begun");
     assert_eq!(cut.write(&node, &mut writer, |_| true).expect("written"), u64::from(KEYS));
     let bytes = writer.finish().expect("finished").bytes;
-    let options = LoadOptions {
-        expired_before: None,
-        databases: 16,
-        checksum: true,
-        limits: image::Limits::default(),
-        keep_modules: false,
-    };
+    let options = LoadOptions::default();
     let (loaded, ..) = read_dataset(&bytes[..], options, |_| {}).expect("sound");
     assert_eq!(loaded.keys, u64::from(KEYS));
     loaded.install(&node, &node.keyspace.gate.exclusive());
@@ -295,13 +290,7 @@ fn large_values_are_saved_as_they_were_whatever_happens_meanwhile() {
     cut.write(&node, &mut writer, |_| true).expect("written");
     let bytes = writer.finish().expect("finished").bytes;
     assert_ne!(digests(&node.keyspace), before);
-    let options = LoadOptions {
-        expired_before: None,
-        databases: 16,
-        checksum: true,
-        limits: image::Limits::default(),
-        keep_modules: true,
-    };
+    let options = LoadOptions { keep_modules: true, ..LoadOptions::default() };
     let (loaded, ..) = read_dataset(&bytes[..], options, |_| {}).expect("sound");
     loaded.install(&node, &node.keyspace.gate.exclusive());
     let after = digests(&node.keyspace);
@@ -309,4 +298,102 @@ fn large_values_are_saved_as_they_were_whatever_happens_meanwhile() {
         assert_eq!(one, other);
     }
     assert_eq!(before.len(), after.len());
+}
+
+/// What a snapshot of `node` says of each key beside its value.
+fn told(node: &Node) -> (Vec<u8>, Vec<(Vec<u8>, Attributes)>) {
+    let alone = node.keyspace.gate.exclusive();
+    let cut = Cut::take(node, &alone).expect("a walk");
+    drop(alone);
+    let mut writer = rdb::Writer::begin(Vec::new(), rdb::Options::default()).expect("begun");
+    cut.write(node, &mut writer, |_| true).expect("written");
+    let bytes = writer.finish().expect("finished");
+    let (mut loader, mut told) = (Loader::new(&bytes[..]).keep_modules(true), Vec::new());
+    while let Some(item) = loader.next_item().expect("sound") {
+        if let Item::Key(key) = item {
+            told.push((key.key, Attributes { expire_at: None, ..key.attributes }));
+        }
+    }
+    (bytes, told)
+}
+
+#[test]
+fn the_use_of_keys_is_told_if_the_policy_goes_by_it() {
+    use MaxmemoryPolicy as P;
+    let kinds = [Kind::String, Kind::List, Kind::Set, Kind::SortedSet, Kind::Hash, Kind::Stream];
+    let idle = Attributes { lru_idle_s: Some(5_000), ..Attributes::default() };
+    let often = Attributes { lfu_frequency: Some(77), ..Attributes::default() };
+    for (policy, used, is_told) in [
+        (P::Noeviction, idle, false),
+        (P::VolatileTtl, idle, false),
+        (P::AllkeysRandom, idle, false),
+        (P::AllkeysLru, idle, true),
+        (P::VolatileLru, idle, true),
+        (P::AllkeysLfu, often, true),
+        (P::VolatileLfu, often, true),
+    ] {
+        let settings = Settings::default();
+        settings.maxmemory_policy.set(policy);
+        settings.lfu_decay_time.set(0);
+        let node = Node::new(Arc::new(settings), None, &[], &[], 1, None);
+        let large = kinds.iter().map(|kind| large(kind.name().as_bytes(), *kind));
+        let small = Entry::new(b"small", NewValue::Bytes(b"value"), None);
+        for entry in large.chain([large_of_module(b"module", None), small]) {
+            entry.set_access(node.access_clock().restored(&used).expect("of that kind"));
+            let mut shard = node.keyspace.lock(Keyspace::shard_of(entry.key()));
+            shard.insert(0, Keyspace::hash(entry.key()), entry);
+        }
+        let (bytes, told) = told(&node);
+        assert_eq!(told.len(), kinds.len() + 2);
+        for (key, told) in &told {
+            // Time may pass.
+            let seconds = told.lru_idle_s.map(|seconds| seconds / 1_000 * 1_000);
+            let told = Attributes { lru_idle_s: seconds, ..*told };
+            let expected = if is_told { used } else { Attributes::default() };
+            assert_eq!(told, expected, "{policy:?} {}", key.escape_ascii());
+        }
+        let options = LoadOptions { keep_modules: true, ..LoadOptions::of(&node, None) };
+        let clock = options.clock;
+        let (loaded, ..) = read_dataset(&bytes[..], options, |_| {}).expect("sound");
+        loaded.install(&node, &node.keyspace.gate.exclusive());
+        node.keyspace.each_shard(|_, shard| {
+            for entry in shard.dbs().flat_map(|(_, db)| db.iter()) {
+                let access = entry.access();
+                match (is_told, clock.is_lfu()) {
+                    (false, _) => assert_eq!(access, clock.fresh()),
+                    (true, true) => assert_eq!(clock.frequency(access), 77),
+                    (true, false) => assert_eq!(clock.idle_s(access) / 1_000, 5),
+                }
+            }
+        });
+    }
+}
+
+/// As stock has it: what is told of the other kind of clock counts for nothing.
+#[test]
+fn what_is_told_of_the_other_clock_is_not_taken() {
+    let mut writer = rdb::Writer::begin(Vec::new(), rdb::Options::default()).expect("begun");
+    writer.select(0, 2, 0).expect("written");
+    let idle = Attributes { lru_idle_s: Some(5_000), ..Attributes::default() };
+    let often = Attributes { lfu_frequency: Some(77), ..Attributes::default() };
+    for (key, told) in [(b"i", idle), (b"f", often)] {
+        writer.string(key, rdb::StringRef::Int(1), &told).expect("written");
+    }
+    let bytes = writer.finish().expect("finished");
+    let lfu = Lfu { log_factor: 10, decay_minutes: 1 };
+    // The counter stands below the minutes; a new one is 5.
+    let minutes = (1_000_000 / 60) << 8;
+    for (lfu, of_idle, of_often) in
+        [(None, 1_000_000 - 5_000, 1_000_000), (Some(lfu), minutes + 5, minutes + 77)]
+    {
+        let clock = AccessClock::new(1_000_000, lfu);
+        let options = LoadOptions { clock, ..LoadOptions::default() };
+        let (loaded, ..) = read_dataset(&bytes[..], options, |_| {}).expect("sound");
+        let node = Node::new(Arc::new(Settings::default()), None, &[], &[], 1, None);
+        loaded.install(&node, &node.keyspace.gate.exclusive());
+        for (key, access) in [(b"i", of_idle), (b"f", of_often)] {
+            let shard = node.keyspace.lock(Keyspace::shard_of(key));
+            assert_eq!(shard.find(0, Keyspace::hash(key), key).expect("there").access(), access);
+        }
+    }
 }

@@ -10,7 +10,6 @@ use base::{Millis, Offset, RunId};
 use conf::Settings;
 use engine::Node;
 use engine::append_only::{self, Tail, load};
-use engine::image::Limits;
 use engine::snapshot::{Dataset, LoadOptions};
 use rdb::LoadError;
 use std::fs::File;
@@ -128,13 +127,7 @@ impl Found {
         let settings = &node.settings;
         let directory = append_only::directory(settings, &node.disk);
         let began = base::clock::monotonic();
-        let options = LoadOptions {
-            expired_before: (!will_follow).then(base::clock::unix),
-            databases: u32::try_from(settings.databases.get()).unwrap_or(16),
-            checksum: settings.rdbchecksum.get(),
-            limits: Limits::of(settings),
-            keep_modules: settings.rdb_keep_unknown_modules.get(),
-        };
+        let options = LoadOptions::of(node, (!will_follow).then(base::clock::unix));
         let took = || {
             let took = base::clock::monotonic().since(began).0;
             format!("{}.{:03} seconds", took / 1000, took % 1000)

@@ -3,7 +3,7 @@
 use crate::generic::object::references;
 use base::Millis;
 use engine::append_only::{self, load};
-use engine::image::{self, Limits};
+use engine::image;
 use engine::keys::kind_of;
 use engine::snapshot::{LoadOptions, load_file, save_now};
 use engine::{Args, CommandError, CommandResult, Context};
@@ -123,14 +123,9 @@ pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResu
 
 /// How a reload treats what it finds.
 fn load_options(cx: &Context<'_>, expired_before: Option<Millis>) -> LoadOptions {
-    let settings = &cx.node.settings;
-    LoadOptions {
-        expired_before,
-        databases: u32::try_from(settings.databases.get()).unwrap_or(u32::MAX),
-        checksum: settings.rdbchecksum.get() && !cx.node.skip_checksums.load(Ordering::Relaxed),
-        limits: Limits::of(settings),
-        keep_modules: settings.rdb_keep_unknown_modules.get(),
-    }
+    let options = LoadOptions::of(cx.node, expired_before);
+    let checksum = options.checksum && !cx.node.skip_checksums.load(Ordering::Relaxed);
+    LoadOptions { checksum, ..options }
 }
 
 pub(super) fn load_append_only(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {

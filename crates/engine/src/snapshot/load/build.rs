@@ -204,6 +204,8 @@ impl<'a> Builder<'a> {
                 return false;
             }
         };
+        let clock = self.site.options.clock;
+        entry.set_access(clock.restored(&attributes).unwrap_or_else(|| clock.fresh()));
         if db != self.db {
             self.put_all();
             self.db = db;

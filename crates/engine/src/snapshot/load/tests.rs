@@ -13,13 +13,7 @@ use values::digest::ValueDigest;
 const ALONE: Division = Division { workers: 0, batch_bytes: 600 };
 
 fn options() -> LoadOptions {
-    LoadOptions {
-        expired_before: Some(Millis(1000)),
-        databases: 16,
-        checksum: false,
-        limits: Limits::default(),
-        keep_modules: false,
-    }
+    LoadOptions { expired_before: Some(Millis(1000)), checksum: false, ..LoadOptions::default() }
 }
 
 /// Strings, hashes, and sets in both forms in three databases; every seventh key has expired.

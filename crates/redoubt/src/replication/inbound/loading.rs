@@ -7,7 +7,6 @@
 
 use super::Message;
 use crate::replication::Shared;
-use engine::image::Limits;
 use engine::snapshot::{LoadOptions, read_dataset};
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -113,15 +112,8 @@ impl Read for Pipe {
 
 fn load(pipe: Pipe, number: u64) {
     let shared = Arc::clone(&pipe.shared);
-    let settings = &shared.node.settings;
-    let options = LoadOptions {
-        // Only the primary says when a key ends.
-        expired_before: None,
-        databases: u32::try_from(settings.databases.get()).unwrap_or(16),
-        checksum: settings.rdbchecksum.get(),
-        limits: Limits::of(settings),
-        keep_modules: settings.rdb_keep_unknown_modules.get(),
-    };
+    // Only the primary says when a key ends.
+    let options = LoadOptions::of(&shared.node, None);
     let loaded = read_dataset(pipe, options, |_| {});
     let result = match loaded {
         Ok((dataset, mut rest, _)) => {
