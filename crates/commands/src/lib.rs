@@ -25,6 +25,8 @@ mod help;
 #[cfg(test)]
 mod hostile;
 pub mod hyperloglog;
+#[cfg(test)]
+mod libraries;
 pub mod list;
 #[cfg(test)]
 mod malformed;

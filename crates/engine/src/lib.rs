@@ -21,6 +21,7 @@ pub mod effects;
 pub mod error;
 pub mod evict;
 pub mod expiry;
+pub mod functions;
 pub mod gates;
 pub mod histogram;
 pub mod hotkeys;

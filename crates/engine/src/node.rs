@@ -7,6 +7,7 @@ use crate::blocking::{Waiters, Waiting};
 use crate::client::Clients;
 use crate::command::{Command, CommandTable};
 use crate::commandlog::CommandLogs;
+use crate::functions::Functions;
 use crate::gates;
 use crate::hotkeys::HotKeys;
 use crate::keys;
@@ -99,6 +100,8 @@ pub struct Node {
     pub keyspace: Keyspace,
     /// What modules that are not there keep outside the keyspace, as it came with the data.
     pub module_data: Mutex<Arc<[ModuleData]>>,
+    /// Function libraries, as they came with the data.
+    pub functions: Functions,
     /// The ordered log.
     pub log: Arc<Log>,
     /// Replication.
@@ -222,6 +225,7 @@ impl Node {
             table,
             keyspace: Keyspace::new(loops + THREADS_BESIDE_LOOPS),
             module_data: Mutex::new(Rank::Leaf, Arc::default()),
+            functions: Functions::default(),
             log: Log::new(Offset(0)),
             replication: Replication::new(RunId::generate(&mut random)),
             barrier: Barrier::default(),

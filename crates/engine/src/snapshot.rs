@@ -17,6 +17,7 @@ pub use save::{
     SaveRefusal, SaveState, Saves, options, save_at_exit, save_in_background, save_now,
 };
 
+use crate::functions::Libraries;
 use crate::memory::used_memory;
 use crate::node::Node;
 use base::{Millis, Offset, RunId};
@@ -53,6 +54,7 @@ pub struct Cut {
     created: Millis,
     is_aof_base: bool,
     module_data: Arc<[ModuleData]>,
+    functions: Arc<Libraries>,
     counts: Vec<(u32, u64, u64)>,
 }
 
@@ -80,6 +82,7 @@ impl Cut {
             created: base::clock::unix(),
             is_aof_base: false,
             module_data,
+            functions: node.functions.libraries(),
             counts: counts(&node.keyspace),
         })
     }
@@ -210,7 +213,8 @@ impl Cut {
             }),
             aof_base: self.is_aof_base,
         })?;
-        self.module_data(writer, true)
+        self.module_data(writer, true)?;
+        self.functions.codes().try_for_each(|code| writer.function(code))
     }
 
     /// Writes what modules keep in front of the keys, or behind them.

@@ -3,10 +3,12 @@
 //! ```text
 //! type: u8   value   version: u16 little-endian   CRC-64 of all before: u64 little-endian
 //! ```
+//!
+//! FUNCTION DUMP's has the records of function libraries in place of type and value.
 
 use crate::checksum::Checksum;
 use crate::format;
-use crate::load::{LoadedValue, Loader};
+use crate::load::{Item, LoadedValue, Loader, RawKeys};
 use crate::save::{Encoder, SavedValue};
 
 /// The bytes of version and checksum.
@@ -46,6 +48,30 @@ pub fn restore(
     verify: bool,
     keep_modules: bool,
 ) -> Result<LoadedValue, RestoreError> {
+    let (body, version) = opened(payload, verify)?;
+    let mut loader = Loader::of_value(body, body.len(), version).keep_modules(keep_modules);
+    loader.typed_value().map_err(|_| RestoreError::BadData)
+}
+
+/// The codes of the function libraries in `payload`, which is one of FUNCTION DUMP.
+///
+/// # Errors
+/// [`RestoreError`].
+pub fn libraries(payload: &[u8]) -> Result<Vec<Vec<u8>>, RestoreError> {
+    let (body, version) = opened(payload, true)?;
+    let mut loader = RawKeys::of_payload(body.to_vec(), version).into_loader();
+    let mut codes = Vec::new();
+    while let Some(item) = loader.next_item().map_err(|_| RestoreError::BadData)? {
+        match item {
+            Item::Function(code) => codes.push(code),
+            _ => return Err(RestoreError::BadData),
+        }
+    }
+    Ok(codes)
+}
+
+/// What `payload` holds in front of its footer, and the version that wrote it.
+fn opened(payload: &[u8], verify: bool) -> Result<(&[u8], u16), RestoreError> {
     let at = payload.len().checked_sub(FOOTER_LEN).ok_or(RestoreError::VersionOrChecksum)?;
     let (body, footer) = payload.split_at_checked(at).ok_or(RestoreError::VersionOrChecksum)?;
     let (version, sum) = footer.split_first_chunk().ok_or(RestoreError::VersionOrChecksum)?;
@@ -55,8 +81,7 @@ pub fn restore(
     if !format::is_known(version) || (verify && summed != sum) {
         return Err(RestoreError::VersionOrChecksum);
     }
-    let mut loader = Loader::of_value(body, body.len(), version).keep_modules(keep_modules);
-    loader.typed_value().map_err(|_| RestoreError::BadData)
+    Ok((body, version))
 }
 
 fn checksum(bytes: &[u8]) -> u64 {

@@ -7,6 +7,7 @@
 mod benchmark;
 mod compare;
 mod failover;
+mod functions;
 mod load;
 mod migrate;
 mod replication;
@@ -41,7 +42,7 @@ pub struct Stage {
 type Play = fn(&Stage) -> Outcome;
 
 /// Cases that any program with stock's command line can play.
-const FOR_ALL: [(&str, Play); 37] = [
+const FOR_ALL: [(&str, Play); 38] = [
     ("replies-listed", replies::listed),
     ("replies-drawn", differential::drawn),
     ("replication-of-drawn-effects", differential::drawn_replicated),
@@ -72,6 +73,7 @@ const FOR_ALL: [(&str, Play); 37] = [
     ("snapshot-moves-to-stock", snapshot::to_stock),
     ("large-values-change-while-saved", snapshot::large_to_stock),
     ("snapshot-comes-from-stock", snapshot::from_stock),
+    ("function-libraries-are-carried", functions::carried),
     ("use-of-keys-moves-to-stock", usage::to_stock),
     ("use-of-keys-comes-from-stock", usage::from_stock),
     ("benchmark-lines", benchmark::lines),

@@ -2,7 +2,7 @@
 //!
 //! Strings, lists, sets, sorted sets and hashes become commands that one would type; a stream, whose
 //! groups no command makes as they are, becomes a RESTORE of its payload, and so does what a module has
-//! made. What modules keep outside the keyspace no command can tell; it is left out.
+//! made. A function library becomes a FUNCTION LOAD. What modules keep outside the keyspace no command can tell; it is left out.
 
 use crate::image::{self, Limits};
 use crate::keys::{Text, kind_of, view};
@@ -46,6 +46,7 @@ pub(super) fn transcribe(
     while let Some(item) = loader.next_item().map_err(|error| failed(&error))? {
         match item {
             Item::SelectDb(db) => oplog::encode_select(db, &mut piece),
+            Item::Function(code) => words(&[b"FUNCTION", b"LOAD", &code], &mut piece),
             Item::Key(key) => requests(key, &mut piece).map_err(|error| failed(&error))?,
             _ => {}
         }

@@ -7,6 +7,7 @@
 use super::writer::Tail;
 use crate::args::OwnedRequest;
 use crate::client::Origin;
+use crate::functions::Libraries;
 use crate::node::Node;
 use crate::pipeline::{Applied, Worker};
 use crate::session::Session;
@@ -276,6 +277,7 @@ impl<'n> Loading<'n> {
             read.map_err(|error| AofError::Snapshot(piece.name.clone(), error))?;
         self.dataset = dataset;
         self.session.db = self.dataset.stream_db;
+        self.scratch.functions.replace(std::mem::take(&mut self.dataset.functions));
         self.read += offset;
         drop(self.dataset.put_into(&self.scratch.keyspace));
         Ok((rest, offset))
@@ -335,6 +337,7 @@ impl<'n> Loading<'n> {
     fn finish(mut self) -> Dataset {
         self.dataset.stream_db = self.session.db;
         self.dataset.databases = self.dataset.databases.max(self.session.db + 1);
+        self.dataset.functions = Libraries::clone(&self.scratch.functions.libraries());
         self.dataset.take_from(&self.scratch.keyspace);
         self.dataset
     }

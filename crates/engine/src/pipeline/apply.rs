@@ -39,7 +39,8 @@ pub enum Applied {
 
 /// Words of the stream that touch no key.
 enum Native {
-    Nothing,
+    /// There is nothing to do any more.
+    Done,
     Select(u32),
 }
 
@@ -189,7 +190,7 @@ impl<'n> Worker<'n> {
                 session.db = db;
                 return Ok(());
             }
-            Some(Native::Nothing) => return Ok(()),
+            Some(Native::Done) => return Ok(()),
             None => {}
         }
         let prepared = prepare(&self.node.table, request);
@@ -207,9 +208,14 @@ impl<'n> Worker<'n> {
         }
     }
 
+    /// Does what `request` says if it is no command of the table, or one that a stream means otherwise.
     fn native(&self, request: Request<'_>) -> Result<Option<Native>, String> {
         if is(request, b"ping") || is(request, b"replconf") {
-            return Ok(Some(Native::Nothing));
+            return Ok(Some(Native::Done));
+        }
+        if is(request, b"function") {
+            self.node.functions.apply(request).map_err(|error| error.to_string())?;
+            return Ok(Some(Native::Done));
         }
         if !is(request, b"select") {
             return Ok(None);

@@ -3,6 +3,7 @@
 mod build;
 
 use crate::access::AccessClock;
+use crate::functions::Libraries;
 use crate::image::Limits;
 use crate::node::Node;
 use base::disk::Disk;
@@ -40,6 +41,8 @@ pub struct Dataset {
     pub left_out: u64,
     /// What modules keep outside the keyspace.
     pub module_data: Vec<ModuleData>,
+    /// Function libraries.
+    pub functions: Libraries,
     /// The history the snapshot belongs to and its offset in it, if it says so.
     pub history: Option<(RunId, Offset)>,
     /// The database in which that history's stream stands there.
@@ -106,6 +109,7 @@ impl Dataset {
             empty: 0,
             left_out: 0,
             module_data: Vec::new(),
+            functions: Libraries::default(),
             history: None,
             stream_db: 0,
         }
@@ -136,6 +140,11 @@ impl Dataset {
     /// Puts the data set in place of everything `node` holds, giving that back to be freed.
     pub fn install(mut self, node: &Node, _alone: &Exclusive<'_>) -> Vec<Shard> {
         *node.module_data.lock() = std::mem::take(&mut self.module_data).into();
+        if !self.functions.is_empty() {
+            let count = self.functions.len();
+            tracing::warn!("{count} function libraries are kept with the data, but not run");
+        }
+        node.functions.replace(std::mem::take(&mut self.functions));
         self.put_into(&node.keyspace)
     }
 
@@ -215,6 +224,7 @@ fn read_divided<R: Read>(
         empty: counts.empty,
         left_out: counts.passed_over.keys,
         module_data: about.module_data,
+        functions: about.functions,
         history: about.history,
         stream_db: about.stream_db,
     };
@@ -235,6 +245,7 @@ struct About {
     history: Option<(RunId, Offset)>,
     stream_db: u32,
     module_data: Vec<ModuleData>,
+    functions: Libraries,
     /// The database of the keys that come next.
     db: u32,
     replid: Option<RunId>,
@@ -297,6 +308,7 @@ impl About {
                 )));
             }
             Item::ModuleData(data) => self.module_data.push(data),
+            Item::Function(code) => self.functions.add(code, false).map_err(io::Error::other)?,
             Item::Aux { key, value } if key == b"repl-id" => self.replid = RunId::parse(&value),
             Item::Aux { key, value } if key == b"repl-stream-db" => {
                 let db = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());

@@ -211,7 +211,7 @@ pub struct Loader<R> {
 enum State {
     Header,
     Records,
-    /// Records of keys that were cut out: they end where the bytes do.
+    /// Records that were cut out: they end where the bytes do.
     Cut,
     Finished,
     Failed,

@@ -33,6 +33,12 @@ pub struct RawKeys {
 }
 
 impl RawKeys {
+    /// Records without header and end, written by `version`.
+    pub(crate) fn of_payload(bytes: Vec<u8>, version: u16) -> RawKeys {
+        let string_len_max = super::STRING_LEN_MAX;
+        RawKeys { bytes, offset: 0, version, string_len_max, keeps_modules: false }
+    }
+
     /// A loader of the keys: modules' values and keys, and `None` at the end.
     pub fn into_loader(self) -> Loader<io::Empty> {
         Loader {

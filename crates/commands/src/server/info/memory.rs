@@ -1,4 +1,5 @@
-//! INFO memory. Scripts, functions and defragmentation do not exist yet: their fields are zero.
+//! INFO memory. Scripts, functions and defragmentation do not exist yet: their fields are zero, but for
+//! the libraries that are kept without being run.
 
 use super::Field::{self, Always};
 use super::facts::{Facts, human, ratio};
@@ -31,11 +32,13 @@ pub(super) const FIELDS: &[Field] = &[
     Always("used_memory_scripts_eval", |_| "0".into()),
     Always("number_of_cached_scripts", |_| "0".into()),
     Always("number_of_functions", |_| "0".into()),
-    Always("number_of_libraries", |_| "0".into()),
+    Always("number_of_libraries", |facts| facts.node.functions.libraries().len().to_string()),
     Always("used_memory_vm_functions", |_| "0".into()),
     Always("used_memory_vm_total", |_| "0".into()),
     Always("used_memory_vm_total_human", |_| human(0)),
-    Always("used_memory_functions", |_| "0".into()),
+    Always("used_memory_functions", |facts| {
+        facts.node.functions.libraries().codes().map(<[u8]>::len).sum::<usize>().to_string()
+    }),
     Always("used_memory_scripts", |_| "0".into()),
     Always("used_memory_scripts_human", |_| human(0)),
     Always("maxmemory", |facts| facts.node.settings.maxmemory.get().to_string()),
