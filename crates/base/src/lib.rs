@@ -2,7 +2,8 @@
 //! ranked locks.
 //!
 //! Nothing here knows what a command is. What reads the machine (clock, operating system randomness) does so in
-//! [`clock`] and [`random`] only, so that state machines and the simulator never do it by accident.
+//! [`clock`] and [`random`] only, so that state machines and the simulator never do it by accident; threads are bound to
+//! [`processors`].
 
 pub mod clock;
 pub mod disk;
@@ -10,8 +11,10 @@ pub mod double;
 pub mod glob;
 pub mod id;
 pub mod lock;
+pub mod processors;
 pub mod random;
 pub mod units;
 
 pub use id::{NodeId, RunId};
+pub use processors::Processors;
 pub use units::{Millis, Offset};

@@ -4,6 +4,8 @@
 //! counted as freed by eviction, and shown by INFO. A queue of [`PENDING_MAX`] objects is full: what
 //! comes then is freed where it is.
 
+use crate::placement::place;
+use conf::Settings;
 use keyspace::{Db, Entry};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,8 +40,8 @@ struct Item {
 }
 
 /// The way to the thread that frees.
-#[derive(Default)]
 pub struct LazyFree {
+    settings: Arc<Settings>,
     counters: Arc<Counters>,
     queue: OnceLock<Option<Sender<Item>>>,
 }
@@ -64,6 +66,15 @@ fn pieces(object: &Object) -> usize {
 }
 
 impl LazyFree {
+    /// Nothing waits; the thread runs where `bio-cpulist` says.
+    pub(crate) fn new(settings: &Arc<Settings>) -> LazyFree {
+        LazyFree {
+            settings: Arc::clone(settings),
+            counters: Arc::default(),
+            queue: OnceLock::new(),
+        }
+    }
+
     /// Objects that wait to be freed.
     pub fn pending(&self) -> u64 {
         self.counters.pending.load(Ordering::Relaxed)
@@ -124,9 +135,13 @@ impl LazyFree {
 
     fn spawn(&self) -> Option<Sender<Item>> {
         let (sender, receiver) = channel();
-        let counters = Arc::clone(&self.counters);
+        let (settings, counters) = (Arc::clone(&self.settings), Arc::clone(&self.counters));
         let thread = std::thread::Builder::new().name("freeing".into());
-        match thread.spawn(move || run(&receiver, &counters)) {
+        let body = move || {
+            place(&[&settings.bio_cpulist]);
+            run(&receiver, &counters);
+        };
+        match thread.spawn(body) {
             Ok(_detached) => Some(sender),
             Err(error) => {
                 tracing::warn!("There is no thread to free values: {error}");

@@ -38,6 +38,7 @@ pub mod node;
 mod nudge;
 pub mod pause;
 pub mod pipeline;
+pub mod placement;
 pub mod pubsub;
 pub mod replication;
 pub mod session;

@@ -237,7 +237,7 @@ impl Node {
             tracking: Tracking::default(),
             stats: Stats::default(),
             memory: Memory::default(),
-            lazyfree: LazyFree::default(),
+            lazyfree: LazyFree::new(&settings),
             hotkeys: HotKeys::default(),
             latency: Latency::default(),
             commandlogs: CommandLogs::default(),

@@ -5,12 +5,14 @@
 //! that instant to any sink (a file, a replica's socket) while writes go on.
 
 mod collected;
+mod delay;
 mod lent;
 mod load;
 mod records;
 mod save;
 mod spool;
 
+pub(crate) use delay::Delay;
 pub use load::{Dataset, LoadOptions, Rest, load_file, read_dataset};
 pub use records::{QUEUE_BYTES_MAX, SPILL_BYTES};
 pub use save::{
@@ -29,11 +31,7 @@ use spool::{Limits, Piece};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use std::{io, thread};
-
-/// Microseconds that a saver sleeps between two looks at `rdb-key-save-delay`.
-const SLEEP_US_MAX: u64 = 10_000;
 
 /// The version of Redis that a snapshot claims to come from, for those who read it.
 pub const REDIS_VERSION: &str = "7.2.4";
@@ -159,13 +157,15 @@ impl Cut {
             packing: Encoder::new(node.settings.rdbcompression.get()),
             db: None,
         };
-        let (mut failure, mut slowed) = (self.begin(sink.writer).err(), 0);
+        let (mut failure, mut keys) = (self.begin(sink.writer).err(), 0);
+        let mut delay = Delay::new(&node.settings.rdb_key_save_delay);
         let complete = node.keyspace.walk(&self.walk, |step| {
             if failure.is_some() {
                 return false;
             }
             failure = sink.step(step).err();
-            self.slow_down(node, &mut slowed);
+            let before = std::mem::replace(&mut keys, self.records.keys());
+            delay.wait(keys.saturating_sub(before), || !self.walk.is_aborted());
             failure.is_none() && progress(self.records.keys())
         });
         if let Some(error) = failure {
@@ -177,28 +177,6 @@ impl Cut {
         sink.finish()?;
         self.module_data(writer, false)?;
         Ok(self.records.keys())
-    }
-
-    /// Waits as `rdb-key-save-delay` wants it for the keys that were saved since the last time.
-    fn slow_down(&self, node: &Node, slowed: &mut u64) {
-        let delay = &node.settings.rdb_key_save_delay;
-        if delay.get() == 0 {
-            return;
-        }
-        let keys = self.records.keys();
-        let new = keys.saturating_sub(std::mem::replace(slowed, keys));
-        let mut waited_us = 0;
-        while !self.walk.is_aborted() {
-            let each = delay.get();
-            let wanted = new.checked_div(each.min(0).unsigned_abs());
-            let wanted = wanted.unwrap_or(new.saturating_mul(each.unsigned_abs()));
-            let step = wanted.saturating_sub(waited_us).min(SLEEP_US_MAX);
-            if step == 0 {
-                return;
-            }
-            std::thread::sleep(Duration::from_micros(step));
-            waited_us += step;
-        }
     }
 
     fn begin<W: io::Write>(&self, writer: &mut rdb::Writer<W>) -> io::Result<()> {

@@ -168,6 +168,40 @@ fn lines_for_other_parts_are_handed_over() {
 }
 
 #[test]
+fn processors_and_formats_are_looked_at() {
+    for name in ["server-cpulist", "bio_cpulist", "aof-rewrite-cpulist", "bgsave_cpulist"] {
+        for (list, is_taken) in [
+            ("0,2-4", true),
+            ("0-7:2", true),
+            ("\"\"", true),
+            ("4-2", false),
+            ("all", false),
+            ("2048", false),
+        ] {
+            let loaded = load(&format!("{name} {list}"));
+            assert_eq!(loaded.as_ref().is_ok(), is_taken, "{name} {list}");
+            assert!(loaded.is_err() || loaded.unwrap().warnings.is_empty());
+        }
+        let text = reason(&format!("{name} x"));
+        assert!(text.contains("argument must be a list of processors"), "{text}");
+    }
+    for (value, is_taken) in [
+        ("false", true),
+        ("no", true),
+        ("0", true),
+        ("\"\"", true),
+        ("true", false),
+        ("yes", false),
+    ] {
+        let loaded = load(&format!("df_snapshot_format {value}"));
+        assert_eq!(loaded.as_ref().is_ok(), is_taken, "{value}");
+        assert!(loaded.is_err() || loaded.unwrap().warnings.is_empty());
+    }
+    let text = reason("df_snapshot_format true");
+    assert!(text.contains("snapshots are RDB files"), "{text}");
+}
+
+#[test]
 fn what_is_not_built_warns_once_and_not_when_switched_off() {
     let warnings = |lines: &str| -> Vec<&'static str> {
         load(lines).unwrap().warnings.iter().map(Warning::directive).collect()

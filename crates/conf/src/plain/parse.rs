@@ -226,6 +226,20 @@ pub(crate) fn db_file_name(word: &[u8]) -> Result<Vec<u8>, ValueError> {
     no_path(word, "dbfilename can't be a path, just a filename")
 }
 
+pub(crate) fn processors(word: &[u8]) -> Result<Vec<u8>, ValueError> {
+    if word.is_empty() || base::Processors::parse(word).is_some() {
+        return Ok(word.to_vec());
+    }
+    Err(ValueError::Rule("argument must be a list of processors, as 0,2-4 or 0-7:2, or empty"))
+}
+
+pub(crate) fn dragonfly_format(word: &[u8]) -> Result<Vec<u8>, ValueError> {
+    if matches!(word, b"" | b"false" | b"no" | b"0") {
+        return Ok(word.to_vec());
+    }
+    Err(ValueError::Rule("snapshots are RDB files, so that df_snapshot_format can only be false"))
+}
+
 pub(crate) fn schedule(word: &[u8]) -> Result<Vec<u8>, ValueError> {
     if word.is_empty() || crate::Schedule::parse(word).is_some() {
         return Ok(word.to_vec());

@@ -32,9 +32,9 @@ macro_rules! foreign_settings {
         /// When to save, as a cron expression of five fields, in UTC; beside the rules of `save`.
         snapshot_cron: Text =
             Row::text("snapshot_cron", "").canon(parse::schedule).hidden();
-        /// Saves in Dragonfly's own format.
+        /// Saves in Dragonfly's own format. Snapshots are RDB files, so that only `false` is taken.
         df_snapshot_format: Text =
-            Row::text("df_snapshot_format", "").hidden().not_built(Part::Snapshots);
+            Row::text("df_snapshot_format", "").canon(parse::dragonfly_format).hidden();
         /// Evicts keys near the memory limit.
         cache_mode: Text = Row::text("cache_mode", "").hidden().not_built(Part::Eviction);
         /// Emulates a cluster.

@@ -18,17 +18,17 @@ macro_rules! threads_settings {
         /// How many commands are prefetched together.
         prefetch_batch_max_size: Number =
             Row::number("prefetch-batch-max-size", 16, 0, 128).not_built(Part::Threads);
-        /// The processors of the loops.
+        /// The processors of the loops and of replication, as `0,2-4` or `0-7:2`.
         server_cpulist: Text = Row::text("server-cpulist", "")
-            .aliases(&["server_cpulist"]).immutable().not_built(Part::CpuAffinity);
-        /// The processors of background threads.
+            .aliases(&["server_cpulist"]).canon(parse::processors).immutable();
+        /// The processors of the threads that write the append-only file and free values.
         bio_cpulist: Text = Row::text("bio-cpulist", "")
-            .aliases(&["bio_cpulist"]).immutable().not_built(Part::CpuAffinity);
-        /// The processors of rewriting the append only file.
+            .aliases(&["bio_cpulist"]).canon(parse::processors).immutable();
+        /// The processors of rewriting the append-only file; else those of `server-cpulist`.
         aof_rewrite_cpulist: Text = Row::text("aof-rewrite-cpulist", "")
-            .aliases(&["aof_rewrite_cpulist"]).immutable().not_built(Part::CpuAffinity);
-        /// The processors of background saves.
+            .aliases(&["aof_rewrite_cpulist"]).canon(parse::processors).immutable();
+        /// The processors of background saves and of full syncs; else those of `server-cpulist`.
         bgsave_cpulist: Text = Row::text("bgsave-cpulist", "")
-            .aliases(&["bgsave_cpulist"]).immutable().not_built(Part::CpuAffinity);
+            .aliases(&["bgsave_cpulist"]).canon(parse::processors).immutable();
     } } };
 }

@@ -2,7 +2,8 @@
 //!
 //! Strings, lists, sets, sorted sets and hashes become commands that one would type; a stream, whose
 //! groups no command makes as they are, becomes a RESTORE of its payload, and so does what a module has
-//! made. A function library becomes a FUNCTION LOAD. What modules keep outside the keyspace no command can tell; it is left out.
+//! made. A function library becomes a FUNCTION LOAD. What modules keep outside the keyspace no command can tell; it is
+//! left out.
 
 use crate::image::{self, Limits};
 use crate::keys::{Text, kind_of, view};

@@ -11,7 +11,7 @@ use crate::functions::Libraries;
 use crate::node::Node;
 use crate::pipeline::{Applied, Worker};
 use crate::session::Session;
-use crate::snapshot::{Dataset, LoadOptions, Rest, read_dataset};
+use crate::snapshot::{Dataset, Delay, LoadOptions, Rest, read_dataset};
 use aof::records::Reason;
 use aof::{Damage, Directory, DirectoryError, Manifest, Part, Piece, Record, Records, Survey};
 use base::{Offset, RunId};
@@ -140,7 +140,7 @@ pub fn load(
     node: &Node,
     directory: &Directory,
     found: Found,
-    options: LoadOptions,
+    options: LoadOptions<'_>,
 ) -> Result<Loaded, AofError> {
     let scratch = node.aside();
     let mut loading = Loading::new(&scratch, directory, options)?;
@@ -197,7 +197,7 @@ struct Loading<'n> {
     worker: Worker<'n>,
     session: Session,
     directory: &'n Directory,
-    options: LoadOptions,
+    options: LoadOptions<'n>,
     /// What is known of the data, which is in the node meanwhile.
     dataset: Dataset,
     read: u64,
@@ -207,7 +207,7 @@ impl<'n> Loading<'n> {
     fn new(
         scratch: &'n Node,
         directory: &'n Directory,
-        options: LoadOptions,
+        options: LoadOptions<'n>,
     ) -> Result<Loading<'n>, AofError> {
         let Some(worker) = Worker::new(scratch) else {
             let (file, reason) = (directory.name().to_owned(), "no seat is left".to_owned());
@@ -293,6 +293,7 @@ impl<'n> Loading<'n> {
         /// Requests between two notes of how far it has come.
         const PROGRESS_REQUESTS: u64 = 1024;
         let (mut count, begin) = (0, records.offset());
+        let mut delay = self.options.delay.map(Delay::new);
         self.worker.enter();
         let result = loop {
             match records.next_record() {
@@ -300,6 +301,9 @@ impl<'n> Loading<'n> {
                     if let Err(reason) = self.apply(&words) {
                         let (file, offset) = (piece.name.clone(), records.offset());
                         break Err(AofError::Refused { file, offset, reason });
+                    }
+                    if let Some(delay) = &mut delay {
+                        delay.wait(1, || true);
                     }
                 }
                 Ok(Some(Record::Note(_))) => {}

@@ -2,6 +2,7 @@
 
 use super::{Request, commands};
 use crate::node::Node;
+use crate::placement::place;
 use crate::snapshot::Cut;
 use aof::Directory;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,11 +20,12 @@ pub(super) fn begin(
     number: u64,
     is_snapshot: bool,
 ) {
-    let (writer, place) = (Arc::clone(node), directory.clone());
+    let (writer, target) = (Arc::clone(node), directory.clone());
     let walk = Arc::clone(cut.walk());
     let body = move || {
+        place(&[&writer.settings.aof_rewrite_cpulist, &writer.settings.server_cpulist]);
         let ran =
-            catch_unwind(AssertUnwindSafe(|| write(&writer, &place, cut, number, is_snapshot)));
+            catch_unwind(AssertUnwindSafe(|| write(&writer, &target, cut, number, is_snapshot)));
         let written = ran.unwrap_or_else(|_| {
             writer.incomplete.store(true, Ordering::Release);
             Err("the rewrite panicked; this node no longer vouches for its data".to_owned())

@@ -9,6 +9,7 @@ use super::increment::{Open, Start, Unfilled};
 use super::{AppendOnly, Facts, Request, directory, rewrite};
 use crate::barrier::Watermark;
 use crate::node::Node;
+use crate::placement::place;
 use aof::{AppendError, Appender, Directory, DirectoryError, Manifest};
 use base::Millis;
 use conf::AppendFsync;
@@ -108,6 +109,7 @@ pub fn start(node: &Arc<Node>, tail: Option<Tail>, prepare: fn()) -> Result<(), 
     let body = move || {
         prepare();
         let node = of_thread;
+        place(&[&node.settings.bio_cpulist]);
         if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
             node.incomplete.store(true, Ordering::Release);
             tracing::error!("the writer of the append-only file panicked; writes are refused");

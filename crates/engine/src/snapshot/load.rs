@@ -2,6 +2,7 @@
 
 mod build;
 
+use super::Delay;
 use crate::access::AccessClock;
 use crate::functions::Libraries;
 use crate::image::Limits;
@@ -9,6 +10,7 @@ use crate::node::Node;
 use base::disk::Disk;
 use base::{Millis, Offset, RunId};
 use build::{Batch, Crew, Site};
+use conf::Number;
 use keyspace::{Exclusive, Keyspace, SHARD_COUNT, Shard};
 use psync::history::History;
 use rdb::{Item, LoadError, Loader, ModuleData, Piece};
@@ -16,6 +18,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::num::NonZero;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// Threads that one load is spread over.
@@ -54,7 +57,7 @@ pub type Rest<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
 
 /// How a load treats what it finds.
 #[derive(Clone, Copy, Debug)]
-pub struct LoadOptions {
+pub struct LoadOptions<'a> {
     /// Keys that expire before this are left out; `None` keeps all (a replica does).
     pub expired_before: Option<Millis>,
     /// How many databases there are.
@@ -67,11 +70,15 @@ pub struct LoadOptions {
     pub keep_modules: bool,
     /// What the snapshot says of the use of keys counts from here; of keys without a word this is the first.
     pub clock: AccessClock,
+    /// What is waited for each key (`key-load-delay`), if anything.
+    pub delay: Option<&'a Number>,
+    /// That nobody wants the data any more ends such a wait.
+    pub given_up: Option<&'a AtomicBool>,
 }
 
-impl LoadOptions {
+impl LoadOptions<'_> {
     /// As the settings of `node` want it.
-    pub fn of(node: &Node, expired_before: Option<Millis>) -> LoadOptions {
+    pub fn of(node: &Node, expired_before: Option<Millis>) -> LoadOptions<'_> {
         let settings = &node.settings;
         LoadOptions {
             expired_before,
@@ -80,13 +87,22 @@ impl LoadOptions {
             limits: Limits::of(settings),
             keep_modules: settings.rdb_keep_unknown_modules.get(),
             clock: node.access_clock(),
+            delay: Some(&settings.key_load_delay),
+            given_up: None,
         }
     }
 }
 
+impl LoadOptions<'_> {
+    /// Whether nobody wants the data any more.
+    fn is_given_up(&self) -> bool {
+        self.given_up.is_some_and(|given_up| given_up.load(Ordering::Acquire))
+    }
+}
+
 /// Everything is read, as without a configuration.
-impl Default for LoadOptions {
-    fn default() -> LoadOptions {
+impl Default for LoadOptions<'_> {
+    fn default() -> Self {
         LoadOptions {
             expired_before: None,
             databases: 16,
@@ -94,6 +110,8 @@ impl Default for LoadOptions {
             limits: Limits::default(),
             keep_modules: false,
             clock: AccessClock::new(0, None),
+            delay: None,
+            given_up: None,
         }
     }
 }
@@ -175,7 +193,7 @@ impl Dataset {
 /// [`LoadError`]; nothing is kept then.
 pub fn read_dataset<R: Read>(
     input: R,
-    options: LoadOptions,
+    options: LoadOptions<'_>,
     progress: impl FnMut(u64),
 ) -> Result<(Dataset, Rest<R>, u64), LoadError> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
@@ -194,7 +212,7 @@ struct Division {
 
 fn read_divided<R: Read>(
     input: R,
-    options: LoadOptions,
+    options: LoadOptions<'_>,
     division: Division,
     mut progress: impl FnMut(u64),
 ) -> Result<(Dataset, Rest<R>, u64), LoadError> {
@@ -256,21 +274,31 @@ impl About {
     fn read<R: Read>(
         mut self,
         loader: &mut Loader<R>,
-        site: &Site,
+        site: &Site<'_>,
         division: Division,
         crew: &mut Crew<'_, '_>,
         progress: &mut impl FnMut(u64),
     ) -> About {
+        let options = site.options();
+        let mut delay = options.delay.map(Delay::new);
+        let mut wait = |keys: u64| {
+            if let Some(delay) = &mut delay {
+                delay.wait(keys, || !options.is_given_up());
+            }
+        };
         while !site.has_fault() {
             match loader.next_piece(division.batch_bytes) {
                 Ok(None) => break,
                 Ok(Some(Piece::Keys(keys))) => {
+                    let count = keys.count();
                     crew.build(Batch { db: self.db, keys, is_cut_off: false });
                     progress(loader.offset());
+                    wait(count);
                 }
                 Ok(Some(Piece::Item(Item::Key(key)))) => {
                     crew.add(self.db, key, loader.offset());
                     progress(loader.offset());
+                    wait(1);
                 }
                 Ok(Some(Piece::Item(Item::ModuleSkipped { module, key }))) => {
                     crew.pass_over(module, key.is_some());
@@ -331,7 +359,7 @@ impl About {
 pub fn load_file(
     disk: &dyn Disk,
     path: &Path,
-    options: LoadOptions,
+    options: LoadOptions<'_>,
     progress: impl FnMut(u64),
 ) -> Result<Option<Dataset>, LoadError> {
     let file = match disk.read(path) {

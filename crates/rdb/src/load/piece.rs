@@ -26,6 +26,8 @@ pub enum Piece {
 #[derive(Debug)]
 pub struct RawKeys {
     bytes: Vec<u8>,
+    /// Records, the last of which may be cut off.
+    count: u64,
     offset: u64,
     version: u16,
     string_len_max: u64,
@@ -36,7 +38,12 @@ impl RawKeys {
     /// Records without header and end, written by `version`.
     pub(crate) fn of_payload(bytes: Vec<u8>, version: u16) -> RawKeys {
         let string_len_max = super::STRING_LEN_MAX;
-        RawKeys { bytes, offset: 0, version, string_len_max, keeps_modules: false }
+        RawKeys { bytes, count: 0, offset: 0, version, string_len_max, keeps_modules: false }
+    }
+
+    /// How many keys there are.
+    pub fn count(&self) -> u64 {
+        self.count
     }
 
     /// A loader of the keys: modules' values and keys, and `None` at the end.
@@ -85,10 +92,12 @@ impl<R: io::Read> Loader<R> {
         }
         let offset = self.source.offset();
         self.source.capture(Vec::new());
-        let cut = self.cut(bytes_max, is_key);
+        let mut count = 0;
+        let cut = self.cut(bytes_max, is_key, &mut count);
         let mut bytes = self.source.captured();
         let raw = |bytes, loader: &Loader<R>| RawKeys {
             bytes,
+            count,
             offset,
             version: loader.version,
             string_len_max: loader.string_len_max,
@@ -115,17 +124,19 @@ impl<R: io::Read> Loader<R> {
         }
     }
 
-    /// Walks over records of keys. Gives where the last begins if it is large.
+    /// Walks over records of keys and counts them. Gives where the last begins if it is large.
     fn cut(
         &mut self,
         bytes_max: usize,
         is_key: impl Fn(u8) -> bool,
+        count: &mut u64,
     ) -> Result<Option<usize>, LoadError> {
         while self.source.captured_len() < bytes_max && is_key(self.source.peek()?) {
             let begun = self.source.captured_len();
             if self.walk_record()? == Span::Large {
                 return Ok(Some(begun));
             }
+            *count += 1;
             self.walk_said_behind()?;
         }
         Ok(None)

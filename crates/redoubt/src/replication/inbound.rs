@@ -15,6 +15,7 @@ use base::{Millis, Offset, RunId};
 use connection::Connection;
 use engine::Node;
 use engine::pipeline::Worker;
+use engine::placement::place;
 use engine::replication::{Address, Link, LinkState};
 use engine::snapshot::Dataset;
 use loading::Load;
@@ -352,7 +353,12 @@ impl Inbound<'_> {
         self.node.changes.fetch_add(keys.max(1), Ordering::AcqRel);
         drop(alone);
         // Freeing takes time that the link has not; if no thread is to be had, it takes it here.
-        let _ = std::thread::Builder::new().name("freer".into()).spawn(move || drop(old));
+        let shared = Arc::clone(self.shared);
+        let free = move || {
+            place(&[&shared.node.settings.bio_cpulist]);
+            drop(old);
+        };
+        let _ = std::thread::Builder::new().name("freer".into()).spawn(free);
         self.keep_identity();
         self.machine.set_settings(settings::of_replica(self.node));
         self.damaged = false;

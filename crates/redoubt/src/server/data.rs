@@ -187,7 +187,7 @@ fn is_newer(head: &Head, created: Option<Millis>, file: &load::Found, appends: b
     !appends || created.is_some_and(|created| created.0 / 1000 > file.written_s)
 }
 
-fn load_snapshot(node: &Arc<Node>, options: LoadOptions) -> Result<(), String> {
+fn load_snapshot(node: &Arc<Node>, options: LoadOptions<'_>) -> Result<(), String> {
     let name = node.settings.dbfilename.string();
     node.load.begin(node.disk.look(Path::new(&name)).map_or(0, |(bytes, _)| bytes));
     let loaded = engine::snapshot::load_file(&*node.disk, Path::new(&name), options, |bytes| {

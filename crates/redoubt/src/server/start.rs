@@ -10,9 +10,10 @@ use crate::identity::Identity;
 use crate::migrate::Migrator;
 use crate::replication;
 use crate::sentinel;
-use base::Millis;
+use base::{Millis, Processors};
 use conf::Settings;
 use engine::Node;
+use engine::placement::place;
 use engine::replication::Address;
 use net::{LoopHandle, Loops};
 use std::path::Path;
@@ -186,6 +187,8 @@ fn raise_file_limit(settings: &Settings) {
 
 fn loop_count(settings: &Settings, said: bool) -> usize {
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let named = Processors::parse(&settings.server_cpulist.get()).map(|named| named.count());
+    let cores = named.map_or(cores, |named| named.min(cores));
     let asked = usize::try_from(settings.io_threads.get()).unwrap_or(1);
     if said { asked.clamp(1, LOOPS_MAX) } else { cores.clamp(1, LOOPS_MAX) }
 }
@@ -200,6 +203,7 @@ fn run_loops(
         let (node, orders) = (Arc::clone(node), orders.clone());
         let body = move || {
             net::take_short_slices();
+            place(&[&node.settings.server_cpulist]);
             if let Err(error) = event_loop.run(&node) {
                 // The main thread is gone only when the process ends anyway.
                 let _ = orders.send(Order::LoopFailed(error.to_string()));

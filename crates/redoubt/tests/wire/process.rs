@@ -1,8 +1,9 @@
-//! The process: its title, stops by signal, called off and insisted on, and what a background save says
+//! The process: its title, where its threads run, stops by signal, called off and insisted on, and what a background save says
 //! of itself.
 
-use crate::server::Server;
+use crate::server::{Client, Server};
 use resp::value::Value;
+use std::net::TcpStream;
 
 #[test]
 fn a_signal_is_called_off() {
@@ -69,4 +70,69 @@ fn a_save_tells_how_far_it_is_and_what_was_saved_ahead() {
     assert_eq!(server.info("rdb_last_cow_size"), ahead);
     assert_eq!(server.info("current_cow_size"), 0);
     assert_eq!(server.info("rdb_saves"), 1);
+}
+
+/// The processors of a thread or process, by its file under `/proc`.
+fn processors(status: &str) -> String {
+    let status = std::fs::read_to_string(status).unwrap_or_default();
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.unwrap_or_default().trim().to_owned()
+}
+
+#[test]
+fn threads_run_on_the_processors_that_are_named() {
+    let all = processors("/proc/thread-self/status");
+    let first: String = all.chars().take_while(char::is_ascii_digit).collect();
+    for (setting, bound, free) in [
+        ("server-cpulist", &["loop-0", "loop-1", "repl-link", "repl-replicas"][..], "redoubt"),
+        ("server_cpulist", &["saver", "aof-rewrite"], "aof"),
+        ("bgsave-cpulist", &["saver"], "loop-0"),
+        ("aof-rewrite-cpulist", &["aof-rewrite"], "aof"),
+        ("bio-cpulist", &["aof", "freeing"], "loop-0"),
+    ] {
+        let server = Server::start(&[&format!("--{setting}"), &first, "--appendonly", "yes"]);
+        let mut client = server.connect();
+        client.call(&["set", "key", "value"]);
+        for thread in bound {
+            // A thread that saves is there while it has to wait at a key.
+            client.set("rdb-key-save-delay", "100000000");
+            match *thread {
+                "saver" => drop(client.call(&["bgsave"])),
+                "aof-rewrite" => drop(client.call(&["bgrewriteaof"])),
+                "freeing" => free_a_set(&mut client),
+                _ => {}
+            }
+            server.wait_for_thread(thread, &first, processors);
+            client.set("rdb-key-save-delay", "0");
+            server.wait_for_info("rdb_bgsave_in_progress", 0);
+            server.wait_for_info("aof_rewrite_in_progress", 0);
+        }
+        server.wait_for_thread(free, &all, processors);
+    }
+}
+
+/// Has a large set freed behind.
+fn free_a_set(client: &mut Client<TcpStream>) {
+    let members: Vec<String> = (0..10_000).map(|number| format!("member:{number}")).collect();
+    let words = ["sadd", "set"].into_iter().chain(members.iter().map(String::as_str));
+    client.call(&words.collect::<Vec<_>>());
+    assert_eq!(client.call(&["unlink", "set"]), Value::Integer(1));
+}
+
+#[test]
+fn a_load_waits_for_each_key_until_it_is_told_not_to() {
+    let primary = Server::start(&[]);
+    let mut client = primary.connect();
+    for number in 0..100 {
+        client.call(&["set", &number.to_string(), "v"]);
+    }
+    client.call(&["save"]);
+    // An hour for each key.
+    let replica = Server::start(&["--key-load-delay", "2147483647"]);
+    let mut to = replica.connect();
+    to.call(&["replicaof", "127.0.0.1", &primary.port.to_string()]);
+    replica.wait_for_info("master_sync_in_progress", 1);
+    to.set("key-load-delay", "0");
+    replica.wait_for_info("master_sync_in_progress", 0);
+    assert_eq!(to.call(&["dbsize"]), Value::Integer(100));
 }

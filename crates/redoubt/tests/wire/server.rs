@@ -114,6 +114,24 @@ impl Server {
         }
     }
 
+    /// Waits until the thread `name` is there and `fact` of its status file is `expected`.
+    pub fn wait_for_thread(&self, name: &str, expected: &str, fact: impl Fn(&str) -> String) {
+        let began = base::clock::monotonic();
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let holds = || {
+            std::fs::read_dir(&tasks).unwrap().flatten().any(|task| {
+                let file = |file: &str| task.path().join(file).to_string_lossy().into_owned();
+                let found = std::fs::read_to_string(file("comm")).unwrap_or_default();
+                found.trim_end() == name && fact(&file("status")) == expected
+            })
+        };
+        while !holds() {
+            let waited = base::clock::monotonic().since(began).0;
+            assert!(u128::from(waited) < PATIENCE.as_millis(), "{name} is not on {expected}");
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits until INFO shows `value` under `name`.
     pub fn wait_for_info(&self, name: &str, value: u64) {
         let began = base::clock::monotonic();

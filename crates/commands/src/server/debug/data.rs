@@ -122,7 +122,7 @@ pub(super) fn populate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResu
 }
 
 /// How a reload treats what it finds.
-fn load_options(cx: &Context<'_>, expired_before: Option<Millis>) -> LoadOptions {
+fn load_options<'a>(cx: &Context<'a>, expired_before: Option<Millis>) -> LoadOptions<'a> {
     let options = LoadOptions::of(cx.node, expired_before);
     let checksum = options.checksum && !cx.node.skip_checksums.load(Ordering::Relaxed);
     LoadOptions { checksum, ..options }

@@ -91,3 +91,25 @@ fn reloads_what_it_saved() {
     server.check("debug reload nosave", "+OK\r\n");
     server.check("debug digest", &digest);
 }
+
+#[test]
+fn an_append_only_file_is_loaded_as_slowly_as_is_asked_for() {
+    const KEYS: u64 = 60;
+    let mut server = server();
+    let dir = tempfile::tempdir().expect("a directory");
+    let node = server.node();
+    node.settings.dir.set(dir.path().to_string_lossy().as_bytes().into());
+    node.settings.appendonly.set(true);
+    engine::append_only::start(node, None, || {}).expect("a file");
+    for number in 0..KEYS {
+        server.check(&format!("set {number} v"), "+OK\r\n");
+    }
+    node.settings.key_load_delay.set(2_000);
+    let began = base::clock::monotonic();
+    server.check("debug loadaof", "+OK\r\n");
+    // The clock has milliseconds.
+    let waited_ms = base::clock::monotonic().since(began).0;
+    assert!(waited_ms >= KEYS * 2 - 1, "{waited_ms}");
+    server.check("dbsize", &format!(":{KEYS}\r\n"));
+    node.append_only.stop().expect("durable");
+}

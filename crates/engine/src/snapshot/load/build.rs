@@ -81,16 +81,16 @@ impl Counts {
 }
 
 /// What all builders share.
-pub(super) struct Site {
+pub(super) struct Site<'o> {
     shards: Vec<Mutex<Shard>>,
-    options: LoadOptions,
+    options: LoadOptions<'o>,
     /// The fault that comes first, and its offset.
     fault: Mutex<Option<(u64, LoadError)>>,
     has_fault: AtomicBool,
 }
 
-impl Site {
-    pub(super) fn new(options: LoadOptions) -> Site {
+impl<'o> Site<'o> {
+    pub(super) fn new(options: LoadOptions<'o>) -> Site<'o> {
         Site {
             shards: (0..SHARD_COUNT).map(|_| Mutex::new(Rank::Shard, Shard::default())).collect(),
             options,
@@ -99,7 +99,7 @@ impl Site {
         }
     }
 
-    pub(super) fn options(&self) -> LoadOptions {
+    pub(super) fn options(&self) -> LoadOptions<'o> {
         self.options
     }
 
@@ -135,7 +135,7 @@ struct Made {
 
 /// One thread's part.
 pub(super) struct Builder<'a> {
-    site: &'a Site,
+    site: &'a Site<'a>,
     db: u32,
     gathered: Vec<Vec<Made>>,
     counts: Counts,
@@ -146,7 +146,7 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(site: &'a Site) -> Builder<'a> {
+    pub(super) fn new(site: &'a Site<'a>) -> Builder<'a> {
         let gathered = (0..SHARD_COUNT).map(|_| Vec::new()).collect();
         Builder { site, db: 0, gathered, counts: Counts::default(), key: None, member: None }
     }
@@ -290,7 +290,7 @@ impl<'scope, 'site: 'scope> Crew<'scope, 'site> {
     /// Starts `workers` threads, or as many as can be had.
     pub(super) fn start(
         scope: &'scope Scope<'scope, '_>,
-        site: &'site Site,
+        site: &'site Site<'site>,
         workers: usize,
     ) -> Crew<'scope, 'site> {
         let start = |_| {
@@ -351,7 +351,7 @@ impl Crew<'_, '_> {
     }
 }
 
-fn work(site: &Site, batches: &Receiver<Batch>) -> Counts {
+fn work(site: &Site<'_>, batches: &Receiver<Batch>) -> Counts {
     let mut builder = Builder::new(site);
     for batch in batches {
         builder.build(batch);

@@ -12,7 +12,7 @@ use values::digest::ValueDigest;
 
 const ALONE: Division = Division { workers: 0, batch_bytes: 600 };
 
-fn options() -> LoadOptions {
+fn options() -> LoadOptions<'static> {
     LoadOptions { expired_before: Some(Millis(1000)), checksum: false, ..LoadOptions::default() }
 }
 
@@ -116,4 +116,27 @@ fn a_key_that_is_there_twice_is_refused() {
         let error = read(&bytes, Division { workers, batch_bytes: 1 }).unwrap_err().to_string();
         assert!(error.contains("the key \"k\" is there twice"), "{error}");
     }
+}
+
+#[test]
+fn a_load_waits_for_each_key() {
+    const KEYS: u64 = 100;
+    let bytes = sample(KEYS);
+    let settings = conf::Settings::default();
+    settings.key_load_delay.set(500);
+    let delayed = LoadOptions { delay: Some(&settings.key_load_delay), ..options() };
+    for workers in [0, 3] {
+        let division = Division { workers, ..ALONE };
+        let began = base::clock::monotonic();
+        let loaded = read_divided(&bytes[..], delayed, division, |_| {});
+        // Three databases; what has expired counts too. The clock has milliseconds.
+        let waited_ms = base::clock::monotonic().since(began).0;
+        assert!(waited_ms >= 3 * KEYS * 500 / 1000 - 1, "{workers}: {waited_ms}");
+        assert_eq!(content(&loaded.unwrap().0), content(&read(&bytes, ALONE).unwrap()));
+    }
+    // It would take days.
+    settings.key_load_delay.set(i64::from(i32::MAX));
+    let given_up = AtomicBool::new(true);
+    let options = LoadOptions { given_up: Some(&given_up), ..delayed };
+    read_divided(&bytes[..], options, ALONE, |_| {}).unwrap();
 }

@@ -113,7 +113,8 @@ impl Read for Pipe {
 fn load(pipe: Pipe, number: u64) {
     let shared = Arc::clone(&pipe.shared);
     // Only the primary says when a key ends.
-    let options = LoadOptions::of(&shared.node, None);
+    let given_up = Arc::clone(&pipe.given_up);
+    let options = LoadOptions { given_up: Some(&given_up), ..LoadOptions::of(&shared.node, None) };
     let loaded = read_dataset(pipe, options, |_| {});
     let result = match loaded {
         Ok((dataset, mut rest, _)) => {
