@@ -19,6 +19,7 @@ pub fn tick(node: &Arc<Node>) {
     node.stats.sample(base::clock::monotonic().0);
     let used = node.memory.confirm();
     node.stats.peak_memory.fetch_max(used.unsigned_abs(), Ordering::Relaxed);
+    node.defrag.tick(node);
     let limit = node.settings.maxmemory.get();
     if limit > 0 && used > limit && node.originates() {
         node.memory.evicting.store(true, Ordering::Relaxed);

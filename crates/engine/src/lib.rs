@@ -17,6 +17,7 @@ pub mod commandlog;
 pub mod context;
 pub mod copies;
 pub mod cron;
+pub mod defrag;
 pub mod effects;
 pub mod error;
 pub mod evict;

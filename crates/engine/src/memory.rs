@@ -51,6 +51,21 @@ pub fn used_memory() -> u64 {
     allocated.saturating_sub(cached) as u64
 }
 
+/// Bytes of regions that nobody has in slabs of which somebody has others: what defragmentation may gain.
+/// Of the moment in which [`used_memory`] was asked last. About 50 us.
+pub fn sparse_bytes() -> u64 {
+    let read = |name: String| -> Option<usize> { (name + "\0").into_bytes().name().read().ok() };
+    let bin = |number: u32| -> Option<usize> {
+        let slabs = read(format!("stats.arenas.4096.bins.{number}.curslabs"))?;
+        let regions = read(format!("stats.arenas.4096.bins.{number}.curregs"))?;
+        let size = read(format!("arenas.bin.{number}.size"))?;
+        let slab_bytes = read(format!("arenas.bin.{number}.slab_size"))?;
+        Some((slabs * (slab_bytes / size.max(1))).saturating_sub(regions) * size)
+    };
+    let bins: u32 = b"arenas.nbins\0".name().read().unwrap_or(0);
+    (0..bins).filter_map(bin).sum::<usize>() as u64
+}
+
 /// A number of the allocator, by the allocator's name for it, and sets it if there is a new value.
 pub fn number(name: &[u8], new: Option<i64>) -> Option<i64> {
     if name.contains(&0) {

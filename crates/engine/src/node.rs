@@ -7,6 +7,7 @@ use crate::blocking::{Waiters, Waiting};
 use crate::client::Clients;
 use crate::command::{Command, CommandTable};
 use crate::commandlog::CommandLogs;
+use crate::defrag::Defrag;
 use crate::functions::Functions;
 use crate::gates;
 use crate::hotkeys::HotKeys;
@@ -126,6 +127,8 @@ pub struct Node {
     pub memory: Memory,
     /// Freeing behind commands.
     pub lazyfree: LazyFree,
+    /// Moving what fragments memory.
+    pub defrag: Defrag,
     /// Keys that are used much.
     pub hotkeys: HotKeys,
     /// Delays.
@@ -238,6 +241,7 @@ impl Node {
             stats: Stats::default(),
             memory: Memory::default(),
             lazyfree: LazyFree::new(&settings),
+            defrag: Defrag::default(),
             hotkeys: HotKeys::default(),
             latency: Latency::default(),
             commandlogs: CommandLogs::default(),

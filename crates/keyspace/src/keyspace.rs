@@ -78,8 +78,8 @@ impl Keyspace {
         self.wanted[usize::from(index)].store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody has, since this was asked last.
-    pub(crate) fn is_wanted(&self, index: u16) -> bool {
+    /// Whether somebody has tried in vain to lock shard `index` since this was asked last.
+    pub fn is_wanted(&self, index: u16) -> bool {
         self.wanted[usize::from(index)].swap(false, Ordering::Relaxed)
     }
 

@@ -78,7 +78,7 @@ impl Change<'_> {
 /// One shard of the keyspace.
 #[derive(Debug, Default)]
 pub struct Shard {
-    dbs: Databases,
+    pub(crate) dbs: Databases,
     walks: SmallVec<[Arc<Walk>; 1]>,
     watchers: Watchers,
 }

@@ -19,6 +19,7 @@
 //!
 //! The order of entries means nothing.
 
+use crate::Mover;
 use crate::entry::{TAG_SHIFT, UNKNOWN_TAG, slot_tag, untagged, with_tag};
 use crate::prefetch::prefetch;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
@@ -201,6 +202,21 @@ impl Chain {
         Some(self.remove(self.slot(last), overflow_bytes))
     }
 
+    /// Moves overflow nodes where `mover` wants them. Slots given out before are stale afterwards.
+    pub(crate) fn relocate_nodes(self, mover: &mut Mover) {
+        let mut node = self.first();
+        while let Some(next) = node.next() {
+            // SAFETY: 1. A node is an allocation of its own (invariant 3).
+            let wanted = unsafe { mover.wants(next.slots.cast()) };
+            let moved = if wanted { next.copied() } else { next };
+            if wanted {
+                write(node.slot(LINKED_ENTRIES), moved.link());
+                next.free();
+            }
+            node = moved;
+        }
+    }
+
     #[inline]
     fn first(self) -> Node {
         Node { slots: self.bucket, capacity: SLOTS }
@@ -261,6 +277,14 @@ impl Node {
         // SAFETY: 1. The node was allocated with this layout (invariant 3). 2. The new size is not zero.
         let slots = unsafe { realloc(self.slots.cast(), layout, Node::layout(capacity).size()) };
         Node::checked(slots, capacity)
+    }
+
+    /// Another node with the same words.
+    fn copied(self) -> Node {
+        let fresh = Node::allocate(self.capacity);
+        // SAFETY: 1. Both nodes have `capacity` slots and are distinct.
+        unsafe { ptr::copy_nonoverlapping(self.slots, fresh.slots, self.capacity) };
+        fresh
     }
 
     fn checked(slots: *mut u8, capacity: usize) -> Node {

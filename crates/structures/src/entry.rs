@@ -18,6 +18,7 @@
 #![allow(clippy::cast_ptr_alignment, reason = "header and expiry are aligned (invariant 1)")]
 
 mod pointer;
+mod relocate;
 mod value;
 
 pub(crate) use pointer::{TAG_SHIFT, UNKNOWN_TAG, slot_tag, untagged, with_tag};

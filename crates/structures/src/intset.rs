@@ -12,6 +12,8 @@
 
 #![deny(unsafe_code)]
 
+use crate::Mover;
+
 /// The bytes before the first member.
 const HEADER_LEN: usize = 8;
 
@@ -141,6 +143,11 @@ impl Default for IntsetBuf {
 }
 
 impl IntsetBuf {
+    /// Moves its bytes where `mover` wants them.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        mover.vec(&mut self.0);
+    }
+
     /// An intset without members.
     pub fn new() -> IntsetBuf {
         IntsetBuf(vec![2, 0, 0, 0, 0, 0, 0, 0])

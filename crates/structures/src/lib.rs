@@ -1,7 +1,7 @@
 //! The two containers of the keyspace: [`Entry`], one allocation holding a key and its value, and
 //! [`Table`], an incrementally growing hash table of entries. Beside them the packed forms of small
 //! collections, [`listpack`] and [`intset`], and their compression, [`lzf`], which are safe code; and the
-//! form of large sets, [`PagedSet`].
+//! form of large sets, [`PagedSet`]. A [`Mover`] moves what they own to better places in memory.
 //!
 //! This is one of the few places where `unsafe` is allowed: every block names its premises, the
 //! tests compare with safe twins from `std`, and nothing unsafe is visible from outside. The layouts
@@ -16,6 +16,7 @@ pub mod intset;
 mod linear;
 pub mod listpack;
 pub mod lzf;
+mod mover;
 mod paged_set;
 mod prefetch;
 mod size_class;
@@ -24,6 +25,7 @@ mod table;
 
 pub use entry::{Entry, KEY_BYTES_MAX, NewValue, VALUE_BYTES_MAX, ValueMut, ValueRef};
 pub use hashing::KeyHash;
+pub use mover::{Hints, Mover};
 pub use paged_set::{Member, PageIter, PageWatch, PagedIter, PagedSet};
 pub use size_class::size_class;
 pub use sorted::{MemberHash, Sorted, SortedIter};

@@ -16,6 +16,7 @@
 //! 3. `page_bytes`, `len` and `expiring` are the sums over all pages.
 
 mod page;
+mod relocate;
 mod walk;
 
 pub use page::PageIter;

@@ -7,9 +7,11 @@
 //! Invariants:
 //! 1. The tree's items are exactly the table's entries, each once, with the same score.
 //! 2. An entry's allocation stays where it is while it is in the table: growth moves pointers, and a
-//!    score replaces a score in place.
+//!    score replaces a score in place. Only `relocate_some` moves one, and has the tree point to the new
+//!    place before the old one is freed.
 //! 3. An entry leaves the tree before it leaves the table.
 
+mod relocate;
 mod tree;
 
 use crate::{Entry, NewValue, Table, ValueRef};

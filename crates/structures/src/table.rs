@@ -12,6 +12,7 @@
 
 #![allow(clippy::cast_ptr_alignment, reason = "chunks are aligned to cache lines")]
 
+mod relocate;
 mod scan;
 
 pub use scan::Iter;

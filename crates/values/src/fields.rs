@@ -5,14 +5,14 @@
 //!
 //! To walks a field is a fragment of a hash.
 
-use crate::Kind;
 use crate::fragment::{Fragment, Fragmented, Outline, Position, Sides};
 use crate::sweep::Sweep;
+use crate::{Kind, relocate};
 use base::Millis;
 use base::random::Random;
 use std::convert::Infallible;
 use std::fmt;
-use structures::{Entry, KeyHash, NewValue, Table, ValueRef};
+use structures::{Entry, KeyHash, Mover, NewValue, Table, ValueRef};
 
 /// A field: its value lies inline.
 pub type Field = Entry<Infallible>;
@@ -155,6 +155,18 @@ impl Fields {
                 *expiring -= 1;
                 removed(field.key());
             })
+        })
+    }
+
+    /// Moves what it owns where `mover` wants it, as [`crate::Object::relocate`].
+    pub(crate) fn relocate(&mut self, reached: u128, elements: usize, mover: &mut Mover) -> u128 {
+        relocate::through(reached, elements, |cursor| {
+            let mut seen = 0;
+            let next = self.table.relocate_some(cursor, mover, |field, mover| {
+                seen += 1;
+                field.relocate(mover, |_| {});
+            });
+            (seen, next)
         })
     }
 

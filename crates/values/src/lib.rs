@@ -16,6 +16,7 @@ pub mod hyperloglog;
 pub mod list;
 pub mod object;
 pub mod opaque;
+mod relocate;
 pub mod set;
 mod shared;
 pub mod sorted_set;

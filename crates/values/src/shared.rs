@@ -42,6 +42,14 @@ impl<T: Clone + Default> Shared<T> {
         }
     }
 
+    /// The value, to be changed, unless somebody has a reference to it. O(1).
+    pub fn alone(&mut self) -> Option<&mut T> {
+        match self {
+            Shared::Own(own) => Some(own),
+            Shared::Lent(lent) => Arc::get_mut(lent),
+        }
+    }
+
     /// The value. O(1), or a copy if somebody has a reference to it.
     pub fn into_own(self) -> T {
         match self {
@@ -100,7 +108,9 @@ mod tests {
         value.own().push(2);
         let after = value.lend();
         assert_eq!((&**before, &**after, &**value), (&[1][..], &[1, 2][..], &[1, 2][..]));
+        assert!(value.alone().is_none());
         drop(after);
+        assert!(value.alone().is_some());
         // Alone again, it is changed in place.
         let place = value.as_ptr();
         value.own()[0] = 7;

@@ -33,29 +33,27 @@ macro_rules! memory_settings {
         /// Makes FLUSHALL and FLUSHDB free in the background.
         lazyfree_lazy_user_flush: Flag = Row::flag("lazyfree-lazy-user-flush", true);
         /// Moves values together to give memory back.
-        activedefrag: Flag = Row::flag("activedefrag", false).not_built(Part::Defragmentation);
+        activedefrag: Flag = Row::flag("activedefrag", false);
         /// Fragmentation below which nothing is moved.
         active_defrag_ignore_bytes: Number =
-            Row::bytes("active-defrag-ignore-bytes", 100 * MB, 1, LONG)
-            .not_built(Part::Defragmentation);
+            Row::bytes("active-defrag-ignore-bytes", 100 * MB, 1, LONG);
         /// Fragmentation at which moving begins.
         active_defrag_threshold_lower: Number =
             Row::number("active-defrag-threshold-lower", 10, 0, 1000)
-            .unit(Unit::Percent).not_built(Part::Defragmentation);
+            .unit(Unit::Percent);
         /// Fragmentation at which moving is at its fastest.
         active_defrag_threshold_upper: Number =
             Row::number("active-defrag-threshold-upper", 100, 0, 1000)
-            .unit(Unit::Percent).not_built(Part::Defragmentation);
+            .unit(Unit::Percent);
         /// Processor time of moving at the lower threshold.
         active_defrag_cycle_min: Number = Row::number("active-defrag-cycle-min", 1, 1, 99)
-            .unit(Unit::Percent).not_built(Part::Defragmentation);
+            .unit(Unit::Percent);
         /// Processor time of moving at the upper threshold.
         active_defrag_cycle_max: Number = Row::number("active-defrag-cycle-max", 25, 1, 99)
-            .unit(Unit::Percent).not_built(Part::Defragmentation);
+            .unit(Unit::Percent);
         /// Elements above which a collection is moved in steps.
         active_defrag_max_scan_fields: Number =
-            Row::number("active-defrag-max-scan-fields", 1000, 1, LONG)
-            .not_built(Part::Defragmentation);
+            Row::number("active-defrag-max-scan-fields", 1000, 1, LONG);
         /// Lets the allocator purge memory in a thread of its own.
         jemalloc_bg_thread: Flag = Row::flag("jemalloc-bg-thread", true);
     } } };

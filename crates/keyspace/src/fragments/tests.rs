@@ -4,13 +4,13 @@
 use super::*;
 use crate::keyspace::{Reached, Stepped};
 use crate::walk::{Recorder, Step, Visitor, WALKS_MAX};
-use crate::{Ended, Entry, LockSet, SHARD_COUNT, Shard};
+use crate::{Db, Ended, Entry, LockSet, SHARD_COUNT, Shard};
 use base::Millis;
 use base::random::Random;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
-use structures::{KeyHash, NewValue, ValueMut, ValueRef};
+use structures::{KeyHash, Mover, NewValue, ValueMut, ValueRef};
 use values::fragment::{CHUNK_BYTES, Outline};
 use values::{
     Collection, Hash, HashLimits, Kind, Object, Set, SetLimits, SortedSet, SortedSetLimits,
@@ -313,11 +313,34 @@ impl World {
                     self.model.get_mut(&(db, key)).expect("both have it").1 = at;
                 }
             }
+            16 => self.relocate(db, &key),
             _ => {
                 for _ in 0..20 {
                     self.edit(db, &key);
                 }
             }
+        }
+    }
+
+    /// Moves what lies in a shard to other places in memory, of large values not all at once.
+    fn relocate(&mut self, db: u32, key: &[u8]) {
+        let (mut mover, mut left, mut cursor, mut looked) = (Mover::of_all(), Vec::new(), 0, 0);
+        let mut shard = self.shard(key);
+        let keys = shard.db(db).map_or(0, Db::len);
+        loop {
+            let found = |was_moved: bool| {
+                assert!(was_moved);
+                looked += 1;
+            };
+            cursor = shard.relocate_some(db, cursor, 300, &mut mover, &mut left, found);
+            if cursor == 0 {
+                break;
+            }
+        }
+        assert_eq!(looked, keys);
+        for mut value in left {
+            let hash = Keyspace::hash(&value.key);
+            while shard.relocate_more(hash, &mut value, 300, &mut mover) {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::element::{Encoded, Item};
 use super::{COUNT_UNKNOWN, EMPTY, END, HEADER_LEN, Listpack};
+use crate::Mover;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -16,6 +17,11 @@ impl Default for ListpackBuf {
 }
 
 impl ListpackBuf {
+    /// Moves its bytes where `mover` wants them.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        mover.vec(&mut self.0);
+    }
+
     /// A pack without elements.
     pub fn new() -> ListpackBuf {
         ListpackBuf(EMPTY.to_vec())

@@ -21,7 +21,7 @@
 
 use super::Member;
 use crate::prefetch::{LINE_BYTES, prefetch};
-use crate::size_class;
+use crate::{Mover, size_class};
 use base::Millis;
 use std::slice;
 
@@ -180,6 +180,16 @@ impl Page {
                 + far.iter().map(Far::allocated_bytes).sum::<usize>()
         });
         self.bytes.len() + far
+    }
+
+    /// Moves its allocations where `mover` wants them.
+    pub(super) fn relocate(&mut self, mover: &mut Mover) {
+        mover.bytes(&mut self.bytes);
+        if let Some(far) = &mut self.far {
+            mover.boxed(far);
+            mover.vec(far);
+            far.iter_mut().for_each(|far| mover.bytes(&mut far.0));
+        }
     }
 
     /// Asks for all lines of most pages at once: who reads one will read another.

@@ -1,7 +1,7 @@
 //! Paged sets against `std::collections::BTreeMap`, SCAN's guarantee, the bound on growth steps, memory.
 
 use super::{CHUNK_PAGES, MEMBERS_PER_PAGE_MAX, Member, PageIter, PageWatch, PagedSet};
-use crate::size_class;
+use crate::{Mover, size_class};
 use base::Millis;
 use base::random::Random;
 use proptest::prelude::*;
@@ -60,6 +60,7 @@ enum Step {
     Expire(u32, Option<u64>),
     Drain(u64),
     Clone,
+    Move,
     Scan,
     Walk,
 }
@@ -75,6 +76,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (number, at).prop_map(|(number, at)| Step::Expire(number, at)),
         3 => (0_u64..100).prop_map(Step::Drain),
         1 => Just(Step::Clone),
+        2 => Just(Step::Move),
         6 => Just(Step::Scan),
         6 => Just(Step::Walk),
     ]
@@ -156,9 +158,24 @@ impl Pair {
             }
             Step::Drain(now) => self.drain(Millis(now)),
             Step::Clone => self.set = self.set.clone(),
+            Step::Move => self.relocate(),
             Step::Scan => self.scan(),
             Step::Walk => self.step_walk(),
         }
+    }
+
+    /// Moves every page, which changes nothing.
+    fn relocate(&mut self) {
+        let (mut seen, mut cursor, mut mover) = (0, 0, Mover::of_all());
+        loop {
+            let members;
+            (members, cursor) = self.set.relocate_some(cursor, &mut mover);
+            seen += members;
+            if cursor == 0 {
+                break;
+            }
+        }
+        assert_eq!(seen, self.set.len());
     }
 
     /// Takes out all that has ended.

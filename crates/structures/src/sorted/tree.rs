@@ -4,9 +4,9 @@
 //! number of items under it and its `first` the first of them.
 
 use super::Sorted;
-use crate::Entry;
 use crate::entry::untagged;
 use crate::prefetch::prefetch;
+use crate::{Entry, Mover};
 use std::cmp::Ordering;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -149,6 +149,51 @@ impl Node {
         }
     }
 
+    /// Replaces the pointer of an item that stays where it is in the order.
+    fn repoint(&mut self, item: Item, member: &[u8]) {
+        match self {
+            Node::Leaf(items) => {
+                let found = items.binary_search_by(|one| one.compare(item.score, member));
+                if let Some(place) = found.ok().and_then(|at| items.get_mut(at)) {
+                    *place = item;
+                }
+            }
+            Node::Inner(children) => {
+                let at = place(children, item.score, member);
+                let child = &mut children[at];
+                child.node.repoint(item, member);
+                child.first = child.node.first().unwrap_or(child.first);
+            }
+        }
+    }
+
+    /// Moves the nodes on the way to the leaf of the item of that rank, `first` being the rank of the
+    /// first item under this one. Gives the rank behind that leaf.
+    fn relocate(&mut self, rank: usize, first: usize, mover: &mut Mover) -> usize {
+        match self {
+            Node::Leaf(items) => {
+                mover.vec(items);
+                first + items.len()
+            }
+            Node::Inner(children) => {
+                if rank == first {
+                    mover.vec(children);
+                }
+                let mut first = first;
+                for child in children {
+                    if rank < first + child.count {
+                        if rank == first {
+                            mover.boxed(&mut child.node);
+                        }
+                        return child.node.relocate(rank, first, mover);
+                    }
+                    first += child.count;
+                }
+                first
+            }
+        }
+    }
+
     /// Takes an item out: true if it was there.
     fn remove(&mut self, score: f64, member: &[u8]) -> bool {
         match self {
@@ -215,6 +260,22 @@ impl Tree {
             let children = [left, right].into_iter().filter_map(Child::of).collect();
             self.root = Node::Inner(children);
         }
+    }
+
+    /// Has the item of this score and member point to `item.member`, which is another place of the same
+    /// entry. The old place can still be read.
+    pub(super) fn repoint(&mut self, item: Item) {
+        // SAFETY: 1. The caller has the entry, and the bytes are let go at the end.
+        let member = unsafe { item.member.raw() };
+        self.root.repoint(item, member);
+    }
+
+    /// Moves the nodes that begin on the way to the item of that rank. Gives the rank behind its leaf,
+    /// `None` behind the last.
+    pub(super) fn relocate(&mut self, rank: usize, mover: &mut Mover) -> Option<usize> {
+        let count = self.root.count();
+        let behind = self.root.relocate(rank, 0, mover);
+        (rank < behind && behind < count).then_some(behind)
     }
 
     pub(super) fn remove(&mut self, score: f64, member: &[u8]) {

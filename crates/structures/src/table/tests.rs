@@ -1,7 +1,8 @@
 //! Tables against `std::collections::HashMap`, SCAN's guarantee, the bound on growth steps, and drops.
 
 use super::{ENTRIES_PER_BUCKET_MAX, Table};
-use crate::{Entry, NewValue, ValueRef};
+use crate::{Entry, Mover, NewValue, ValueRef};
+use base::Millis;
 use base::random::Random;
 use proptest::prelude::*;
 use std::cell::Cell;
@@ -363,4 +364,59 @@ fn random_entries_are_nearly_uniform() {
         }
     }
     assert!(Table::<Rc<()>>::new().random(&mut random).is_none());
+}
+
+#[test]
+fn a_table_whose_parts_move_stays_the_same() {
+    for (hasher, count) in [(mix as fn(&[u8]) -> u64, amount(20_000)), (poor, amount(2_000) % 90)] {
+        let alive = Rc::new(());
+        let mut table = Table::new();
+        for number in 0..count {
+            let value = match number % 3 {
+                0 => NewValue::Int(number.into()),
+                1 => NewValue::Bytes(b"bytes"),
+                _ => NewValue::Boxed(Rc::clone(&alive)),
+            };
+            let at = (number % 5 == 0).then_some(Millis(number.into()));
+            let entry = Entry::new(&number_key(number), value, at);
+            entry.set_epoch(number);
+            table.insert_unique(hasher(&number_key(number)), entry, &hasher);
+        }
+        let places = |table: &Table<Rc<()>>| -> BTreeSet<usize> {
+            table.iter().map(|entry| entry.key().as_ptr().addr()).collect()
+        };
+        let before = places(&table);
+        let (mut cursor, mut mover) = (0, Mover::of_all());
+        // What was freed is taken again: only so many entries are surely elsewhere, while all are kept.
+        let mut kept = Vec::new();
+        loop {
+            cursor = table.relocate_some(cursor, &mut mover, |entry, mover| {
+                kept.push(vec![0_u8; entry.allocated_bytes()]);
+                entry.relocate(mover, |_| {});
+            });
+            if cursor == 0 {
+                break;
+            }
+        }
+        assert!(mover.moved >= u64::from(count));
+        assert!(places(&table) != before || count == 0);
+        assert_eq!(table.len(), count as usize);
+        for number in 0..count {
+            let key = number_key(number);
+            let entry = table.find(hasher(&key), &key).expect("it is there");
+            match number % 3 {
+                0 => assert_eq!(entry.value(), ValueRef::Int(number.into())),
+                1 => assert_eq!(entry.value(), ValueRef::Bytes(b"bytes")),
+                _ => assert_eq!(entry.value(), ValueRef::Boxed(&alive)),
+            }
+            assert_eq!(entry.expire_at(), (number % 5 == 0).then_some(Millis(number.into())));
+            assert_eq!(entry.epoch(), number);
+        }
+        for number in (0..count).step_by(2) {
+            let key = number_key(number);
+            assert!(table.remove(hasher(&key), &key).is_some());
+        }
+        drop(table);
+        assert_eq!(Rc::strong_count(&alive), 1);
+    }
 }

@@ -9,6 +9,7 @@ use crate::fragment::Fragmented;
 use crate::{Collection, Kind, Object, foreign};
 use base::Millis;
 use base::random::Random;
+use structures::Mover;
 use structures::listpack::{self, Item, Listpack, ListpackBuf};
 
 /// Bytes of a listpack above which nothing is added to it.
@@ -126,6 +127,20 @@ impl Hash {
         match &mut self.0 {
             Form::Packed(_) => true,
             Form::Large(fields) => fields.sweep(now, buckets, removed),
+        }
+    }
+
+    /// Moves what it owns where `mover` wants it, as [`Object::relocate`].
+    pub(crate) fn relocate(&mut self, reached: u128, elements: usize, mover: &mut Mover) -> u128 {
+        match &mut self.0 {
+            Form::Packed(pack) => {
+                pack.relocate(mover);
+                0
+            }
+            Form::Large(fields) => {
+                mover.boxed(fields);
+                fields.relocate(reached, elements, mover)
+            }
         }
     }
 

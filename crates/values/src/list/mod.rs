@@ -15,6 +15,7 @@ use crate::collection::in_object;
 use crate::{Collection, Kind, Object, foreign};
 use std::borrow::Cow;
 use std::ops::Range;
+use structures::Mover;
 use structures::listpack::{Item, Listpack, ListpackBuf};
 
 /// One end of a list.
@@ -171,6 +172,20 @@ impl List {
         match &mut self.0 {
             Form::Packed(_) => None,
             Form::Large(list) => Some(list.lend()),
+        }
+    }
+
+    /// Moves what it owns where `mover` wants it, as [`Object::relocate`].
+    pub(crate) fn relocate(&mut self, reached: u128, elements: usize, mover: &mut Mover) -> u128 {
+        match &mut self.0 {
+            Form::Packed(pack) => {
+                pack.relocate(mover);
+                0
+            }
+            Form::Large(list) => {
+                mover.boxed(list);
+                list.relocate(reached, elements, mover)
+            }
         }
     }
 

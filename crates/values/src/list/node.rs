@@ -8,6 +8,7 @@ use crate::Shared;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
+use structures::Mover;
 use structures::listpack::{Item, Listpack, ListpackBuf};
 use structures::lzf::{self, Compressor};
 
@@ -141,6 +142,16 @@ impl Node {
     /// A reference to its bytes as they are now.
     pub(super) fn lend(&mut self) -> Arc<Body> {
         self.body.lend()
+    }
+
+    /// Moves its bytes where `mover` wants them, unless a walk has a reference to them.
+    pub(super) fn relocate(&mut self, mover: &mut Mover) {
+        match self.body.alone() {
+            Some(Body::Pack(pack)) => pack.relocate(mover),
+            Some(Body::Long(bytes)) => mover.vec(bytes),
+            Some(Body::Compressed { bytes, .. }) => mover.bytes(bytes),
+            None => {}
+        }
     }
 
     /// Its elements as a pack, to be changed by `edit`; nothing happens to a long element.

@@ -5,9 +5,11 @@
 
 use super::node::{Body, Node, Part, place, remove_equal};
 use super::{End, ListLimits};
+use crate::relocate::{self, NODE_ELEMENTS};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use structures::Mover;
 use structures::listpack::{Item, ListpackBuf};
 
 /// A long list.
@@ -59,6 +61,20 @@ impl Quick {
     /// References to the nodes as they are now. O(nodes).
     pub fn lend(&mut self) -> LentNodes {
         LentNodes(self.nodes.iter_mut().map(Node::lend).collect())
+    }
+
+    /// Moves what it owns where `mover` wants it, as [`crate::Object::relocate`]; `reached` is the number
+    /// of a node.
+    pub(super) fn relocate(&mut self, reached: u128, elements: usize, mover: &mut Mover) -> u128 {
+        if reached == 0 {
+            mover.ring(&mut self.nodes);
+        }
+        relocate::through(reached, elements, |at| {
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            let Some(node) = self.nodes.get_mut(at) else { return (0, 0) };
+            node.relocate(mover);
+            (NODE_ELEMENTS, if at + 1 < self.nodes.len() { at as u64 + 1 } else { 0 })
+        })
     }
 
     /// How many nodes there are.

@@ -5,14 +5,14 @@
 //!
 //! To walks a page is a fragment.
 
-use crate::Kind;
 use crate::fragment::{Fragment, Fragmented, Outline, Position, Side, Sides};
 use crate::sweep::Sweep;
+use crate::{Kind, relocate};
 use base::Millis;
 use base::random::Random;
 use std::fmt;
 use std::mem;
-use structures::{KeyHash, Member, PageIter, PageWatch, PagedIter, PagedSet};
+use structures::{KeyHash, Member, Mover, PageIter, PageWatch, PagedIter, PagedSet};
 
 /// Different members, each with or without an expiry.
 #[derive(Default)]
@@ -126,6 +126,11 @@ impl LargeSet {
             let ended = |member: Member<'_>| gathered.has_ended(member.expire_at, now);
             members.drain_where(cursor, ended, |member| removed(member.bytes), &mut Saving(sides))
         })
+    }
+
+    /// Moves what it owns where `mover` wants it, as [`crate::Object::relocate`].
+    pub(crate) fn relocate(&mut self, reached: u128, elements: usize, mover: &mut Mover) -> u128 {
+        relocate::through(reached, elements, |cursor| self.members.relocate_some(cursor, mover))
     }
 
     /// Notes when a member ends; `is_first` if none did before.

@@ -13,9 +13,9 @@ use crate::fragment::Fragmented;
 use crate::{Collection, Kind, Object, foreign};
 use base::Millis;
 use base::random::Random;
-use structures::PagedIter;
 use structures::intset::{Intset, IntsetBuf};
 use structures::listpack::{self, Item, Listpack, ListpackBuf};
+use structures::{Mover, PagedIter};
 
 /// Bytes of a listpack above which nothing is added to it.
 const LISTPACK_BYTES_MAX: usize = 1 << 30;
@@ -227,6 +227,19 @@ impl Set {
             Form::Large(large) => Some(&mut **large),
             Form::Ints(_) | Form::Packed(_) => None,
         }
+    }
+
+    /// Moves what it owns where `mover` wants it, as [`Object::relocate`].
+    pub(crate) fn relocate(&mut self, reached: u128, elements: usize, mover: &mut Mover) -> u128 {
+        match &mut self.0 {
+            Form::Ints(ints) => ints.relocate(mover),
+            Form::Packed(pack) => pack.relocate(mover),
+            Form::Large(large) => {
+                mover.boxed(large);
+                return large.relocate(reached, elements, mover);
+            }
+        }
+        0
     }
 
     fn enlarge(&mut self) -> &mut LargeSet {

@@ -7,9 +7,13 @@
 use super::Sorted;
 use crate::Kind;
 use crate::fragment::{Fragment, Fragmented, Outline, Position, STEP_BYTES, STEP_MEMBERS, Sides};
+use crate::relocate::{self, NODE_ELEMENTS};
 use std::mem;
 use std::ops::Range;
-use structures::KeyHash;
+use structures::{KeyHash, Mover};
+
+/// Marks how far a relocation has come: the table is done.
+const IN_TREE: u128 = 1 << 127;
 
 /// A table and a tree, with the sides of walks.
 #[derive(Debug)]
@@ -60,6 +64,24 @@ impl Large {
             self.sorted.entries(ranks.clone()).for_each(|entry| self.save_entry(entry));
         }
         self.sorted.remove_ranks(ranks);
+    }
+
+    /// Moves what it owns where `mover` wants it, as [`crate::Object::relocate`]: the table, then the
+    /// tree, of which `reached` is a rank with [`IN_TREE`].
+    pub(super) fn relocate(&mut self, reached: u128, elements: usize, mover: &mut Mover) -> u128 {
+        if reached & IN_TREE == 0 {
+            let next = relocate::through(reached, elements, |cursor| {
+                self.sorted.relocate_members(cursor, mover)
+            });
+            if next != 0 {
+                return next;
+            }
+        }
+        let next = relocate::through(reached & !IN_TREE, elements, |rank| {
+            let rank = usize::try_from(rank).unwrap_or(usize::MAX);
+            (NODE_ELEMENTS, self.sorted.relocate_nodes(rank, mover) as u64)
+        });
+        if next == 0 { 0 } else { next | IN_TREE }
     }
 
     /// Saves a member that is about to change.

@@ -15,8 +15,8 @@ use crate::{Collection, Kind, Object, foreign};
 use large::Large;
 use std::cmp::Ordering;
 use std::ops::Range;
-use structures::Sorted;
 use structures::listpack::{Item, Listpack, ListpackBuf};
+use structures::{Mover, Sorted};
 
 /// Bytes of a listpack above which nothing is added to it.
 const LISTPACK_BYTES_MAX: usize = 1 << 30;
@@ -247,6 +247,20 @@ impl SortedSet {
         match &mut self.0 {
             Form::Large(large) => Some(&mut **large),
             Form::Packed(_) => None,
+        }
+    }
+
+    /// Moves what it owns where `mover` wants it, as [`Object::relocate`].
+    pub(crate) fn relocate(&mut self, reached: u128, elements: usize, mover: &mut Mover) -> u128 {
+        match &mut self.0 {
+            Form::Packed(pack) => {
+                pack.relocate(mover);
+                0
+            }
+            Form::Large(large) => {
+                mover.boxed(large);
+                large.relocate(reached, elements, mover)
+            }
         }
     }
 

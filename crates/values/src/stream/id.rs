@@ -25,6 +25,17 @@ impl StreamId {
         StreamId { ms, seq }
     }
 
+    /// Both parts in one number, in the same order.
+    pub(super) fn to_bits(self) -> u128 {
+        u128::from(self.ms) << u64::BITS | u128::from(self.seq)
+    }
+
+    /// The id of such a number.
+    pub(super) fn from_bits(bits: u128) -> StreamId {
+        let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(u64::MAX);
+        StreamId { ms: half(bits >> u64::BITS), seq: half(bits) }
+    }
+
     /// The id behind this one; `None` behind the highest.
     pub const fn next(self) -> Option<StreamId> {
         match (self.seq.checked_add(1), self.ms.checked_add(1)) {

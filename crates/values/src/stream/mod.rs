@@ -16,10 +16,12 @@ pub use id::StreamId;
 pub use trim::{Trim, TrimTo};
 
 use crate::collection::in_object;
+use crate::relocate::NODE_ELEMENTS;
 use crate::{Collection, Kind, Object, Shared};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
+use structures::Mover;
 use structures::listpack::{Listpack, ListpackBuf};
 use thiserror::Error;
 
@@ -98,6 +100,17 @@ impl Stream {
     /// References to the blocks as they are now, by their first ids. O(blocks).
     pub fn lend(&mut self) -> Vec<(StreamId, Arc<ListpackBuf>)> {
         self.blocks.iter_mut().map(|(&first, pack)| (first, pack.lend())).collect()
+    }
+
+    /// Moves its blocks where `mover` wants them, but those that a walk has a reference to, as
+    /// [`Object::relocate`]; `reached` is the id of a block.
+    pub(crate) fn relocate(&mut self, reached: u128, elements: usize, mover: &mut Mover) -> u128 {
+        let blocks = elements.div_ceil(NODE_ELEMENTS);
+        let mut rest = self.blocks.range_mut(StreamId::from_bits(reached)..);
+        for pack in rest.by_ref().take(blocks).filter_map(|(_, pack)| pack.alone()) {
+            pack.relocate(mover);
+        }
+        rest.next().map_or(0, |(first, _)| first.to_bits())
     }
 
     /// Takes a block of a snapshot; one of nothing but marks is left out. `None` if it is none or does

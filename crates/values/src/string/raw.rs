@@ -8,6 +8,7 @@ use crate::Kind;
 use crate::fragment::{CHUNK_BYTES, Fragment, Fragmented, Outline, Position, STEP_BYTES, Sides};
 use std::mem;
 use std::ops::{Deref, Range};
+use structures::Mover;
 
 /// A string of bytes that lie by themselves.
 #[derive(Debug)]
@@ -54,6 +55,18 @@ impl RawString {
                 chunked.bytes.capacity()
                     + chunked.epochs.capacity() * size_of::<u32>()
                     + size_of::<Chunked>()
+            }
+        }
+    }
+
+    /// Moves what it owns where `mover` wants it.
+    pub(crate) fn relocate(&mut self, mover: &mut Mover) {
+        match self {
+            RawString::Plain(bytes) => mover.vec(bytes),
+            RawString::Chunked(chunked) => {
+                mover.boxed(chunked);
+                mover.vec(&mut chunked.bytes);
+                mover.vec(&mut chunked.epochs);
             }
         }
     }

@@ -78,6 +78,7 @@ fn get(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
 fn reset_stat(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
     cx.node.stats.reset();
     cx.node.lazyfree.reset();
+    cx.node.defrag.reset();
     cx.node.clients.accepted.store(0, Ordering::Relaxed);
     cx.node.clients.rejected.store(0, Ordering::Relaxed);
     cx.reply.ok();

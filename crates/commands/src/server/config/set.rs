@@ -27,7 +27,7 @@ pub(super) const SET: Command = Command {
     subcommands: &[],
 };
 
-/// What the allocator as it is published does not offer.
+/// The allocator does not tell what lies badly: there is none of ours, or one without statistics.
 const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it requires a Redis \
 server compiled with a modified Jemalloc like the one shipped by default with the Redis source \
 distribution";
@@ -60,7 +60,10 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         settings.undo(change);
         return Err(refusal(&SetError::Apply(name, text)));
     }
-    if names.contains(&"activedefrag") && settings.activedefrag.get() {
+    if names.contains(&"activedefrag")
+        && settings.activedefrag.get()
+        && !cx.node.defrag.is_possible()
+    {
         settings.undo(change);
         return Err(refusal(&SetError::Apply("activedefrag".into(), NO_DEFRAGMENTATION.into())));
     }

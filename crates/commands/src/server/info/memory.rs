@@ -1,5 +1,5 @@
-//! INFO memory. Scripts, functions and defragmentation do not exist yet: their fields are zero, but for
-//! the libraries that are kept without being run.
+//! INFO memory. Scripts and functions do not exist yet: their fields are zero, but for the libraries that are kept
+//! without being run.
 
 use super::Field::{self, Always};
 use super::facts::{Facts, human, ratio};
@@ -64,7 +64,7 @@ pub(super) const FIELDS: &[Field] = &[
     // A table grows by one bucket at a time.
     Always("mem_overhead_db_hashtable_rehashing", |_| "0".into()),
     Always("mem_allocator", |_| "jemalloc-5.3.0".into()),
-    Always("active_defrag_running", |_| "0".into()),
+    Always("active_defrag_running", |facts| facts.node.defrag.figures().running.to_string()),
     Always("lazyfree_pending_objects", |facts| facts.node.lazyfree.pending().to_string()),
     Always("lazyfreed_objects", |facts| facts.node.lazyfree.freed().to_string()),
 ];

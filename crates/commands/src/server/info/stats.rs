@@ -2,6 +2,7 @@
 
 use super::Field::{self, Always, When};
 use super::facts::{Facts, count, ratio};
+use engine::defrag::Figures;
 use engine::pubsub::Kind;
 use engine::stats::LoopStats;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,12 +57,12 @@ pub(super) const FIELDS: &[Field] = &[
         facts.node.moves.sockets.load(Ordering::Relaxed).to_string()
     }),
     Always("slave_expires_tracked_keys", |_| "0".into()),
-    Always("active_defrag_hits", |_| "0".into()),
-    Always("active_defrag_misses", |_| "0".into()),
-    Always("active_defrag_key_hits", |_| "0".into()),
-    Always("active_defrag_key_misses", |_| "0".into()),
-    Always("total_active_defrag_time", |_| "0".into()),
-    Always("current_active_defrag_time", |_| "0".into()),
+    Always("active_defrag_hits", |facts| defrag(facts).hits.to_string()),
+    Always("active_defrag_misses", |facts| defrag(facts).misses.to_string()),
+    Always("active_defrag_key_hits", |facts| defrag(facts).key_hits.to_string()),
+    Always("active_defrag_key_misses", |facts| defrag(facts).key_misses.to_string()),
+    Always("total_active_defrag_time", |facts| defrag(facts).total_ms.to_string()),
+    Always("current_active_defrag_time", |facts| defrag(facts).current_ms.to_string()),
     Always("tracking_total_keys", |facts| facts.node.tracking.counts().0.to_string()),
     Always("tracking_total_items", |facts| facts.node.tracking.counts().1.to_string()),
     Always("tracking_total_prefixes", |facts| facts.node.tracking.counts().2.to_string()),
@@ -106,6 +107,10 @@ pub(super) const DEBUG_FIELDS: &[Field] = &[
         facts.node.stats.max(|loops| &loops.commands_per_cycle_max).to_string()
     }),
 ];
+
+fn defrag(facts: &Facts<'_>) -> Figures {
+    facts.node.defrag.figures()
+}
 
 fn sum(facts: &Facts<'_>, counter: fn(&LoopStats) -> &AtomicU64) -> String {
     facts.node.stats.sum(counter).to_string()

@@ -1,0 +1,162 @@
+//! Active defragmentation, with a real allocator: one test, since memory is the process's.
+
+use conf::{ProtectedAction, Settings};
+use engine::args::OwnedRequest;
+use engine::client::Origin;
+use engine::memory::{sparse_bytes, used_memory};
+use engine::pipeline::{Worker, prepare};
+use engine::{Node, Session, cron};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Elements of each kind before three of four are deleted.
+const ELEMENTS: usize = 30_000;
+/// Lists and streams that are filled by turns.
+const IN_TURNS: usize = 32;
+/// Percent at which it is to stop.
+const ENOUGH: u64 = 30;
+/// How long it may take on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Server<'n> {
+    node: &'n Node,
+    worker: Worker<'n>,
+    session: Session,
+}
+
+impl<'n> Server<'n> {
+    fn new(node: &'n Node) -> Server<'n> {
+        let session = Session::new(node.clients.add(Origin::default()), true);
+        Server { node, worker: Worker::new(node).expect("a seat"), session }
+    }
+
+    fn run(&mut self, line: &str) -> String {
+        let owned = OwnedRequest::from_words(line.split(' ').map(str::as_bytes));
+        let prepared = prepare(&self.node.table, owned.request());
+        let mut out = Vec::new();
+        loop {
+            self.worker.enter();
+            self.worker.execute(&mut self.session, &prepared, owned.request(), &mut out);
+            self.worker.leave();
+            // Nothing is answered while another thread has the shard.
+            if !out.is_empty() {
+                return String::from_utf8(out).expect("text");
+            }
+        }
+    }
+
+    fn field(&mut self, section: &str, name: &str) -> u64 {
+        let info = self.run(&format!("info {section}"));
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.expect("the field is there").parse().expect("a number")
+    }
+}
+
+fn text(number: usize) -> String {
+    format!("value-{number}-{}", "x".repeat(number % 90))
+}
+
+/// Fills every type, and deletes three of four elements, keys, lists and streams.
+fn fill_and_thin(server: &mut Server<'_>) {
+    for number in 0..ELEMENTS {
+        let text = text(number);
+        let turn = number % IN_TURNS;
+        for line in [
+            format!("set string:{number} {text}"),
+            format!("set volatile:{number} {text} px 100000000"),
+            format!("hset small:{} field {text} {number} 1", number / 4),
+            format!("hset hash {number} {text}"),
+            format!("sadd set {text}"),
+            format!("zadd sorted {} {text}", number % 1_000),
+            format!("rpush list:{turn} {text}"),
+            format!("xadd stream:{turn} {}-1 field {text}", number + 1),
+        ] {
+            server.run(&line);
+        }
+    }
+    server.run(&format!("setrange long {} end", 100_000));
+    for number in (0..ELEMENTS).filter(|number| number % 4 != 0) {
+        let (text, mut keys) = (text(number), String::from("del"));
+        write!(keys, " string:{number} volatile:{number} small:{number}").expect("a string");
+        if number < IN_TURNS {
+            write!(keys, " list:{number} stream:{number}").expect("a string");
+        }
+        for line in [
+            keys,
+            format!("hdel hash {number}"),
+            format!("srem set {text}"),
+            format!("zrem sorted {text}"),
+        ] {
+            server.run(&line);
+        }
+    }
+}
+
+fn active() -> usize {
+    tikv_jemalloc_ctl::stats::active::read().expect("the allocator counts")
+}
+
+fn sparse_percent() -> u64 {
+    let used = used_memory();
+    sparse_bytes() * 100 / used
+}
+
+#[test]
+fn what_is_left_of_much_is_moved_together() {
+    let node =
+        Arc::new(Node::new(Settings::default().into(), None, &commands::all(), &[], 2, None));
+    node.settings.enable_debug_command.set(ProtectedAction::Yes);
+    let mut server = Server::new(&node);
+    fill_and_thin(&mut server);
+    let digest = server.run("debug digest");
+    let keys = server.run("dbsize");
+    let (percent, before) = (sparse_percent(), active());
+    assert!(percent > 2 * ENOUGH, "{percent} %");
+
+    // While it is off nothing happens.
+    cron::tick(&node);
+    assert_eq!(server.field("memory", "active_defrag_running"), 0);
+    for (name, value) in [
+        ("active-defrag-ignore-bytes", "100000".to_owned()),
+        ("active-defrag-threshold-lower", ENOUGH.to_string()),
+        ("active-defrag-threshold-upper", (ENOUGH + 1).to_string()),
+        ("active-defrag-cycle-max", "75".to_owned()),
+        ("active-defrag-max-scan-fields", "100".to_owned()),
+        ("latency-monitor-threshold", "1".to_owned()),
+        ("activedefrag", "yes".to_owned()),
+    ] {
+        node.settings
+            .change(&[(name.as_bytes(), value.as_bytes())], conf::Caller::Local)
+            .expect(name);
+    }
+    let deadline = Instant::now() + PATIENCE;
+    cron::tick(&node);
+    assert_eq!(server.field("memory", "active_defrag_running"), 75);
+    // Commands go on.
+    let mut rounds = 0;
+    while server.field("memory", "active_defrag_running") > 0 {
+        assert!(Instant::now() < deadline, "{} % after {rounds} rounds", sparse_percent());
+        rounds += 1;
+        assert_eq!(server.run("incr counted"), format!(":{rounds}\r\n"));
+        assert_eq!(server.run("append grown x"), format!(":{rounds}\r\n"));
+        assert_eq!(server.run("get string:4"), format!("$12\r\n{}\r\n", text(4)));
+    }
+    server.run("del counted grown");
+    let percent = sparse_percent();
+    assert!(percent <= ENOUGH, "{percent} %");
+    assert!(active() * 4 < before * 3, "{} of {before} bytes are active", active());
+    assert_eq!(server.run("debug digest"), digest);
+    assert_eq!(server.run("dbsize"), keys);
+    for name in ["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits"] {
+        assert!(server.field("stats", name) > 0, "{name}");
+    }
+    assert_eq!(server.field("stats", "current_active_defrag_time"), 0);
+    assert!(server.field("stats", "total_active_defrag_time") > 0);
+    server.run("config resetstat");
+    assert_eq!(server.field("stats", "active_defrag_hits"), 0);
+    assert_eq!(server.field("stats", "total_active_defrag_time"), 0);
+}
