@@ -121,7 +121,7 @@ mod tests {
         assert_ne!(vec.as_ptr(), place);
         assert_eq!((vec.capacity(), &vec[..]), (10, &[Rc::clone(&shared)][..]));
 
-        let mut ring: VecDeque<_> = [1, 2, 3, 4].map(|n| Rc::new(n)).into();
+        let mut ring: VecDeque<_> = [1, 2, 3, 4].map(Rc::new).into();
         ring.rotate_left(1);
         ring.pop_back();
         let before = ring.clone();

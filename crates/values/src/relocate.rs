@@ -74,7 +74,7 @@ mod tests {
         let limits = ListLimits { compress_depth, ..ListLimits::default() };
         let mut list = List::default();
         (0..ELEMENTS).for_each(|number| list.push(End::Right, &word(number), limits));
-        list.push(End::Left, &[7; 20_000], limits);
+        list.push(End::Left, &vec![7; 20_000], limits);
         list
     }
 

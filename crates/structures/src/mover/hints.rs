@@ -191,7 +191,9 @@ mod tests {
         let before = pages(&all);
         let mut mover = Mover::new(hints);
         for _ in 0..4 {
-            all.iter_mut().for_each(|one| mover.boxed(one));
+            for one in &mut all {
+                mover.boxed(one);
+            }
         }
         assert!(pages(&all) * 4 < before, "{} of {before} pages", pages(&all));
         for (at, one) in all.iter().enumerate() {
