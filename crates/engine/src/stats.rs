@@ -25,6 +25,9 @@ pub struct CommandStat {
     pub latency: Histogram,
 }
 
+/// Microseconds of a thread above which a turn is called long.
+pub const LONG_TURN_US: u64 = 2_000;
+
 /// One loop's figures.
 #[derive(Debug, Default)]
 pub struct LoopStats {
@@ -55,6 +58,8 @@ pub struct LoopStats {
     /// Microseconds that the loop's thread ran in the turn in which it ran longest, while that is
     /// measured.
     pub cycle_cpu_us_max: AtomicU64,
+    /// Turns in which it ran for more than [`LONG_TURN_US`], while that is measured.
+    pub cycles_cpu_long: AtomicU64,
     /// Microseconds that commands ran.
     pub command_us: AtomicU64,
     /// Microseconds of housekeeping.
@@ -97,6 +102,7 @@ impl LoopStats {
             &self.cycle_us,
             &self.cycle_us_max,
             &self.cycle_cpu_us_max,
+            &self.cycles_cpu_long,
             &self.command_us,
             &self.cron_us,
             &self.commands_per_cycle_max,

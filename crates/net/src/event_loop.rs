@@ -13,7 +13,7 @@ use engine::expiry::Expirer;
 use engine::mailbox::{Mailbox, Message};
 use engine::pipeline::Worker;
 use engine::session::Blocked;
-use engine::stats::add;
+use engine::stats::{LONG_TURN_US, add};
 use engine::{Node, Session};
 use resp::request::Arguments;
 use rustix::buffer::spare_capacity;
@@ -328,6 +328,9 @@ impl Running<'_> {
         add(&stats.cycle_us, spent);
         let cpu =
             began_cpu_us.map_or(0, |began| base::clock::thread_cpu_us().saturating_sub(began));
+        if cpu > LONG_TURN_US {
+            add(&stats.cycles_cpu_long, 1);
+        }
         for (most, now) in [
             (&stats.cycle_us_max, spent),
             (&stats.cycle_cpu_us_max, cpu),

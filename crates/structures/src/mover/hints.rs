@@ -3,8 +3,9 @@
 //! jemalloc serves an allocation of up to 14 KB from a *slab*, a run of pages cut into regions of one
 //! size. It fills one slab at a time (the *current* one), then takes the oldest with the lowest address
 //! among those that have room. Slabs of one size and arena are a *bin*; a thread allocates from one arena,
-//! so that what a mover moves comes into the bins of its own thread, and other arenas' slabs become empty. Of an allocation's slab and bin
-//! it tells the numbers of regions and of free ones through `experimental.utilization.query`, which
+//! so that what a mover moves comes into the bins of its own thread, and other arenas' slabs become empty.
+//! Of an allocation's slab and bin it tells the numbers of regions and of free ones through
+//! `experimental.utilization.query`, which
 //! takes about the time of the bin's lock.
 //!
 //! An allocation is in a bad place if its slab has room, is not the current one, and is three quarters full

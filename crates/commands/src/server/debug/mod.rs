@@ -205,7 +205,7 @@ const TOOLS: &[Tool] = &[
         least: 1,
         most: 1,
         summary: "Whether loops measure how long their threads run in a turn (INFO debug, \
-                  eventloop_cpu_max).",
+                  eventloop_cpu_max; eventloop_cpu_long for those above 2 ms).",
         run: turn_cpu,
     },
 ];

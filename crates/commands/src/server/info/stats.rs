@@ -103,6 +103,7 @@ pub(super) const DEBUG_FIELDS: &[Field] = &[
     Always("eventloop_cpu_max", |facts| {
         facts.node.stats.max(|loops| &loops.cycle_cpu_us_max).to_string()
     }),
+    Always("eventloop_cpu_long", |facts| sum(facts, |loops| &loops.cycles_cpu_long)),
     Always("eventloop_cmd_per_cycle_max", |facts| {
         facts.node.stats.max(|loops| &loops.commands_per_cycle_max).to_string()
     }),
