@@ -6,6 +6,7 @@ use engine::args::OwnedRequest;
 use engine::blocking::Waiting;
 use engine::client::Origin;
 use engine::context::Outcome;
+use engine::expiry::Expirer;
 use engine::image;
 use engine::keys::{Text, kind_of};
 use engine::mailbox::Mailbox;
@@ -60,6 +61,19 @@ impl Server {
     /// Runs what `waiting` waits with, as its loop does when its time has come.
     pub(crate) fn serve_again(&mut self, waiting: &Arc<Waiting>) {
         self.worker.serve_again(waiting);
+    }
+
+    /// Looks through all shards for what has expired, as a loop does again and again.
+    pub(crate) fn expire(&mut self) {
+        let mut expirer = Expirer::new(0, 1);
+        loop {
+            self.worker.enter();
+            let goes_on = expirer.step(&mut self.worker);
+            self.worker.leave();
+            if !goes_on {
+                break;
+            }
+        }
     }
 
     fn session_of(node: &Node) -> Session {

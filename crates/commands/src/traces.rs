@@ -94,7 +94,7 @@ const ROWS: &[Row] = &[
 ];
 
 /// `pmessage pattern __keyevent@0__:set key` as `0 set key`.
-fn event(push: &[u8]) -> String {
+pub(crate) fn event(push: &[u8]) -> String {
     let (push, _) = resp::value::decode(push).expect("a push").expect("a whole one");
     let words: Vec<_> =
         push.as_array().expect("an array").iter().map(resp::Value::as_text).collect();

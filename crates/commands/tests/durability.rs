@@ -26,6 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use structures::ValueRef;
 
 /// Threads that write.
 const WRITERS: u64 = 3;
@@ -56,6 +57,10 @@ const EVERY_TYPE: &[&str] = &[
     "sadd numbers 1 2 3",
     "sadd words a b 3",
     "zadd scores 1 a 2.5 b inf c -inf d",
+    "sadd leaving a b",
+    "pexpirememberat leaving a 32503680000000",
+    "zadd falling 1 a 2 b",
+    "pexpirememberat falling a 32503680000000",
     "hset pairs a 1 b 2",
     "hset ending a 1 b 2",
     "hpexpireat ending 32503680000000 fields 1 a",
@@ -330,6 +335,20 @@ fn scenario(template: &Node, disk: &MemoryDisk) -> (Result<Arc<Node>, String>, u
     (Ok(node), acknowledged)
 }
 
+/// The members of sets and sorted sets that expire, with their keys, and when.
+fn ends(node: &Node) -> BTreeMap<(Vec<u8>, Vec<u8>), Millis> {
+    let mut ends = BTreeMap::new();
+    node.keyspace.each_shard(|_, shard| {
+        for entry in shard.dbs().flat_map(|(_, db)| db.iter()) {
+            if let ValueRef::Boxed(object) = entry.value() {
+                let members = object.expiring_members();
+                ends.extend(members.map(|(name, at)| ((entry.key().to_vec(), name.to_vec()), at)));
+            }
+        }
+    });
+    ends
+}
+
 #[test]
 fn a_base_of_requests_holds_what_a_snapshot_would() {
     let template = template();
@@ -345,6 +364,9 @@ fn a_base_of_requests_holds_what_a_snapshot_would() {
         let words: Vec<String> = (0..count).map(|number| format!("{number}")).collect();
         assert!(!client.run(&format!("{name} {}", words.join(" "))).starts_with('-'), "{name}");
     }
+    // Members of sets say when they end, which no digest tells.
+    let ends = ends(&node);
+    assert_eq!(ends.len(), 2);
     let digest = client.run("debug digest");
     assert!(digest.len() > 40 && !digest.contains("000000000000000000000000000000"), "{digest}");
     client.run("bgrewriteaof");
@@ -361,6 +383,7 @@ fn a_base_of_requests_holds_what_a_snapshot_would() {
     assert!(names.contains(&"appendonly.aof.2.base.aof".to_owned()), "{names:?}");
     let node = start(&template, &disk, AppendFsync::Everysec).expect("a start");
     assert_eq!((Client::new(&node).run("debug digest"), node.log.end()), (digest, end));
+    assert_eq!(self::ends(&node), ends);
     node.append_only.stop().expect("a flush");
     // A bit that flips in it is found.
     let base = Path::new("/data/appendonlydir/appendonly.aof.2.base.aof");

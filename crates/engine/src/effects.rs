@@ -387,8 +387,8 @@ impl Effects {
         self.delete(node, db, &[verb, key], Event::Expired);
     }
 
-    /// Fields of a hash or members of a set were found expired and have been taken out, and the key with
-    /// them if it was `emptied`: before whatever the command that found them did.
+    /// Fields of a hash or members of a set or sorted set were found expired and have been taken out, and
+    /// the key with them if it was `emptied`: before whatever the command that found them did.
     pub fn fields_expired(
         &mut self,
         node: &Node,
@@ -400,6 +400,7 @@ impl Effects {
         node.stats.expired_subkeys.fetch_add(fields.len() as u64, Ordering::Relaxed);
         let (verb, event): (&[u8], Event) = match kind {
             Kind::Set => (b"SREM", Event::SetRemove),
+            Kind::SortedSet => (b"ZREM", Event::SortedSetRemove),
             _ => (b"HDEL", Event::HashExpired),
         };
         let mut words: Vec<&[u8]> = vec![verb, key];

@@ -22,7 +22,7 @@ use structures::{NewValue, ValueRef};
 use values::digest::ValueDigest;
 use values::string::encoding_name;
 use values::{
-    Collection, Hash, HashLimits, Kind, List, ListLimits, Object, Opaque, Set, SetLimits, SetRef,
+    Collection, Hash, HashLimits, Kind, List, ListLimits, Object, Opaque, Set, SetLimits,
     SortedSet, SortedSetLimits, Stream,
 };
 
@@ -135,19 +135,23 @@ fn encoding_as<C: Image>(entry: &Entry) -> &'static str {
     view::<C>(entry).map_or("raw", C::encoding)
 }
 
-/// The members of a set that expire, which its form in a snapshot does not tell. O(members), if any.
+/// The members of a set or sorted set that expire, which its form in a snapshot does not tell.
+/// O(members), if any.
 pub(crate) fn expiring_members(entry: &Entry) -> impl Iterator<Item = (&[u8], Millis)> {
-    let set = match entry.value() {
-        ValueRef::Boxed(Object::Set(set)) => Some(set.as_ref()),
+    let object = match entry.value() {
+        ValueRef::Boxed(object) => Some(object),
         _ => None,
     };
-    set.into_iter().flat_map(SetRef::expiring)
+    object.into_iter().flat_map(Object::expiring_members)
 }
 
-/// Lets a member of a set or a field of a hash expire; of other types nothing does.
+/// Lets a member of a set or sorted set or a field of a hash expire; of other types nothing does.
 pub(crate) fn expire_member(change: Change<'_>, member: &[u8], at: Millis) {
     match kind_of(change.entry()) {
         Kind::Set => edit(change, |set: &mut Set| set.set_expire_at(member, Some(at))),
+        Kind::SortedSet => {
+            edit(change, |set: &mut SortedSet| set.set_expire_at(member, Some(at)));
+        }
         Kind::Hash => edit(change, |hash: &mut Hash| hash.set_expire_at(member, Some(at))),
         _ => {}
     }

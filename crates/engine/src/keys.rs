@@ -98,11 +98,12 @@ pub struct Keys<'a> {
     left: Leftover,
 }
 
-/// Members of the set at `key` that were found expired and taken out.
+/// Members of the set or sorted set at `key` that were found expired and taken out.
 #[derive(Debug)]
 pub(crate) struct EndedMembers {
     pub(crate) db: u32,
     pub(crate) key: Box<[u8]>,
+    pub(crate) kind: Kind,
     pub(crate) members: Vec<Vec<u8>>,
     /// They were the last, and the key is gone.
     pub(crate) emptied: bool,
@@ -132,7 +133,7 @@ pub(crate) struct Noted {
     lapsed: Vec<(u32, Box<[u8]>)>,
     /// Keys found expired and taken out.
     pub(crate) expired: Vec<(u32, Box<[u8]>)>,
-    /// Members of sets found expired and taken out.
+    /// Members of sets and sorted sets found expired and taken out.
     pub(crate) ended: Vec<EndedMembers>,
     /// Keys that were missed or made, in this order.
     pub(crate) events: Vec<(u32, Event, Box<[u8]>)>,
@@ -227,19 +228,20 @@ impl<'a> Keys<'a> {
         Some((shard, hash))
     }
 
-    /// Takes members out of a set that have ended, at a node that does so. One look, unless something in
-    /// the shard has ended lately.
+    /// Takes members out of a set or sorted set (`kind`) that have ended, at a node that does so; fields of
+    /// a hash are only passed over. One look, unless something in the shard has ended lately.
     #[inline]
-    fn end_members(&mut self, key: &[u8]) {
-        let (db, now, place) = (self.db, self.now, self.place(key));
-        if !self.expires || self.shows_expired {
+    fn end_members(&mut self, key: &[u8], kind: Kind) {
+        if !matches!(kind, Kind::Set | Kind::SortedSet) || !self.expires || self.shows_expired {
             return;
         }
+        let (db, now, place) = (self.db, self.now, self.place(key));
         let Some(shard) = self.locks.shard(place.shard) else { return };
         if shard.db(db).is_some_and(|db| db.may_have_expired(now))
-            && let Some((members, emptied)) = shard.end_members(db, place.hash, key, now)
+            && let Some((members, emptied)) = shard.end_members(db, place.hash, key, kind, now)
         {
-            self.left.noted().ended.push(EndedMembers { db, key: key.into(), members, emptied });
+            let key = key.into();
+            self.left.noted().ended.push(EndedMembers { db, key, kind, members, emptied });
         }
     }
 

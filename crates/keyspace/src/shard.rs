@@ -15,7 +15,7 @@ use std::sync::Arc;
 use structures::KeyHash;
 use structures::{NewValue, ValueMut, ValueRef};
 use values::fragment::{Fragmented, Side};
-use values::{Collection, Kind, Object};
+use values::{Kind, Object};
 
 /// Buckets of a hash's fields that are looked through at once for ended ones.
 const FIELD_BUCKETS: usize = 1024;
@@ -25,11 +25,11 @@ const FIELD_BUCKETS: usize = 1024;
 pub enum Ended<'a> {
     /// A key, which has been taken out.
     Key(&'a [u8]),
-    /// Fields of a hash or members of a set, which have been taken out.
+    /// Fields of a hash or members of a set or sorted set, which have been taken out.
     Fields {
         /// The key.
         key: &'a [u8],
-        /// Which of the two.
+        /// Which of the three.
         kind: Kind,
         /// The fields, at least one.
         fields: &'a [Vec<u8>],
@@ -182,25 +182,24 @@ impl Shard {
         true
     }
 
-    /// Takes members out of the set at `key` that have ended by `now`, and the set with the last. Gives
-    /// the members, and whether the set is gone.
+    /// Takes members out of the collection of type `kind` at `key` that have ended by `now`, and the key
+    /// with the last. Gives the members, and whether the key is gone.
     pub fn end_members(
         &mut self,
         db: u32,
         hash: u64,
         key: &[u8],
+        kind: Kind,
         now: Millis,
     ) -> Option<(Vec<Vec<u8>>, bool)> {
-        let soonest = match self.find(db, hash, key)?.value() {
-            ValueRef::Boxed(Object::Set(set)) => set.as_ref().soonest(),
-            _ => None,
-        };
+        let entry = self.find(db, hash, key)?;
+        let soonest = end_of_fields(entry).filter(|_| Kind::of_tag(entry.tag()).0 == kind);
         soonest.filter(|&at| at <= now)?;
         let (mut members, mut emptied) = (Vec::new(), false);
         let mut change = self.change(db, hash, key)?;
-        while let ValueMut::Boxed(Object::Set(set)) = change.value_mut() {
-            let swept = set.sweep(now, FIELD_BUCKETS, |member| members.push(member.to_vec()));
-            emptied = set.is_empty();
+        while let ValueMut::Boxed(object) = change.value_mut() {
+            let swept = object.sweep(now, FIELD_BUCKETS, |member| members.push(member.to_vec()));
+            emptied = object.is_empty();
             if swept {
                 break;
             }
@@ -211,7 +210,7 @@ impl Shard {
         (!members.is_empty()).then_some((members, emptied))
     }
 
-    /// Notes that fields of the hash or members of the set at `key` may end sooner than before.
+    /// Notes that fields or members of the collection at `key` may end sooner than before.
     pub fn note_fields(&mut self, db: u32, hash: u64, key: &[u8]) {
         if let Some(place) = self.dbs.get_mut(db) {
             let at = place.table.find(hash, key).and_then(end_of_fields);
@@ -425,26 +424,16 @@ impl Shard {
 #[inline]
 fn end_of_fields(entry: &Entry) -> Option<Millis> {
     match entry.value() {
-        ValueRef::Boxed(Object::Hash(hash)) => hash.as_ref().soonest(),
-        ValueRef::Boxed(Object::Set(set)) => set.as_ref().soonest(),
+        ValueRef::Boxed(object) => object.soonest(),
         _ => None,
     }
 }
 
 /// Takes ended fields or members out. Whether none is left.
 fn sweep(entry: &mut Entry, now: Millis, fields: &mut Vec<Vec<u8>>) -> bool {
-    let removed = |field: &[u8]| fields.push(field.to_vec());
-    match entry.value_mut() {
-        ValueMut::Boxed(Object::Hash(hash)) => {
-            hash.sweep(now, FIELD_BUCKETS, removed);
-            hash.is_empty()
-        }
-        ValueMut::Boxed(Object::Set(set)) => {
-            set.sweep(now, FIELD_BUCKETS, removed);
-            set.is_empty()
-        }
-        _ => false,
-    }
+    let ValueMut::Boxed(object) = entry.value_mut() else { return false };
+    object.sweep(now, FIELD_BUCKETS, |field| fields.push(field.to_vec()));
+    object.is_empty()
 }
 
 /// Saves `entry` for every walk that needs it, before it is changed.

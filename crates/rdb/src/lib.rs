@@ -23,10 +23,10 @@ pub mod save;
 pub mod stream;
 
 pub use file::{SaveError, save_to_file, temporary_name, write_and_sync};
-pub use format::{Attributes, MEMBER_EXPIRY_KEY, MEMBER_EXPIRY_WHEN};
+pub use format::Attributes;
 pub use load::{
-    Fields, HashField, Item, LoadError, LoadedKey, LoadedNode, LoadedValue, Loader, ModuleData,
-    Piece, RawKeys,
+    Fields, HashField, Item, LoadError, LoadedKey, LoadedNode, LoadedValue, Loader, MemberExpiry,
+    ModuleData, Piece, RawKeys,
 };
 pub use payload::{RestoreError, restore};
 pub use save::{

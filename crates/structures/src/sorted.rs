@@ -1,20 +1,22 @@
 //! Members in the order of their scores: a [`Table`] that finds a member's score, and a counted tree
 //! that finds a member's place and the member at a place.
 //!
-//! The table's entries hold the members' bytes and, as their inline value, the score's bits. The tree's
-//! items point to these entries, so no byte is kept twice.
+//! The table's entries hold the members' bytes and, as their inline value, the score's bits; one that
+//! expires says when. The tree's items point to these entries, so no byte is kept twice.
 //!
 //! Invariants:
 //! 1. The tree's items are exactly the table's entries, each once, with the same score.
-//! 2. An entry's allocation stays where it is while it is in the table: growth moves pointers, and a
-//!    score replaces a score in place. Only `relocate_some` moves one, and has the tree point to the new
-//!    place before the old one is freed.
+//! 2. An entry's allocation and its key in it stay where they are while the tree has its item: growth
+//!    moves pointers, a score replaces a score in place, and who moves the key takes the item out before.
+//!    Only `relocate_members` moves an entry, and has the tree point to the new place before the old one is
+//!    freed.
 //! 3. An entry leaves the tree before it leaves the table.
 
 mod relocate;
 mod tree;
 
 use crate::{Entry, NewValue, Table, ValueRef};
+use base::Millis;
 use std::fmt;
 use std::ops::Range;
 use tree::{Item, Member, Tree};
@@ -27,7 +29,27 @@ pub struct Sorted {
     hash: MemberHash,
     table: Table<()>,
     tree: Tree,
-    member_bytes: usize,
+    sums: Sums,
+}
+
+/// What is counted of the table's entries.
+#[derive(Default)]
+struct Sums {
+    bytes: usize,
+    /// How many have an expiry.
+    expiring: usize,
+}
+
+impl Sums {
+    fn add(&mut self, entry: &Entry<()>) {
+        self.bytes += entry.allocated_bytes();
+        self.expiring += usize::from(entry.expire_at().is_some());
+    }
+
+    fn subtract(&mut self, entry: &Entry<()>) {
+        self.bytes -= entry.allocated_bytes();
+        self.expiring -= usize::from(entry.expire_at().is_some());
+    }
 }
 
 impl fmt::Debug for Sorted {
@@ -39,8 +61,9 @@ impl fmt::Debug for Sorted {
 impl Clone for Sorted {
     fn clone(&self) -> Sorted {
         let mut copy = Sorted::new(self.hash);
-        for (member, score) in self.iter(0..self.len()) {
-            copy.insert(member, score);
+        for entry in self.entries(0..self.len()) {
+            let member = entry.key();
+            copy.put((copy.hash)(member), member, score_of(entry), entry.expire_at());
         }
         copy
     }
@@ -49,7 +72,8 @@ impl Clone for Sorted {
 impl Sorted {
     /// An empty one.
     pub fn new(hash: MemberHash) -> Sorted {
-        Sorted { hash, table: Table::default(), tree: Tree::default(), member_bytes: 0 }
+        let (table, tree) = (Table::default(), Tree::default());
+        Sorted { hash, table, tree, sums: Sums::default() }
     }
 
     /// How many members there are.
@@ -65,7 +89,7 @@ impl Sorted {
 
     /// About how many bytes of heap it holds. O(1).
     pub fn memory_bytes(&self) -> usize {
-        self.table.memory_bytes() + self.member_bytes + self.len() * 3 * size_of::<Item>() / 2
+        self.table.memory_bytes() + self.sums.bytes + self.len() * 3 * size_of::<Item>() / 2
     }
 
     /// The score of `member`. O(1).
@@ -84,7 +108,13 @@ impl Sorted {
         score_of(entry)
     }
 
-    /// Puts `member` in, or changes its score; gives the score before. O(log n).
+    /// How many members have an expiry.
+    #[inline]
+    pub fn expiring(&self) -> usize {
+        self.sums.expiring
+    }
+
+    /// Puts `member` in, or changes its score and not its expiry; gives the score before. O(log n).
     pub fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
         let hash = (self.hash)(member);
         let value = NewValue::Int(score.to_bits().cast_signed());
@@ -97,12 +127,34 @@ impl Sorted {
             }
             return Some(before);
         }
-        let entry = Entry::new(member, value, None);
-        self.member_bytes += entry.allocated_bytes();
+        self.put(hash, member, score, None);
+        None
+    }
+
+    /// Puts a member in that is not there.
+    fn put(&mut self, hash: u64, member: &[u8], score: f64, expire_at: Option<Millis>) {
+        let entry = Entry::new(member, NewValue::Int(score.to_bits().cast_signed()), expire_at);
+        self.sums.add(&entry);
         let pointer = Member::of(&entry);
         self.table.insert_unique(hash, entry, &self.hash);
         self.tree.insert(Item { score, member: pointer });
-        None
+    }
+
+    /// Sets or removes the expiry of `member`; false if it is not there. O(log n).
+    pub fn set_expire_at(&mut self, member: &[u8], at: Option<Millis>) -> bool {
+        let Some(entry) = self.table.find_mut((self.hash)(member), member) else { return false };
+        if entry.expire_at().is_some() == at.is_some() {
+            // Nothing moves.
+            entry.set_expire_at(at);
+            return true;
+        }
+        let score = score_of(entry);
+        self.tree.remove(score, member);
+        self.sums.subtract(entry);
+        entry.set_expire_at(at);
+        self.sums.add(entry);
+        self.tree.insert(Item { score, member: Member::of(entry) });
+        true
     }
 
     /// Takes `member` out and gives its score. O(log n).
@@ -111,7 +163,7 @@ impl Sorted {
         let score = score_of(self.table.find(hash, member)?);
         self.tree.remove(score, member);
         if let Some(entry) = self.table.remove(hash, member) {
-            self.member_bytes -= entry.allocated_bytes();
+            self.sums.subtract(&entry);
         }
         Some(score)
     }
@@ -167,6 +219,28 @@ impl Sorted {
     /// Goes through the members of some buckets, as [`Table::scan`].
     pub fn scan(&self, cursor: u64, mut found: impl FnMut(&[u8], f64)) -> u64 {
         self.table.scan(cursor, |entry| found(entry.key(), score_of(entry)))
+    }
+
+    /// As [`Sorted::scan`], and takes out every member for whose entry `remove` holds, telling `removed`.
+    /// O(removed * log n).
+    pub fn drain_where(
+        &mut self,
+        cursor: u64,
+        mut remove: impl FnMut(&Entry<()>) -> bool,
+        mut removed: impl FnMut(&[u8]),
+    ) -> u64 {
+        let Sorted { table, tree, sums, .. } = self;
+        let leaves = |entry: &mut Entry<()>| {
+            let leaves = remove(entry);
+            if leaves {
+                tree.remove(score_of(entry), entry.key());
+            }
+            leaves
+        };
+        table.drain_where(cursor, leaves, |entry| {
+            sums.subtract(&entry);
+            removed(entry.key());
+        })
     }
 }
 
@@ -262,18 +336,53 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn it_is_a_sorted_map(steps in prop::collection::vec((0..4u8, 0..900u32, -20..20i32), 1..3000)) {
+        fn it_is_a_sorted_map(steps in prop::collection::vec((0..5u8, 0..900u32, -20..20i32), 1..3000)) {
             let mut sorted = Sorted::new(hash);
             let mut model: BTreeMap<Vec<u8>, i32> = BTreeMap::new();
+            let mut ends: BTreeMap<Vec<u8>, Millis> = BTreeMap::new();
             for (what, name, score) in steps {
                 let member = format!("m{name}").into_bytes();
-                if what == 0 {
-                    prop_assert_eq!(sorted.remove(&member), model.remove(&member).map(f64::from));
-                } else {
-                    let before = sorted.insert(&member, f64::from(score));
-                    prop_assert_eq!(before, model.insert(member, score).map(f64::from));
+                match what {
+                    0 => {
+                        prop_assert_eq!(sorted.remove(&member), model.remove(&member).map(f64::from));
+                        ends.remove(&member);
+                    }
+                    1 => {
+                        let at = u64::try_from(score).ok().map(Millis);
+                        let is_there = model.contains_key(&member);
+                        prop_assert_eq!(sorted.set_expire_at(&member, at), is_there);
+                        ends.remove(&member);
+                        ends.extend(at.filter(|_| is_there).map(|at| (member, at)));
+                    }
+                    2 if score == 0 => {
+                        let limit = Millis(u64::from(name / 50));
+                        let (mut cursor, mut gone) = (0, Vec::new());
+                        loop {
+                            let ended = |entry: &Entry<()>| entry.expire_at().is_some_and(|at| at < limit);
+                            cursor = sorted.drain_where(cursor, ended, |member| gone.push(member.to_vec()));
+                            if cursor == 0 { break; }
+                        }
+                        gone.sort();
+                        let expected: Vec<_> =
+                            ends.extract_if(.., |_, at| *at < limit).map(|(member, _)| member).collect();
+                        prop_assert_eq!(&gone, &expected);
+                        model.retain(|member, _| !gone.contains(member));
+                    }
+                    _ => {
+                        let before = sorted.insert(&member, f64::from(score));
+                        prop_assert_eq!(before, model.insert(member, score).map(f64::from));
+                    }
                 }
+                prop_assert_eq!(sorted.expiring(), ends.len());
             }
+            let held = |sorted: &Sorted| -> BTreeMap<Vec<u8>, Millis> {
+                let entries = sorted.entries(0..sorted.len());
+                entries.filter_map(|entry| Some((entry.key().to_vec(), entry.expire_at()?))).collect()
+            };
+            prop_assert_eq!(&held(&sorted), &ends);
+            prop_assert_eq!(&held(&sorted.clone()), &ends);
+            let bytes: usize = sorted.table.iter().map(Entry::allocated_bytes).sum();
+            prop_assert_eq!(sorted.sums.bytes, bytes);
             let mut expected: Vec<(i32, Vec<u8>)> = model.into_iter().map(|(m, s)| (s, m)).collect();
             expected.sort();
             let found: Vec<_> = sorted.iter(0..sorted.len()).collect();

@@ -189,13 +189,8 @@ impl Fields {
     }
 
     fn note_expiry(&mut self, at: Option<Millis>) {
-        if let Some(at) = at {
-            if self.expiring == 0 {
-                self.sweep = Sweep::default();
-            }
-            self.expiring += 1;
-            self.sweep.note(at);
-        }
+        self.sweep.note(at, self.expiring == 0);
+        self.expiring += usize::from(at.is_some());
     }
 }
 

@@ -52,8 +52,8 @@ pub enum Fragment<'a> {
     Chunk(usize, &'a [u8]),
     /// A member of a set and its expiry.
     Member(&'a [u8], Option<Millis>),
-    /// A member of a sorted set, and its score.
-    Scored(&'a [u8], f64),
+    /// A member of a sorted set, its score and its expiry.
+    Scored(&'a [u8], f64, Option<Millis>),
     /// A field of a hash, its value and its expiry.
     Field(&'a [u8], &'a [u8], Option<Millis>),
 }

@@ -5,7 +5,8 @@
 
 use crate::fragment::{FRAGMENTED_BYTES_MIN, FRAGMENTED_TEXT_BYTES_MIN, Fragmented};
 use crate::string::RawString;
-use crate::{Hash, List, Opaque, Set, SortedSet};
+use crate::{Collection, Hash, List, Opaque, Set, SetRef, SortedSet, SortedSetRef};
+use base::Millis;
 use std::sync::Arc;
 
 /// The type of a value as TYPE answers it.
@@ -166,6 +167,51 @@ impl Object {
             Object::Set(set) => set.fragmented_mut(),
             Object::SortedSet(set) => set.fragmented_mut(),
             _ => None,
+        }
+    }
+
+    /// A time before which none of its elements ends by itself, if any ever does. O(1).
+    #[inline]
+    pub fn soonest(&self) -> Option<Millis> {
+        match self {
+            Object::Hash(hash) => hash.as_ref().soonest(),
+            Object::Set(set) => set.as_ref().soonest(),
+            Object::SortedSet(set) => set.as_ref().soonest(),
+            _ => None,
+        }
+    }
+
+    /// The elements of a set or sorted set that end by themselves, and when; those of a hash say so
+    /// themselves. O(elements), if there are any.
+    pub fn expiring_members(&self) -> impl Iterator<Item = (&[u8], Millis)> {
+        let (set, sorted) = match self {
+            Object::Set(set) => (Some(set.as_ref()), None),
+            Object::SortedSet(set) => (None, Some(set.as_ref())),
+            _ => (None, None),
+        };
+        let members = set.into_iter().flat_map(SetRef::expiring);
+        members.chain(sorted.into_iter().flat_map(SortedSetRef::expiring))
+    }
+
+    /// Takes out elements that have ended by `now` in at most `buckets` buckets. True if all are out.
+    pub fn sweep(&mut self, now: Millis, buckets: usize, removed: impl FnMut(&[u8])) -> bool {
+        match self {
+            Object::Hash(hash) => hash.sweep(now, buckets, removed),
+            Object::Set(set) => set.sweep(now, buckets, removed),
+            Object::SortedSet(set) => set.sweep(now, buckets, removed),
+            _ => true,
+        }
+    }
+
+    /// Whether it is a collection that has lost its last element, so that its key is to go.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Object::List(list) => list.is_empty(),
+            Object::Set(set) => set.is_empty(),
+            Object::Hash(hash) => hash.is_empty(),
+            Object::SortedSet(set) => set.is_empty(),
+            Object::Stream(stream) => stream.is_empty(),
+            Object::Text(_) | Object::Module(_) => false,
         }
     }
 

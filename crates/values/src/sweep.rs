@@ -30,10 +30,15 @@ impl Sweep {
         self.soonest
     }
 
-    /// Notes that an element ends at `at`.
-    pub(crate) fn note(&mut self, at: Millis) {
-        self.soonest = self.soonest.min(at);
-        self.gathered = self.gathered.min(at);
+    /// Notes when an element ends; `is_first` if none did before, whose passes are over then.
+    pub(crate) fn note(&mut self, at: Option<Millis>, is_first: bool) {
+        if let Some(at) = at {
+            if is_first {
+                *self = Sweep::default();
+            }
+            self.soonest = self.soonest.min(at);
+            self.gathered = self.gathered.min(at);
+        }
     }
 
     /// Visits at most `buckets` buckets, going on where the last call stopped. `drain` is given the cursor

@@ -2,8 +2,8 @@
 //!
 //! Strings, lists, sets, sorted sets and hashes become commands that one would type; a stream, whose
 //! groups no command makes as they are, becomes a RESTORE of its payload, and so does what a module has
-//! made. A function library becomes a FUNCTION LOAD. What modules keep outside the keyspace no command can tell; it is
-//! left out.
+//! made. A function library becomes a FUNCTION LOAD. Members that end are told by what `KeyDB` calls that. What modules
+//! keep outside the keyspace no command can tell; it is left out.
 
 use crate::image::{self, Limits};
 use crate::keys::{Text, kind_of, view};
@@ -12,7 +12,7 @@ use base::disk::Disk;
 use base::{Millis, Offset, RunId, double};
 use keyspace::Entry;
 use rdb::file::IncrementalSync;
-use rdb::{Encoder, Item, LoadedKey, Loader, payload};
+use rdb::{Encoder, Item, LoadedKey, Loader, MemberExpiry, payload};
 use std::io::BufReader;
 use std::path::Path;
 use values::{Hash, Kind, List, Set, SortedSet};
@@ -44,11 +44,22 @@ pub(super) fn transcribe(
     if let Some(noted_s) = noted_s {
         Note::Time(noted_s).write(&mut piece);
     }
+    let (mut name, mut expiry) = (Vec::new(), MemberExpiry::default());
     while let Some(item) = loader.next_item().map_err(|error| failed(&error))? {
         match item {
             Item::SelectDb(db) => oplog::encode_select(db, &mut piece),
             Item::Function(code) => words(&[b"FUNCTION", b"LOAD", &code], &mut piece),
-            Item::Key(key) => requests(key, &mut piece).map_err(|error| failed(&error))?,
+            Item::Key(key) => {
+                (name, expiry) = (key.key.clone(), MemberExpiry::default());
+                requests(key, &mut piece).map_err(|error| failed(&error))?;
+            }
+            Item::Aux { key, value } => {
+                if let Some((member, Millis(at))) = expiry.take(&key, value) {
+                    let at = at.to_string();
+                    let line: [&[u8]; 4] = [b"PEXPIREMEMBERAT", &name, &member, at.as_bytes()];
+                    words(&line, &mut piece);
+                }
+            }
             _ => {}
         }
         if piece.len() >= PIECE_BYTES {

@@ -102,9 +102,7 @@ impl Keys<'_> {
     /// `WrongType` if the key holds another type.
     #[inline]
     pub fn read<C: Collection>(&mut self, key: &[u8]) -> Result<Option<C::Ref<'_>>, CommandError> {
-        if C::KIND == Kind::Set {
-            self.end_members(key);
-        }
+        self.end_members(key, C::KIND);
         self.find(key).map(view::<C>).transpose()
     }
 
@@ -117,9 +115,7 @@ impl Keys<'_> {
         &mut self,
         key: &[u8],
     ) -> Result<Option<C::Ref<'_>>, CommandError> {
-        if C::KIND == Kind::Set {
-            self.end_members(key);
-        }
+        self.end_members(key, C::KIND);
         self.peek(key).map(view::<C>).transpose()
     }
 
@@ -135,9 +131,7 @@ impl Keys<'_> {
         edit: impl FnOnce(&mut C) -> Result<T, CommandError>,
     ) -> Result<Option<Edited<T>>, CommandError> {
         let (db, clock) = (self.db, self.node.access_clock());
-        if C::KIND == Kind::Set {
-            self.end_members(key);
-        }
+        self.end_members(key, C::KIND);
         self.note_change(key);
         let Some((shard, hash)) = self.shard(db, key) else { return Ok(None) };
         let Some(entry) = shard.find(db, hash, key) else { return Ok(None) };
@@ -157,7 +151,7 @@ impl Keys<'_> {
         };
         if is_empty {
             shard.remove(db, hash, key);
-        } else if matches!(C::KIND, Kind::Hash | Kind::Set) {
+        } else if matches!(C::KIND, Kind::Hash | Kind::Set | Kind::SortedSet) {
             shard.note_fields(db, hash, key);
         }
         Ok(Some(Edited { value, created: false, removed: is_empty }))

@@ -23,7 +23,6 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use values::Kind;
 
 /// Bytes of an unknown command's name and arguments that its error quotes.
 const QUOTED_BYTES_MAX: usize = 128;
@@ -408,8 +407,8 @@ impl<'n> Worker<'n> {
         for (db, key) in &noted.expired {
             self.effects.expired(self.node, *db, key);
         }
-        for EndedMembers { db, key, members, emptied } in &noted.ended {
-            let place = (*db, &**key, Kind::Set);
+        for EndedMembers { db, key, kind, members, emptied } in &noted.ended {
+            let place = (*db, &**key, *kind);
             self.effects.fields_expired(self.node, place, members, *emptied);
         }
         for key in noted.changed {

@@ -27,7 +27,7 @@ struct Parts {
     plain: Encoder,
     /// What may be written.
     bytes: Vec<u8>,
-    /// When members of a set end, which is said behind the last member.
+    /// When members of a set or sorted set end, which is said behind the last member.
     ends: Vec<u8>,
     /// Members, or bytes of chunks, that came.
     len: usize,
@@ -43,7 +43,9 @@ impl Parts {
         let Fragment::Chunk(at, chunk) = fragment else {
             let before = self.bytes.len() + self.ends.len();
             self.plain.push_fragment(&mut self.bytes, fragment, outline);
-            if let Fragment::Member(member, Some(at)) = fragment {
+            if let Fragment::Member(member, Some(at)) | Fragment::Scored(member, _, Some(at)) =
+                fragment
+            {
                 self.plain.encode_member_expiry(&mut self.ends, member, at);
             }
             self.len += 1;

@@ -13,7 +13,7 @@ use build::{Batch, Crew, Site};
 use conf::Number;
 use keyspace::{Exclusive, Keyspace, SHARD_COUNT, Shard};
 use psync::history::History;
-use rdb::{Item, LoadError, Loader, ModuleData, Piece};
+use rdb::{Item, LoadError, Loader, MemberExpiry, ModuleData, Piece};
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::num::NonZero;
@@ -251,11 +251,6 @@ fn read_divided<R: Read>(
     Ok((set, io::Cursor::new(unread).chain(rest), offset))
 }
 
-/// Whether a field says something of a member of the key before it.
-fn is_of_member(name: &[u8]) -> bool {
-    name == rdb::MEMBER_EXPIRY_KEY || name == rdb::MEMBER_EXPIRY_WHEN
-}
-
 /// What a snapshot says beside its keys.
 #[derive(Debug, Default)]
 struct About {
@@ -303,7 +298,9 @@ impl About {
                 Ok(Some(Piece::Item(Item::ModuleSkipped { module, key }))) => {
                     crew.pass_over(module, key.is_some());
                 }
-                Ok(Some(Piece::Item(Item::Aux { key, value }))) if is_of_member(&key) => {
+                Ok(Some(Piece::Item(Item::Aux { key, value })))
+                    if MemberExpiry::is_said_by(&key) =>
+                {
                     crew.note(&key, value);
                 }
                 Ok(Some(Piece::Item(item))) => {

@@ -129,6 +129,7 @@ fn large(key: &[u8], kind: Kind) -> Entry {
             let mut set = SortedSet::default();
             for number in 0..COUNT {
                 set.insert(&name(number), f64::from(number % 77), SortedSetLimits::default());
+                set.set_expire_at(&name(number), end(number));
             }
             new_entry(key, set, at)
         }
@@ -196,6 +197,7 @@ fn spoil(mut change: Change<'_>) {
             for number in 0..700 {
                 set.insert(&name(number * 5), -1.0, SortedSetLimits::default());
                 set.remove(&name(number * 3 + 1));
+                set.set_expire_at(&name(number * 2), Some(Millis(1)));
             }
         }
         Object::Hash(hash) => {

@@ -48,6 +48,9 @@ fn value_of(entry: &Entry) -> Value {
             set.iter(0..set.len()).for_each(|(member, score)| {
                 members.insert(member.to_vec(), (score.to_bits(), None));
             });
+            set.expiring().for_each(|(member, at)| {
+                members.get_mut(member).expect("a member").1 = Some(at);
+            });
         }
         ValueRef::Boxed(Object::Hash(hash)) => hash.as_ref().each(|field, value, at| {
             members.insert(field.to_vec(), (number_of(&value.to_vec()), at));
@@ -130,7 +133,7 @@ impl Record for KeptRecord {
                 number = (at as u64).to_be_bytes();
                 (&number[..], (KeyHash::of(chunk), None))
             }
-            Fragment::Scored(member, score) => (member, (score.to_bits(), None)),
+            Fragment::Scored(member, score, at) => (member, (score.to_bits(), at)),
             Fragment::Field(field, value, at) => {
                 assert!(at.is_none_or(|at| self.outline.soonest.is_some_and(|least| least <= at)));
                 (field, (number_of(value), at))
@@ -237,6 +240,9 @@ impl World {
                 let mut set = SortedSet::default();
                 for number in 0..count {
                     set.insert(&name(number), f64::from(number % 97), SortedSetLimits::default());
+                    if let Some(at) = self.expiry(20).filter(|_| what > 2) {
+                        set.set_expire_at(&name(number), Some(at));
+                    }
                 }
                 (Kind::SortedSet, set.into_object())
             }
@@ -392,26 +398,10 @@ impl World {
         let Some(mut change) = shard.change(db, Keyspace::hash(key), key) else { return };
         let ((_, members), _) = self.model.get_mut(&(db, key.to_vec())).expect("both have it");
         match change.value_mut() {
-            ValueMut::Boxed(Object::SortedSet(set)) => match what {
-                0..4 => {
-                    let score = f64::from(number) - 500.0;
-                    set.insert(&name, score, SortedSetLimits::default());
-                    Arc::make_mut(members).insert(name, (score.to_bits(), None));
-                }
-                4 => {
-                    set.remove(&name);
-                    Arc::make_mut(members).remove(&name);
-                }
-                _ => {
-                    let ranks = ranks..ranks + 5;
-                    let view = set.as_ref();
-                    let gone = view.iter(ranks.clone()).map(|(member, _)| member.to_vec());
-                    gone.for_each(|name| {
-                        Arc::make_mut(members).remove(&name);
-                    });
-                    set.remove_ranks(ranks);
-                }
-            },
+            ValueMut::Boxed(Object::SortedSet(set)) => {
+                let score = f64::from(number) - 500.0;
+                edit_sorted_set(set, Arc::make_mut(members), what, name, (score, at, ranks));
+            }
             ValueMut::Boxed(Object::Text(text)) => {
                 let (from, len) = (number as usize * 150, text.len());
                 let (start, end) = if what < 4 { (from, from + 9_000) } else { (len, len + 300) };
@@ -582,6 +572,38 @@ impl World {
     }
 }
 
+/// A change of one member of a sorted set, or of those of some ranks.
+fn edit_sorted_set(
+    set: &mut SortedSet,
+    members: &mut Members,
+    what: u32,
+    name: Vec<u8>,
+    (score, at, rank): (f64, Option<Millis>, usize),
+) {
+    match what {
+        0..3 => {
+            set.insert(&name, score, SortedSetLimits::default());
+            members.entry(name).or_insert((0, None)).0 = score.to_bits();
+        }
+        3 => {
+            set.remove(&name);
+            members.remove(&name);
+        }
+        4 => {
+            if set.set_expire_at(&name, at) {
+                members.get_mut(&name).expect("both have it").1 = at;
+            }
+        }
+        _ => {
+            let ranks = rank..rank + 5;
+            for (member, _) in set.as_ref().iter(ranks.clone()) {
+                members.remove(&member.to_vec());
+            }
+            set.remove_ranks(ranks);
+        }
+    }
+}
+
 /// A change of one member of a set.
 fn edit_set(set: &mut Set, members: &mut Members, what: u32, name: Vec<u8>, at: Option<Millis>) {
     match what {
@@ -614,7 +636,7 @@ fn compare(found: &Model, expected: &Model) {
 #[test]
 fn walks_record_large_collections_as_they_were_at_the_cut() {
     let (mut finished, mut begun) = (0, 0);
-    for seed in 0..5 {
+    for seed in 0..6 {
         let mut world = World::new(seed);
         for _ in 0..12 {
             let (db, key) = (world.below(DBS.into()), world.key());

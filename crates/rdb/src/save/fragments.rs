@@ -33,13 +33,13 @@ impl Encoder {
         push_count(out, outline.len);
     }
 
-    /// Appends a fragment. When members of a set end is said behind the record
+    /// Appends a fragment. When members of a set or sorted set end is said behind the record
     /// ([`Encoder::encode_member_expiry`]).
     pub fn push_fragment(&mut self, out: &mut Vec<u8>, fragment: Fragment<'_>, outline: Outline) {
         match fragment {
             Fragment::Chunk(_, bytes) => out.extend_from_slice(bytes),
             Fragment::Member(member, _) => self.push_bytes(out, member),
-            Fragment::Scored(member, score) => {
+            Fragment::Scored(member, score, _) => {
                 self.push_bytes(out, member);
                 out.extend_from_slice(&score.to_le_bytes());
             }
@@ -122,7 +122,7 @@ mod tests {
             (
                 SavedValue::SortedSet(2, Box::new([(b, 2.5), (a, -1.0)].into_iter())),
                 outline(Kind::SortedSet, None),
-                [Fragment::Scored(b"12", 2.5), Fragment::Scored(b"a", -1.0)],
+                [Fragment::Scored(b"12", 2.5, None), Fragment::Scored(b"a", -1.0, at)],
             ),
             (
                 SavedValue::Hash(2, Box::new([(a, b), (b, a)].into_iter())),

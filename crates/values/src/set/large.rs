@@ -81,8 +81,8 @@ impl LargeSet {
         let is_first = self.expiring() == 0;
         let is_new =
             self.members.insert(hash, member, expire_at, &KeyHash, &mut Saving(&self.sides));
-        if is_new && expire_at.is_some() {
-            self.note_expiry(expire_at, is_first);
+        if is_new {
+            self.sweep.note(expire_at, is_first);
         }
         is_new
     }
@@ -93,7 +93,7 @@ impl LargeSet {
         let found =
             self.members.set_expire_at(KeyHash::of(member), member, at, &mut Saving(&self.sides));
         if found {
-            self.note_expiry(at, is_first);
+            self.sweep.note(at, is_first);
         }
         found
     }
@@ -131,16 +131,6 @@ impl LargeSet {
     /// Moves what it owns where `mover` wants it, as [`crate::Object::relocate`].
     pub(crate) fn relocate(&mut self, reached: u128, elements: usize, mover: &mut Mover) -> u128 {
         relocate::through(reached, elements, |cursor| self.members.relocate_some(cursor, mover))
-    }
-
-    /// Notes when a member ends; `is_first` if none did before.
-    fn note_expiry(&mut self, at: Option<Millis>, is_first: bool) {
-        if let Some(at) = at {
-            if is_first {
-                self.sweep = Sweep::default();
-            }
-            self.sweep.note(at);
-        }
     }
 }
 
@@ -185,9 +175,7 @@ impl Clone for LargeSet {
     fn clone(&self) -> LargeSet {
         let mut copy = LargeSet::default();
         copy.members = self.members.clone();
-        if self.expiring() > 0 {
-            copy.sweep.note(self.sweep.soonest());
-        }
+        copy.sweep.note(self.soonest(), true);
         copy
     }
 }

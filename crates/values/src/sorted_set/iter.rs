@@ -30,7 +30,7 @@ impl<'a> Scored<'a> {
                 }
                 Scored(Form::Packed { elements, left: end - start })
             }
-            SortedSetRef::Large(sorted) => Scored(Form::Large(sorted.iter(start..end))),
+            SortedSetRef::Large(large) => Scored(Form::Large(large.sorted().iter(start..end))),
         }
     }
 }

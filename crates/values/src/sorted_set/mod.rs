@@ -1,22 +1,24 @@
 //! Sorted sets: members, each once, in the order of (score, member).
 //!
 //! Small sorted sets are packed: a listpack of members and scores by turns, in order, as stock has it.
-//! What outgrows the limits becomes a table with a counted tree ([`Sorted`]) and stays one. Scores are
-//! never NaN. A score that is whole is packed as an integer, any other as C's `%.17g`.
+//! What outgrows the limits becomes a table with a counted tree ([`structures::Sorted`]) and stays one. Scores are
+//! never NaN. A score that is whole is packed as an integer, any other as C's `%.17g`. Members that expire
+//! (`KeyDB`) stand in a table; one that has ended is a member until it is swept out.
 
 mod iter;
 mod large;
 
 pub use iter::Scored;
+pub use large::LargeSortedSet;
 
 use crate::collection::in_object;
 use crate::fragment::Fragmented;
 use crate::{Collection, Kind, Object, foreign};
-use large::Large;
+use base::Millis;
 use std::cmp::Ordering;
 use std::ops::Range;
 use structures::listpack::{Item, Listpack, ListpackBuf};
-use structures::{Mover, Sorted};
+use structures::Mover;
 
 /// Bytes of a listpack above which nothing is added to it.
 const LISTPACK_BYTES_MAX: usize = 1 << 30;
@@ -46,7 +48,7 @@ pub struct SortedSet(Form);
 #[derive(Clone, Debug)]
 enum Form {
     Packed(ListpackBuf),
-    Large(Box<Large>),
+    Large(Box<LargeSortedSet>),
 }
 
 /// A view of a sorted set.
@@ -55,7 +57,7 @@ pub enum SortedSetRef<'a> {
     /// Packed members and scores.
     Packed(Listpack<'a>),
     /// A table and a tree.
-    Large(&'a Sorted),
+    Large(&'a LargeSortedSet),
 }
 
 impl Default for SortedSet {
@@ -67,7 +69,9 @@ impl Default for SortedSet {
 impl PartialEq for SortedSet {
     fn eq(&self, other: &SortedSet) -> bool {
         let (one, other) = (self.as_ref(), other.as_ref());
-        one.len() == other.len() && one.iter(0..one.len()).eq(other.iter(0..other.len()))
+        one.len() == other.len()
+            && one.iter(0..one.len()).eq(other.iter(0..other.len()))
+            && one.expiring().eq(other.expiring())
     }
 }
 
@@ -165,7 +169,7 @@ impl SortedSet {
         set
     }
 
-    /// Puts a member in, or gives it another score. Gives its score before.
+    /// Puts a member in, or gives it another score; its expiry stays. Gives its score before.
     pub fn insert(&mut self, member: &[u8], score: f64, limits: SortedSetLimits) -> Option<f64> {
         if let Form::Packed(pack) = &mut self.0 {
             let before = pack_find(pack.view(), member);
@@ -217,6 +221,22 @@ impl SortedSet {
         }
     }
 
+    /// Sets or removes a member's expiry; false if there is no such member.
+    pub fn set_expire_at(&mut self, member: &[u8], at: Option<Millis>) -> bool {
+        match &mut self.0 {
+            Form::Packed(pack) if at.is_none() => pack_find(pack.view(), member).is_some(),
+            _ => self.enlarge().set_expire_at(member, at),
+        }
+    }
+
+    /// Takes out members that have ended by `now` in at most `buckets` buckets. True if all are out.
+    pub fn sweep(&mut self, now: Millis, buckets: usize, removed: impl FnMut(&[u8])) -> bool {
+        match &mut self.0 {
+            Form::Packed(_) => true,
+            Form::Large(large) => large.sweep(now, buckets, removed),
+        }
+    }
+
     /// Becomes large at once if `more` members to come would not fit the packed form.
     pub fn reserve(&mut self, more: usize, limits: SortedSetLimits) {
         if more > limits.entries {
@@ -228,7 +248,7 @@ impl SortedSet {
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
             Form::Packed(pack) => pack.as_bytes().len(),
-            Form::Large(large) => size_of::<Large>() + large.sorted().memory_bytes(),
+            Form::Large(large) => size_of::<LargeSortedSet>() + large.sorted().memory_bytes(),
         }
     }
 
@@ -264,9 +284,9 @@ impl SortedSet {
         }
     }
 
-    fn enlarge(&mut self) -> &mut Large {
+    fn enlarge(&mut self) -> &mut LargeSortedSet {
         if let Form::Packed(pack) = &self.0 {
-            let mut large = Box::<Large>::default();
+            let mut large = Box::<LargeSortedSet>::default();
             let view = SortedSetRef::Packed(pack.view());
             let mut digits = itoa::Buffer::new();
             for (member, score) in view.iter(0..view.len()) {
@@ -322,7 +342,7 @@ impl<'a> SortedSetRef<'a> {
     pub fn len(self) -> usize {
         match self {
             SortedSetRef::Packed(pack) => pack.len() / 2,
-            SortedSetRef::Large(sorted) => sorted.len(),
+            SortedSetRef::Large(large) => large.sorted().len(),
         }
     }
 
@@ -339,11 +359,30 @@ impl<'a> SortedSetRef<'a> {
         }
     }
 
+    /// A time before which no member ends; `None` if none ever does.
+    pub fn soonest(self) -> Option<Millis> {
+        match self {
+            SortedSetRef::Packed(_) => None,
+            SortedSetRef::Large(large) => large.soonest(),
+        }
+    }
+
+    /// The members that expire, in order, and when. O(members), if there are any.
+    pub fn expiring(self) -> impl Iterator<Item = (&'a [u8], Millis)> {
+        let sorted = match self {
+            SortedSetRef::Large(large) => Some(large.sorted()),
+            SortedSetRef::Packed(_) => None,
+        };
+        let sorted = sorted.filter(|sorted| sorted.expiring() > 0);
+        let entries = sorted.into_iter().flat_map(|sorted| sorted.entries(0..sorted.len()));
+        entries.filter_map(|entry| Some((entry.key(), entry.expire_at()?)))
+    }
+
     /// The score of a member.
     pub fn score(self, member: &[u8]) -> Option<f64> {
         match self {
             SortedSetRef::Packed(pack) => pack_find(pack, member).map(|(_, score)| score),
-            SortedSetRef::Large(sorted) => sorted.score(member),
+            SortedSetRef::Large(large) => large.sorted().score(member),
         }
     }
 
@@ -355,7 +394,10 @@ impl<'a> SortedSetRef<'a> {
                 let found = all.find(|(_, (other, _))| other.is(member));
                 found.map(|(rank, (_, score))| (rank, score))
             }
-            SortedSetRef::Large(sorted) => sorted.rank(member).zip(sorted.score(member)),
+            SortedSetRef::Large(large) => {
+                let sorted = large.sorted();
+                sorted.rank(member).zip(sorted.score(member))
+            }
         }
     }
 
@@ -374,14 +416,14 @@ impl<'a> SortedSetRef<'a> {
                     .take_while(|(member, score)| is_before(member.bytes(&mut digits), *score))
                     .count()
             }
-            SortedSetRef::Large(sorted) => sorted.partition(is_before),
+            SortedSetRef::Large(large) => large.sorted().partition(is_before),
         }
     }
 
     /// Visits some members, as SCAN does: a packed one at once.
     pub fn scan(self, cursor: u64, mut visit: impl FnMut(&[u8], f64)) -> u64 {
-        if let SortedSetRef::Large(sorted) = self {
-            return sorted.scan(cursor, visit);
+        if let SortedSetRef::Large(large) = self {
+            return large.sorted().scan(cursor, visit);
         }
         let mut digits = itoa::Buffer::new();
         for (member, score) in self.iter(0..self.len()) {
@@ -402,7 +444,7 @@ impl Collection for SortedSet {
     fn as_ref(&self) -> SortedSetRef<'_> {
         match &self.0 {
             Form::Packed(pack) => SortedSetRef::Packed(pack.view()),
-            Form::Large(large) => SortedSetRef::Large(large.sorted()),
+            Form::Large(large) => SortedSetRef::Large(large),
         }
     }
 

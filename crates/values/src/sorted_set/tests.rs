@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Members by score, as a list that is sorted after each step.
 #[derive(Debug, Default)]
@@ -120,3 +121,59 @@ fn packed_bytes_are_stocks() {
 }
 
 const STOCK: &[u8] = b"<\x00\x00\x00\x0a\x00\x81c\x02\xdf\xfd\x02\x81d\x02\x930.10000000000000001\x14\x81a\x02\x831.5\x04\x81b\x02\x831.5\x04\x0a\x01\x83inf\x04\xff";
+
+proptest! {
+    #[test]
+    fn members_end(steps in prop::collection::vec((0..6u8, 0..99u16, 0..50u64), 0..200)) {
+        let limits = SortedSetLimits::default();
+        let (mut set, mut model) = (SortedSet::default(), BTreeMap::new());
+        let mut scores = Model::default();
+        for (step, number, at) in steps {
+            let (member, score, at) = (name(number), f64::from(number % 7), Millis(at));
+            let is_there = model.contains_key(&member);
+            match step {
+                0 | 1 => {
+                    let score = score + f64::from(step);
+                    prop_assert_eq!(set.insert(&member, score, limits), scores.insert(&member, score));
+                    model.entry(member).or_insert(None);
+                }
+                2 => {
+                    prop_assert_eq!(set.remove(&member), scores.remove(&member));
+                    model.remove(&member);
+                }
+                3 | 4 => {
+                    let at = (step == 3).then_some(at);
+                    prop_assert_eq!(set.set_expire_at(&member, at), is_there);
+                    if let Some(end) = model.get_mut(&member) {
+                        *end = at;
+                    }
+                }
+                _ => {
+                    let mut gone = BTreeSet::new();
+                    let mut note = |member: &[u8]| _ = gone.insert(member.to_vec());
+                    while !set.sweep(at, 2, &mut note) {}
+                    let has_ended = |end: &Option<Millis>| end.is_some_and(|end| end <= at);
+                    let ended: BTreeSet<Vec<u8>> =
+                        model.extract_if(.., |_, end| has_ended(end)).map(|(member, _)| member).collect();
+                    prop_assert_eq!(&gone, &ended);
+                    scores.0.retain(|(_, member)| !gone.contains(member));
+                    // A whole pass makes the bound exact.
+                    while !set.sweep(at, 2, |_| ()) {}
+                    prop_assert_eq!(set.as_ref().soonest(), model.values().flatten().min().copied());
+                }
+            }
+            let least = model.values().flatten().min().copied();
+            prop_assert_eq!(set.as_ref().soonest().is_some(), least.is_some());
+            prop_assert!(set.as_ref().soonest() <= least);
+            let expiring = |set: &SortedSet| -> BTreeMap<Vec<u8>, Option<Millis>> {
+                set.as_ref().expiring().map(|(member, at)| (member.to_vec(), Some(at))).collect()
+            };
+            let mut expected = model.clone();
+            expected.retain(|_, at| at.is_some());
+            prop_assert_eq!(&expiring(&set), &expected);
+            prop_assert_eq!(&set.clone(), &set);
+            prop_assert_eq!(set.clone().as_ref().soonest(), set.as_ref().soonest());
+        }
+        check(set.as_ref(), &scores);
+    }
+}

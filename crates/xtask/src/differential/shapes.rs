@@ -210,4 +210,6 @@ pub const NEWER_EFFECTS: &[&str] = &[
     "XTRIM $stream (MAXLEN [=|~] $count|MINID $id) (KEEPREF|DELREF|ACKED)",
     "PEXPIREMEMBER $set $element $span",
     "EXPIREMEMBER $set $element (0|1)",
+    "PEXPIREMEMBER $zset $element $span",
+    "EXPIREMEMBER $zset $element (0|1)",
 ];

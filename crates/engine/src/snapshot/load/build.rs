@@ -11,10 +11,9 @@
 use super::LoadOptions;
 use crate::image::{self, BadValue};
 use crate::keys::Place;
-use base::Millis;
 use base::lock::{Mutex, Rank};
 use keyspace::{Entry, SHARD_COUNT, Shard};
-use rdb::{Item, LoadError, LoadedKey, RawKeys};
+use rdb::{Item, LoadError, LoadedKey, MemberExpiry, RawKeys};
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -141,14 +140,15 @@ pub(super) struct Builder<'a> {
     counts: Counts,
     /// The key that was made last, while what is said behind it can follow.
     key: Option<Vec<u8>>,
-    /// The member of it that was named last, to expire.
-    member: Option<Vec<u8>>,
+    /// What is said of its members.
+    expiry: MemberExpiry,
 }
 
 impl<'a> Builder<'a> {
     pub(super) fn new(site: &'a Site<'a>) -> Builder<'a> {
         let gathered = (0..SHARD_COUNT).map(|_| Vec::new()).collect();
-        Builder { site, db: 0, gathered, counts: Counts::default(), key: None, member: None }
+        let (counts, expiry) = (Counts::default(), MemberExpiry::default());
+        Builder { site, db: 0, gathered, counts, key: None, expiry }
     }
 
     /// Builds the keys of `batch`, up to the first fault.
@@ -184,7 +184,7 @@ impl<'a> Builder<'a> {
 
     /// Makes an entry of a key that ends at `offset`. False if that cannot be.
     pub(super) fn add(&mut self, db: u32, loaded: LoadedKey, offset: u64) -> bool {
-        (self.key, self.member) = (None, None);
+        (self.key, self.expiry) = (None, MemberExpiry::default());
         let LoadedKey { key, value, attributes } = loaded;
         let at = attributes.expire_at;
         if at.zip(self.site.options.expired_before).is_some_and(|(at, now)| at <= now) {
@@ -223,19 +223,14 @@ impl<'a> Builder<'a> {
 
     /// Takes note of a field behind a key: which of its members expires, and when.
     pub(super) fn note(&mut self, name: &[u8], value: Vec<u8>) {
-        if name == rdb::MEMBER_EXPIRY_KEY {
-            self.member = Some(value);
-            return;
-        }
-        let member = self.member.take().filter(|_| name == rdb::MEMBER_EXPIRY_WHEN);
-        let at = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
-        let (Some(key), Some(member), Some(at)) = (self.key.take(), member, at) else { return };
+        let Some((member, at)) = self.expiry.take(name, value) else { return };
+        let Some(key) = self.key.take() else { return };
         let Place { hash, shard: index } = Place::of(&key);
         self.put(usize::from(index));
         if let Some(shard) = self.site.shards.get(usize::from(index)) {
             let mut shard = shard.lock();
             if let Some(change) = shard.change(self.db, hash, &key) {
-                image::expire_member(change, &member, Millis(at));
+                image::expire_member(change, &member, at);
             }
             shard.note_fields(self.db, hash, &key);
         }
