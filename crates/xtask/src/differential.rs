@@ -232,7 +232,9 @@ fn replicas(stage: &Stage, commands: usize, seed: u64, types: &str) -> Outcome {
 fn send_and_compare(nodes: &[Node], steps: &[Step], round: u64) -> Outcome<usize> {
     let mut primary = nodes[0].wire()?;
     for batch in steps.chunks(BATCH) {
-        primary.replies(batch.iter().map(|step| &step.words))?;
+        let lines = || batch.iter().map(Step::shown).collect::<Vec<_>>().join("\n    ");
+        let replies = primary.replies(batch.iter().map(|step| &step.words));
+        replies.during(|| format!("round {round}:\n    {}", lines()))?;
     }
     drop(primary);
     let mut primary = nodes[0].wire()?;
@@ -281,6 +283,14 @@ mod tests {
         text.contains(['|', ')', ']'])
             || text.len() > 1 && text.contains('$')
             || text.match_indices(['(', '[']).any(|(at, _)| group(at))
+    }
+
+    #[test]
+    fn every_command_has_a_word() {
+        for round in 0..100 {
+            let steps = groups(1, round, vec!["RANDOMKEY"]).concat();
+            assert!(steps.iter().all(|step| !step.words.is_empty()), "round {round}");
+        }
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::{Collection, Kind, Object, foreign};
 use base::Millis;
 use std::cmp::Ordering;
 use std::ops::Range;
-use structures::listpack::{Item, Listpack, ListpackBuf};
 use structures::Mover;
+use structures::listpack::{Item, Listpack, ListpackBuf};
 
 /// Bytes of a listpack above which nothing is added to it.
 const LISTPACK_BYTES_MAX: usize = 1 << 30;

@@ -167,9 +167,9 @@ impl Draw {
         };
         let mut words = Vec::new();
         self.sequence(&mut shape.trim_start(), &mut words, true);
-        // BITCOUNT with a start alone is for later versions than 7.0.
-        let may_be_short = words.first().is_none_or(|name| name != b"BITCOUNT");
-        let is_short = may_be_short && self.random.one_in(200) && words.pop().is_some();
+        // BITCOUNT with a start alone is for later versions than 7.0; what has no word has no reply.
+        let may_be_short = words.len() > 1 && words.first().is_none_or(|name| name != b"BITCOUNT");
+        let is_short = self.random.one_in(200) && may_be_short && words.pop().is_some();
         let of_stream = words.first().is_some_and(|name| name.starts_with(b"X"));
         let mark = if is_short && of_stream { Mark::Failed } else { mark };
         Step { words, mark }
