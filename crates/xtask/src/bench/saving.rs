@@ -2,10 +2,11 @@
 //!
 //! For each data set the programs take turns: a probe sends one request every quarter of a millisecond
 //! while another client overwrites at a steady pace, first without a save, then while BGSAVE runs. Each
-//! latency counts from when the request was due, so that a pause is felt by all that fall into it. Then
-//! BGSAVE runs again while the other client overwrites as fast as it can, and the memory of the server
-//! and of its children (proportional set size, so that shared pages count once) is compared with that
-//! before. Where a save is to have a slow sink, `rdb-key-save-delay` slows the saver.
+//! latency counts from when the request was due, so that a pause is felt by all that fall into it; figures
+//! are medians of the rounds. Then BGSAVE runs again while the other client overwrites as fast as it can,
+//! and the memory of the server and of its children (proportional set size, so that shared pages count
+//! once) is compared with that before. Where a save is to have a slow sink, `rdb-key-save-delay` slows the
+//! saver.
 
 use super::persistence::{fill, letters, wire};
 use super::report::{float, machine};
@@ -160,10 +161,10 @@ const SHAPES: [Shape; 5] = [
 /// What was measured of one program.
 #[derive(Default)]
 struct Figures {
-    /// Microseconds of each request without a save.
-    idle: Vec<u64>,
+    /// Microseconds of each request without a save, by the round.
+    idle: Vec<Vec<u64>>,
     /// And during one.
-    saving: Vec<u64>,
+    saving: Vec<Vec<u64>>,
     /// Bytes of memory before the fastest overwriting.
     before: Vec<u64>,
     /// Bytes by which it grew during a save.
@@ -175,7 +176,8 @@ struct Figures {
 impl Figures {
     fn finish(&mut self) {
         let Figures { idle, saving, before, growth, save_ms } = self;
-        for values in [idle, saving, before, growth, save_ms] {
+        let latencies = idle.iter_mut().chain(saving);
+        for values in latencies.chain([before, growth, save_ms]) {
             values.sort_unstable();
         }
     }
@@ -185,6 +187,13 @@ impl Figures {
 fn at(values: &[u64], thousandths: usize) -> u64 {
     let last = values.len().saturating_sub(1);
     values.get((values.len() * thousandths / 1000).min(last)).copied().unwrap_or(0)
+}
+
+/// The median over the rounds of [`at`]: a pause that the machine makes is felt in one of them.
+fn median_at(rounds: &[Vec<u64>], thousandths: usize) -> u64 {
+    let mut values: Vec<u64> = rounds.iter().map(|round| at(round, thousandths)).collect();
+    values.sort_unstable();
+    at(&values, 500)
 }
 
 /// Measures all data sets whose names contain `only`; the tables, and the bars.
@@ -223,13 +232,13 @@ fn row(figures: &Figures) -> String {
     let growth_mb = float(at(growth, 500)) / 1e6;
     format!(
         " {}, {}, {} | {}, {}, {}, {} | {:.2} s | {growth_mb:.0} MB ({:.0} %) |",
-        at(idle, 500),
-        at(idle, 990),
-        at(idle, 999),
-        at(saving, 500),
-        at(saving, 990),
-        at(saving, 999),
-        at(saving, 1000),
+        median_at(idle, 500),
+        median_at(idle, 990),
+        median_at(idle, 999),
+        median_at(saving, 500),
+        median_at(saving, 990),
+        median_at(saving, 999),
+        median_at(saving, 1000),
         float(at(save_ms, 500)) / 1000.0,
         growth_mb * 1e8 / float(at(before, 500))
     )
@@ -240,11 +249,11 @@ fn judge(shape: &Shape, all: &[Figures], verdicts: &mut Verdicts) {
     let mut say = |what: &str, holds: bool, found: String| {
         verdicts.outcome(&format!("saving: {}: {what}", shape.name), ensure(holds, || found));
     };
-    let (idle, saving) = (at(&ours.idle, 990), at(&ours.saving, 990));
+    let (idle, saving) = (median_at(&ours.idle, 990), median_at(&ours.saving, 990));
     let holds = float(saving) <= P99_BAR * float(idle);
     say("p99 at most twice that without a save", holds, format!("{saving} us to {idle} us"));
-    let (idle, saving, theirs) =
-        (at(&ours.idle, 999), at(&ours.saving, 999), at(&stock.saving, 999));
+    let [idle, saving, theirs] =
+        [&ours.idle, &ours.saving, &stock.saving].map(|rounds| median_at(rounds, 999));
     let found = format!("{saving} us to {idle} us, stock {theirs} us");
     say("p99.9 within 4 ms of that without a save", saving <= idle + P999_US, found.clone());
     say("p99.9 at most stock's", saving <= theirs, found);
@@ -328,7 +337,10 @@ fn one(node: &mut Node, shape: &Shape, amount: Plan, figures: &mut Figures) -> O
     };
     load.beside(node, shape.pace, || {
         let end = clock::monotonic_us() + IDLE_US;
-        probe(&|| clock::monotonic_us() >= end, &mut figures.idle)
+        let mut latencies = Vec::new();
+        probe(&|| clock::monotonic_us() >= end, &mut latencies)?;
+        figures.idle.push(latencies);
+        Ok(())
     })?;
     load.beside(node, shape.pace, || {
         let (mut control, over) = (wire(node)?, AtomicBool::new(false));
@@ -340,7 +352,9 @@ fn one(node: &mut Node, shape: &Shape, amount: Plan, figures: &mut Figures) -> O
                 over.store(true, Ordering::Release);
                 watched
             });
-            let probed = probe(&|| over.load(Ordering::Acquire), &mut figures.saving);
+            let mut latencies = Vec::new();
+            let probed = probe(&|| over.load(Ordering::Acquire), &mut latencies);
+            figures.saving.push(latencies);
             probed.and(watching.join().map_err(|_| Failure::new("a thread has panicked"))?)
         });
         figures.save_ms.push((clock::monotonic_us() - begun) / 1000);
