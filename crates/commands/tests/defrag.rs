@@ -1,12 +1,12 @@
 //! Active defragmentation, with a real allocator: one test, since memory is the process's.
 
+mod client;
+
 use base::{Millis, clock};
+use client::Client;
 use conf::{ProtectedAction, Settings};
-use engine::args::OwnedRequest;
-use engine::client::Origin;
 use engine::memory::{sparse_bytes, used_memory};
-use engine::pipeline::{Worker, prepare};
-use engine::{Node, Session, cron};
+use engine::{Node, cron};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -22,38 +22,11 @@ const ENOUGH: u64 = 30;
 /// Milliseconds that it may take on a slow machine.
 const PATIENCE_MS: u64 = 120_000;
 
-struct Server<'n> {
-    node: &'n Node,
-    worker: Worker<'n>,
-    session: Session,
-}
-
-impl<'n> Server<'n> {
-    fn new(node: &'n Node) -> Server<'n> {
-        let session = Session::new(node.clients.add(Origin::default()), true);
-        Server { node, worker: Worker::new(node).expect("a seat"), session }
-    }
-
-    fn run(&mut self, line: &str) -> String {
-        let owned = OwnedRequest::from_words(line.split(' ').map(str::as_bytes));
-        let prepared = prepare(&self.node.table, owned.request());
-        let mut out = Vec::new();
-        loop {
-            self.worker.enter();
-            self.worker.execute(&mut self.session, &prepared, owned.request(), &mut out);
-            self.worker.leave();
-            // Nothing is answered while another thread has the shard.
-            if !out.is_empty() {
-                return String::from_utf8(out).expect("text");
-            }
-        }
-    }
-
-    fn field(&mut self, section: &str, name: &str) -> u64 {
-        let info = self.run(&format!("info {section}"));
-        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.expect("the field is there").parse().expect("a number")
-    }
+/// A number of INFO.
+fn field(client: &mut Client<'_>, section: &str, name: &str) -> u64 {
+    let info = client.run(&format!("info {section}"));
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.expect("the field is there").parse().expect("a number")
 }
 
 fn text(number: usize) -> String {
@@ -61,7 +34,7 @@ fn text(number: usize) -> String {
 }
 
 /// Fills every type, and deletes three of four elements, keys, lists and streams.
-fn fill_and_thin(server: &mut Server<'_>) {
+fn fill_and_thin(client: &mut Client<'_>) {
     for number in 0..ELEMENTS {
         let text = text(number);
         let turn = number % IN_TURNS;
@@ -75,10 +48,10 @@ fn fill_and_thin(server: &mut Server<'_>) {
             format!("rpush list:{turn} {text}"),
             format!("xadd stream:{turn} {}-1 field {text}", number + 1),
         ] {
-            server.run(&line);
+            client.run(&line);
         }
     }
-    server.run(&format!("setrange long {} end", 100_000));
+    client.run(&format!("setrange long {} end", 100_000));
     for number in (0..ELEMENTS).filter(|number| number % 4 != 0) {
         let (text, mut keys) = (text(number), String::from("del"));
         write!(keys, " string:{number} volatile:{number} small:{number}").expect("a string");
@@ -91,7 +64,7 @@ fn fill_and_thin(server: &mut Server<'_>) {
             format!("srem set {text}"),
             format!("zrem sorted {text}"),
         ] {
-            server.run(&line);
+            client.run(&line);
         }
     }
 }
@@ -110,47 +83,47 @@ fn what_is_left_of_much_is_moved_together() {
     let node =
         Arc::new(Node::new(Settings::default().into(), None, &commands::all(), &[], 2, None));
     node.settings.enable_debug_command.set(ProtectedAction::Yes);
-    let mut server = Server::new(&node);
-    fill_and_thin(&mut server);
-    let digest = server.run("debug digest");
-    let keys = server.run("dbsize");
+    let mut client = Client::new(&node);
+    fill_and_thin(&mut client);
+    let digest = client.run("debug digest");
+    let keys = client.run("dbsize");
     let (percent, before) = (sparse_percent(), active());
     assert!(percent > 2 * ENOUGH, "{percent} %");
 
     // While it is off nothing happens.
     cron::tick(&node);
-    assert_eq!(server.field("memory", "active_defrag_running"), 0);
+    assert_eq!(field(&mut client, "memory", "active_defrag_running"), 0);
     let set = format!(
         "config set active-defrag-ignore-bytes 100000 active-defrag-threshold-lower {ENOUGH} \
          active-defrag-threshold-upper {} active-defrag-cycle-max 75 active-defrag-max-scan-fields 100 \
          activedefrag yes",
         ENOUGH + 1
     );
-    assert_eq!(server.run(&set), "+OK\r\n");
+    assert_eq!(client.run(&set), "+OK\r\n");
     let deadline = clock::monotonic() + Millis(PATIENCE_MS);
     cron::tick(&node);
-    assert_eq!(server.field("memory", "active_defrag_running"), 75);
+    assert_eq!(field(&mut client, "memory", "active_defrag_running"), 75);
     // Commands go on.
     let mut rounds = 0;
-    while server.field("memory", "active_defrag_running") > 0 {
+    while field(&mut client, "memory", "active_defrag_running") > 0 {
         assert!(clock::monotonic() < deadline, "{} % after {rounds} rounds", sparse_percent());
         rounds += 1;
-        assert_eq!(server.run("incr counted"), format!(":{rounds}\r\n"));
-        assert_eq!(server.run("append grown x"), format!(":{rounds}\r\n"));
-        assert_eq!(server.run("get string:4"), format!("$12\r\n{}\r\n", text(4)));
+        assert_eq!(client.run("incr counted"), format!(":{rounds}\r\n"));
+        assert_eq!(client.run("append grown x"), format!(":{rounds}\r\n"));
+        assert_eq!(client.run("get string:4"), format!("$12\r\n{}\r\n", text(4)));
     }
-    server.run("del counted grown");
+    client.run("del counted grown");
     let percent = sparse_percent();
     assert!(percent <= ENOUGH, "{percent} %");
     assert!(active() * 4 < before * 3, "{} of {before} bytes are active", active());
-    assert_eq!(server.run("debug digest"), digest);
-    assert_eq!(server.run("dbsize"), keys);
+    assert_eq!(client.run("debug digest"), digest);
+    assert_eq!(client.run("dbsize"), keys);
     for name in ["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits"] {
-        assert!(server.field("stats", name) > 0, "{name}");
+        assert!(field(&mut client, "stats", name) > 0, "{name}");
     }
-    assert_eq!(server.field("stats", "current_active_defrag_time"), 0);
-    assert!(server.field("stats", "total_active_defrag_time") > 0);
-    server.run("config resetstat");
-    assert_eq!(server.field("stats", "active_defrag_hits"), 0);
-    assert_eq!(server.field("stats", "total_active_defrag_time"), 0);
+    assert_eq!(field(&mut client, "stats", "current_active_defrag_time"), 0);
+    assert!(field(&mut client, "stats", "total_active_defrag_time") > 0);
+    client.run("config resetstat");
+    assert_eq!(field(&mut client, "stats", "active_defrag_hits"), 0);
+    assert_eq!(field(&mut client, "stats", "total_active_defrag_time"), 0);
 }

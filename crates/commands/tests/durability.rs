@@ -7,19 +7,18 @@
 //! Each thread counts up its own keys, so that what is held can be no less than what it was told is
 //! written, and no more than what it has begun.
 
+mod client;
+
 use base::disk::Disk;
 use base::disk::memory::{Fault, MemoryDisk};
 use base::random::Random;
 use base::{Millis, Offset, RunId, clock};
+use client::Client;
 use conf::{AppendFsync, ProtectedAction, Settings};
+use engine::Node;
 use engine::append_only::{self, Tail, load};
-use engine::args::OwnedRequest;
-use engine::client::Origin;
-use engine::context::Outcome;
 use engine::mailbox::Mailbox;
-use engine::pipeline::{Worker, prepare};
 use engine::snapshot::LoadOptions;
-use engine::{Node, Session};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -93,48 +92,15 @@ fn start(template: &Node, disk: &MemoryDisk, policy: AppendFsync) -> Result<Arc<
     Ok(node)
 }
 
-/// A client without a socket.
-struct Client<'n> {
-    node: &'n Node,
-    worker: Worker<'n>,
-    session: Session,
-}
-
-impl<'n> Client<'n> {
-    fn new(node: &'n Node) -> Client<'n> {
-        let session = Session::new(node.clients.add(Origin::default()), true);
-        Client { node, worker: Worker::new(node).expect("a seat"), session }
-    }
-
-    /// Runs a line; the reply is not let go yet.
-    fn run(&mut self, line: &str) -> String {
-        let owned = OwnedRequest::from_words(line.split(' ').map(str::as_bytes));
-        let prepared = prepare(&self.node.table, owned.request());
-        let mut out = Vec::new();
-        loop {
-            self.worker.enter();
-            let session = &mut self.session;
-            let outcome = self.worker.execute(session, &prepared, owned.request(), &mut out);
-            self.worker.leave();
-            if !matches!(outcome, Outcome::Parked) {
-                break;
-            }
-            thread::yield_now();
+/// Waits until the reply to `client` may leave; false if `gone` says that it never will.
+fn passes(client: &Client<'_>, gone: &AtomicBool) -> bool {
+    while client.node.must_hold(client.session.last_write, clock::monotonic()) {
+        if gone.load(Ordering::SeqCst) {
+            return false;
         }
-        self.node.log.wake_readers();
-        String::from_utf8(out).expect("text")
+        thread::yield_now();
     }
-
-    /// Waits until the reply may leave; false if `gone` says that it never will.
-    fn passes(&self, gone: &AtomicBool) -> bool {
-        while self.node.must_hold(self.session.last_write, clock::monotonic()) {
-            if gone.load(Ordering::SeqCst) {
-                return false;
-            }
-            thread::yield_now();
-        }
-        !gone.load(Ordering::SeqCst)
-    }
+    !gone.load(Ordering::SeqCst)
 }
 
 /// What one thread has done with its keys: a counter, a list of the same length, and a pair.
@@ -164,7 +130,7 @@ fn write(client: &mut Client<'_>, writer: u64, account: &mut Account, gone: &Ato
         if reply.starts_with('-') {
             return false;
         }
-        if !client.passes(gone) {
+        if !passes(client, gone) {
             return true;
         }
     }

@@ -1,13 +1,13 @@
 //! Eviction, policy by policy, with a real limit of memory: one test, since memory is the process's.
 
+mod client;
+
 use base::random::Random;
+use client::Client;
 use conf::{MaxmemoryPolicy, Settings};
-use engine::args::OwnedRequest;
-use engine::client::Origin;
+use engine::Node;
 use engine::memory::used_memory;
-use engine::pipeline::{Worker, prepare};
 use engine::replication::Address;
-use engine::{Node, Session};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -18,44 +18,34 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const ROOM_BYTES: u64 = 4 << 20;
 const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 
-struct Server<'n> {
-    node: &'n Node,
-    worker: Worker<'n>,
-    session: Session,
-}
+/// A client that sets limits.
+struct Server<'n>(Client<'n>);
 
 impl<'n> Server<'n> {
     fn new(node: &'n Node) -> Server<'n> {
-        let session = Session::new(node.clients.add(Origin::default()), true);
-        Server { node, worker: Worker::new(node).expect("a seat"), session }
+        Server(Client::new(node))
     }
 
     fn run(&mut self, line: &str) -> String {
-        let owned = OwnedRequest::from_words(line.split(' ').map(str::as_bytes));
-        let prepared = prepare(&self.node.table, owned.request());
-        let mut out = Vec::new();
-        self.worker.enter();
-        self.worker.execute(&mut self.session, &prepared, owned.request(), &mut out);
-        self.worker.leave();
-        String::from_utf8(out).expect("text")
+        self.0.run(line)
     }
 
     fn limit(&mut self, policy: MaxmemoryPolicy, room: u64) {
-        self.node.settings.maxmemory_policy.set(policy);
+        self.0.node.settings.maxmemory_policy.set(policy);
         let limit = i64::try_from(used_memory() + room).expect("a number");
-        self.node.settings.maxmemory.set(limit);
-        self.node.refresh();
+        self.0.node.settings.maxmemory.set(limit);
+        self.0.node.refresh();
     }
 
     fn unlimited(&mut self) {
-        self.node.settings.maxmemory.set(0);
-        self.node.refresh();
+        self.0.node.settings.maxmemory.set(0);
+        self.0.node.refresh();
         self.run("flushall sync");
-        self.node.stats.reset();
+        self.0.node.stats.reset();
     }
 
     fn evicted(&self) -> u64 {
-        self.node.stats.evicted_keys.load(Ordering::Relaxed)
+        self.0.node.stats.evicted_keys.load(Ordering::Relaxed)
     }
 
     fn exists(&mut self, key: &str) -> bool {
@@ -125,7 +115,7 @@ fn every_policy_evicts(server: &mut Server<'_>) {
         MaxmemoryPolicy::VolatileTtl,
     ] {
         server.limit(policy, ROOM_BYTES);
-        let limit = server.node.settings.maxmemory.get().unsigned_abs();
+        let limit = server.0.node.settings.maxmemory.get().unsigned_abs();
         for at in 0..20_000 {
             let line = format!("set k{at} {} ex 10000", value(500));
             assert_eq!(server.run(&line), "+OK\r\n", "{policy:?} {at}");
@@ -169,7 +159,7 @@ fn few_volatile_keys_are_found(server: &mut Server<'_>) {
     }
     server.run("set only v ex 10000");
     server.limit(MaxmemoryPolicy::VolatileLru, 0);
-    server.node.settings.maxmemory.set(1);
+    server.0.node.settings.maxmemory.set(1);
     assert_eq!(server.run("ping"), "+PONG\r\n");
     for _ in 0..100 {
         server.run("ping");
@@ -214,11 +204,11 @@ fn the_least_used_go_first(server: &mut Server<'_>) {
 fn what_is_evicted_is_logged(server: &mut Server<'_>) {
     for (lazy, verb) in [(false, "DEL"), (true, "UNLINK")] {
         server.run("set a v");
-        server.node.settings.lazyfree_lazy_eviction.set(lazy);
-        server.node.log.retain(1 << 20);
-        let mut reader = server.node.log.reader(server.node.log.end()).expect("the log's end");
+        server.0.node.settings.lazyfree_lazy_eviction.set(lazy);
+        server.0.node.log.retain(1 << 20);
+        let mut reader = server.0.node.log.reader(server.0.node.log.end()).expect("the log's end");
         server.limit(MaxmemoryPolicy::AllkeysRandom, 0);
-        server.node.settings.maxmemory.set(1);
+        server.0.node.settings.maxmemory.set(1);
         assert_eq!(server.run("set b v"), OOM);
         let mut bytes = Vec::new();
         while reader.read(usize::MAX, &mut bytes).expect("kept") > 0 {}
@@ -231,11 +221,11 @@ fn what_is_evicted_is_logged(server: &mut Server<'_>) {
 
 fn a_replica_evicts_nothing(server: &mut Server<'_>) {
     server.run("set a v");
-    let alone = server.node.keyspace.gate.exclusive();
-    server.node.change_role(&alone, Some(Address { host: "127.0.0.1".into(), port: 1 }));
+    let alone = server.0.node.keyspace.gate.exclusive();
+    server.0.node.change_role(&alone, Some(Address { host: "127.0.0.1".into(), port: 1 }));
     drop(alone);
     server.limit(MaxmemoryPolicy::AllkeysRandom, 0);
-    server.node.settings.maxmemory.set(1);
+    server.0.node.settings.maxmemory.set(1);
     assert!(server.exists("a"));
     assert_eq!(server.evicted(), 0);
 }

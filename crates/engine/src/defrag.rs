@@ -38,7 +38,7 @@ pub struct Defrag {
     running: AtomicU64,
     looked_at_ms: AtomicU64,
     began_us: AtomicU64,
-    ended_us: AtomicU64,
+    spent_us: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
     key_hits: AtomicU64,
@@ -89,14 +89,14 @@ impl Defrag {
             misses: number(&self.misses),
             key_hits: number(&self.key_hits),
             key_misses: number(&self.key_misses),
-            total_ms: (number(&self.ended_us) + current_us) / 1_000,
+            total_ms: (number(&self.spent_us) + current_us) / 1_000,
             current_ms: current_us / 1_000,
         }
     }
 
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {
-        for counter in [&self.hits, &self.misses, &self.key_hits, &self.key_misses, &self.ended_us]
+        for counter in [&self.hits, &self.misses, &self.key_hits, &self.key_misses, &self.spent_us]
         {
             counter.store(0, Ordering::Relaxed);
         }
@@ -131,7 +131,7 @@ impl Defrag {
     fn end(&self) {
         let began = self.began_us.load(Ordering::Relaxed);
         let spent = base::clock::monotonic_us().saturating_sub(began);
-        self.ended_us.fetch_add(spent, Ordering::Relaxed);
+        self.spent_us.fetch_add(spent, Ordering::Relaxed);
         self.running.store(0, Ordering::Relaxed);
     }
 }

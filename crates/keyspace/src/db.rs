@@ -19,10 +19,27 @@ pub struct Db {
     pub(crate) table: Table<Object>,
     /// How many entries have an expiry.
     pub(crate) volatile: usize,
-    /// No entry, nor field of an entry, expires before this.
+    pub(crate) ends: Ends,
+}
+
+/// When the first thing of a database's part ends.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    /// No entry, nor element of an entry, expires before this.
     pub(crate) soonest: Millis,
     /// While a pass over the expired is under way: the least expiry set since it began.
     pub(crate) gathered: Option<Millis>,
+}
+
+impl Ends {
+    /// Something ends at `at`.
+    #[inline]
+    pub(crate) fn note(&mut self, at: Option<Millis>) {
+        if let Some(at) = at {
+            self.soonest = self.soonest.min(at);
+            self.gathered = self.gathered.map(|least| least.min(at));
+        }
+    }
 }
 
 impl fmt::Debug for Db {
@@ -33,7 +50,8 @@ impl fmt::Debug for Db {
 
 impl Default for Db {
     fn default() -> Db {
-        Db { table: Table::new(), volatile: 0, soonest: NEVER, gathered: None }
+        let ends = Ends { soonest: NEVER, gathered: None };
+        Db { table: Table::new(), volatile: 0, ends }
     }
 }
 
@@ -60,7 +78,7 @@ impl Db {
 
     /// Whether a key may have expired by `now`.
     pub fn may_have_expired(&self, now: Millis) -> bool {
-        self.soonest <= now
+        self.ends.soonest <= now
     }
 
     /// Whether `key` is there, and has expired by `now`.
@@ -76,15 +94,7 @@ impl Db {
     pub(crate) fn note_expiry(&mut self, before: Option<Millis>, after: Option<Millis>) {
         self.volatile =
             self.volatile + usize::from(after.is_some()) - usize::from(before.is_some());
-        self.note_end(after);
-    }
-
-    /// Something ends at `at`.
-    pub(crate) fn note_end(&mut self, at: Option<Millis>) {
-        if let Some(at) = at {
-            self.soonest = self.soonest.min(at);
-            self.gathered = self.gathered.map(|least| least.min(at));
-        }
+        self.ends.note(after);
     }
 }
 
@@ -159,7 +169,7 @@ impl Databases {
         for (number, place) in &mut self.0 {
             if *number == one || *number == other {
                 *number = if *number == one { other } else { one };
-                place.gathered = None;
+                place.ends.gathered = None;
             }
         }
         self.0.sort_unstable_by_key(|(number, _)| *number);

@@ -5,7 +5,7 @@
 //! lower bound of the next expiry right, and set the flags of transactions that watch the key.
 
 use crate::Entry;
-use crate::db::{Databases, Db, NEVER, Presence};
+use crate::db::{Databases, Db, Ends, NEVER, Presence};
 use crate::walk::{Visitor, Walk};
 use crate::watch::{WatchFlag, Watchers};
 use base::Millis;
@@ -46,10 +46,19 @@ struct Lost {
     emptied: bool,
 }
 
-/// An entry that may be changed: it has been saved for every walk that needs it.
+/// An entry that may be changed: it has been saved for every walk that needs it. When that is over, its
+/// database knows whether something in it ends sooner than before.
 #[derive(Debug)]
 pub struct Change<'a> {
     entry: &'a mut Entry,
+    ends: &'a mut Ends,
+}
+
+impl Drop for Change<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.ends.note(end_of_fields(self.entry));
+    }
 }
 
 impl Change<'_> {
@@ -124,11 +133,11 @@ impl Shard {
 
     /// The entry of `key`, to be changed.
     pub fn change(&mut self, db: u32, hash: u64, key: &[u8]) -> Option<Change<'_>> {
-        let table = &mut self.dbs.get_mut(db)?.table;
+        let Db { table, ends, .. } = self.dbs.get_mut(db)?;
         let entry = table.find_mut(hash, key)?;
         raise(&self.walks, db, entry);
         self.watchers.changed(db, key);
-        Some(Change { entry })
+        Some(Change { entry, ends })
     }
 
     /// Puts `entry` in, giving back what had its key.
@@ -149,7 +158,7 @@ impl Shard {
         }
         let (after, of_fields) = (entry.expire_at(), end_of_fields(&entry));
         let place = self.dbs.get_or_make(db);
-        place.note_end(of_fields);
+        place.ends.note(of_fields);
         let old = place.table.insert(hash, entry, &KeyHash);
         place.note_expiry(old.as_ref().and_then(Entry::expire_at), after);
         old
@@ -204,18 +213,11 @@ impl Shard {
                 break;
             }
         }
+        drop(change);
         if emptied {
             self.remove(db, hash, key);
         }
         (!members.is_empty()).then_some((members, emptied))
-    }
-
-    /// Notes that fields or members of the collection at `key` may end sooner than before.
-    pub fn note_fields(&mut self, db: u32, hash: u64, key: &[u8]) {
-        if let Some(place) = self.dbs.get_mut(db) {
-            let at = place.table.find(hash, key).and_then(end_of_fields);
-            place.note_end(at);
-        }
     }
 
     /// Visits some entries, as SCAN does: pass 0 first, then what it returns, until that is 0.
@@ -291,7 +293,7 @@ impl Shard {
     /// as it is until the pass has come to its end, for it may be given up before.
     pub fn begin_expiry_pass(&mut self, db: u32) {
         if let Some(place) = self.dbs.get_mut(db) {
-            place.gathered = Some(NEVER);
+            place.ends.gathered = Some(NEVER);
         }
     }
 
@@ -299,9 +301,9 @@ impl Shard {
     /// as it was if the database was exchanged or emptied during the pass.
     pub fn end_expiry_pass(&mut self, db: u32, soonest: Millis) {
         if let Some(place) = self.dbs.get_mut(db)
-            && let Some(gathered) = place.gathered.take()
+            && let Some(gathered) = place.ends.gathered.take()
         {
-            place.soonest = gathered.min(soonest);
+            place.ends.soonest = gathered.min(soonest);
         }
     }
 
@@ -330,7 +332,7 @@ impl Shard {
     /// Puts a whole database in place of `db`'s, as a loaded snapshot does.
     pub fn replace(&mut self, db: u32, mut new: Db, now: Millis) -> Db {
         self.settle(db);
-        new.gathered = None;
+        new.ends.gathered = None;
         if let Some(newest) = self.walks.last() {
             // What comes in was not there at any cut.
             let mut cursor = new.table.scan_mut(0, |entry| entry.set_epoch(newest.cut));

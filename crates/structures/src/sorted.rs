@@ -327,7 +327,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn hash(member: &[u8]) -> u64 {
+    pub(super) fn hash(member: &[u8]) -> u64 {
         member
             .iter()
             .fold(7, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15))

@@ -65,6 +65,7 @@ fn setbit(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         let byte = offset / 8;
         let mut string = cx.keys.write_string(key)?;
         bitmap::set_bit(string.at_least(byte + 1, byte..byte + 1)?, offset, on);
+        drop(string);
         cx.effects.changed(cx.keys.db, key, Event::SetBit);
     }
     cx.reply.integer(i64::from(before));

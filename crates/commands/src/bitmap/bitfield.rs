@@ -215,6 +215,7 @@ fn bitfield(cx: &mut Context<'_>, args: &mut Args<'_>, may_write: bool) -> Comma
                 operation.form.write(bytes, operation.offset, new);
             }
         }
+        drop(string);
         cx.effects.changed(cx.keys.db, key, Event::SetBit);
     } else {
         answers.extend(operations.iter().map(|operation| operation.on(bytes).0));

@@ -88,11 +88,10 @@ fn add(cx: &mut Context<'_>, key: &[u8], by: i64) -> CommandResult {
         Some(text) => Some(increment(text.integer().ok_or(CommandError::NotInteger)?, by)?),
         None => None,
     };
-    match sum.zip(cx.keys.change(key)) {
-        Some((sum, mut change)) => change.set_value(NewValue::Int(sum)),
-        None => {
-            cx.keys.put(key, NewValue::Int(by), None);
-        }
+    if let Some((sum, mut change)) = sum.zip(cx.keys.change(key)) {
+        change.set_value(NewValue::Int(sum));
+    } else {
+        cx.keys.put(key, NewValue::Int(by), None);
     }
     cx.effects.changed(cx.keys.db, key, Event::IncrementBy);
     cx.reply.integer(sum.unwrap_or(by));

@@ -151,8 +151,6 @@ impl Keys<'_> {
         };
         if is_empty {
             shard.remove(db, hash, key);
-        } else if matches!(C::KIND, Kind::Hash | Kind::Set | Kind::SortedSet) {
-            shard.note_fields(db, hash, key);
         }
         Ok(Some(Edited { value, created: false, removed: is_empty }))
     }

@@ -432,11 +432,10 @@ impl World {
             _ => return,
         }
         let is_empty = members.is_empty();
+        drop(change);
         if is_empty {
             shard.remove(db, Keyspace::hash(key), key);
             self.model.remove(&(db, key.to_vec()));
-        } else {
-            shard.note_fields(db, Keyspace::hash(key), key);
         }
     }
 

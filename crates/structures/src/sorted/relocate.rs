@@ -29,13 +29,8 @@ impl Sorted {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::hash;
     use super::*;
-
-    fn hash(member: &[u8]) -> u64 {
-        member
-            .iter()
-            .fold(7, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15))
-    }
 
     #[test]
     fn a_sorted_set_whose_parts_move_stays_the_same() {

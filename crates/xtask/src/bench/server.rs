@@ -4,8 +4,8 @@ use crate::failure::{During, Failure, Outcome};
 use crate::node::Node;
 use crate::program::Program;
 use crate::{ports, wait};
+use base::Processors;
 use rustix::process::Signal;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs;
 use std::path::Path;
 
@@ -48,9 +48,7 @@ pub struct Server {
 /// # Errors
 /// When there is no such cpu.
 pub fn pin(cpu: usize) -> Outcome {
-    let mut set = CpuSet::new();
-    set.set(cpu);
-    sched_setaffinity(None, &set).during(|| format!("cpu {cpu} cannot be had; two are needed"))
+    bind(&cpu.to_string())
 }
 
 /// Lets the calling thread, and what it starts from now on, run on any cpu.
@@ -58,10 +56,13 @@ pub fn pin(cpu: usize) -> Outcome {
 /// # Errors
 /// When the kernel refuses.
 pub fn unpin() -> Outcome {
-    let mut set = CpuSet::new();
-    (0..CpuSet::MAX_CPU).for_each(|cpu| set.set(cpu));
-    sched_setaffinity(None, &set)?;
-    sched_getaffinity(None).map(drop).during(|| "which cpus there are".to_owned())
+    bind("0-1023")
+}
+
+fn bind(list: &str) -> Outcome {
+    let cpus = Processors::parse(list.as_bytes());
+    let cpus = cpus.ok_or_else(|| Failure::new(format!("no list of cpus: {list}")))?;
+    cpus.bind_thread().during(|| format!("cpu {list} cannot be had; two are needed"))
 }
 
 fn place(cpu: Option<usize>) -> Outcome {

@@ -232,7 +232,6 @@ impl<'a> Builder<'a> {
             if let Some(change) = shard.change(self.db, hash, &key) {
                 image::expire_member(change, &member, at);
             }
-            shard.note_fields(self.db, hash, &key);
         }
         self.key = Some(key);
     }
