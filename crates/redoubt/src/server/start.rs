@@ -10,7 +10,7 @@ use crate::identity::Identity;
 use crate::migrate::Migrator;
 use crate::replication;
 use crate::sentinel;
-use base::{Millis, Processors};
+use base::Processors;
 use conf::Settings;
 use engine::Node;
 use engine::placement::place;
@@ -234,7 +234,6 @@ fn bind(settings: &Settings) -> Result<net::Binding, String> {
 
 /// Waits for the end; gives the exit code.
 fn serve(running: &mut Running) -> i32 {
-    let mut last_signal: Option<Millis> = None;
     while let Ok(order) = running.orders.recv() {
         match order {
             Order::LoopFailed(text) => {
@@ -253,14 +252,6 @@ fn serve(running: &mut Running) -> i32 {
                 }
                 running.stops.end(number);
                 shutdown::report_failure(&running.node, &request);
-                let now = base::clock::monotonic();
-                if request.asked_by.is_none()
-                    && last_signal.is_some_and(|at| now.since(at) < Millis(1000))
-                {
-                    tracing::error!("Asked twice within a second: leaving without saving.");
-                    return 1;
-                }
-                last_signal = Some(now);
             }
         }
     }

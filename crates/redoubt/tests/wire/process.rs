@@ -7,7 +7,7 @@ use std::net::TcpStream;
 
 #[test]
 fn a_signal_is_called_off() {
-    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut server = Server::start(&["--enable-debug-command", "yes"]);
     let mut client = server.connect();
     let nothing = Value::Error("ERR No shutdown in progress.".into());
     assert_eq!(client.call(&["shutdown", "abort"]), nothing);
@@ -19,6 +19,9 @@ fn a_signal_is_called_off() {
         client.call(&["debug", "pause-cron", "0"]);
         assert_eq!(client.call(&["ping"]), Value::Simple("PONG".into()));
     }
+    // Each was taken up by now, and none of them has ended it.
+    server.signal("TERM");
+    assert_eq!(server.code(), Some(0));
 }
 
 #[test]
