@@ -78,7 +78,7 @@ fn both_kinds_of_append_only_file_hold_them() {
         let node = server.node();
         node.settings.aof_use_rdb_preamble.set(is_snapshot);
         node.settings.appendonly.set(true);
-        append_only::start(node, None, || {}).expect("a file");
+        append_only::start(node, None).expect("a file");
         node.append_only.flush().expect("durable");
         let directory = append_only::directory(&node.settings, &node.disk);
         assert!(load::find(&directory, None).expect("readable").expect("there").has_data);

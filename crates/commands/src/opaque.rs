@@ -177,7 +177,7 @@ fn a_base_of_commands_restores_it() {
     let node = kept.server.node();
     node.settings.aof_use_rdb_preamble.set(false);
     node.settings.appendonly.set(true);
-    engine::append_only::start(node, None, || {}).expect("a file");
+    engine::append_only::start(node, None).expect("a file");
     node.append_only.flush().expect("durable");
     let directory = engine::append_only::directory(&node.settings, &node.disk);
     let found = load::find(&directory, None).expect("readable").expect("there");

@@ -88,7 +88,7 @@ fn start(template: &Node, disk: &MemoryDisk, policy: AppendFsync) -> Result<Arc<
     });
     let end = node.log.end();
     node.replication.state().history.shift(end, RunId::generate(&mut Random::from_system()));
-    append_only::start(&node, tail, || {})?;
+    append_only::start(&node, tail)?;
     Ok(node)
 }
 

@@ -20,6 +20,7 @@ use crate::memory::Memory;
 use crate::migration::{Migration, Moves};
 use crate::monitor::Monitors;
 use crate::pause::Pause;
+use crate::placement::Slices;
 use crate::pubsub::PubSub;
 use crate::replication::{Address, Replication};
 use crate::session::ReplicaFacts;
@@ -73,6 +74,8 @@ pub trait Services: Send + Sync {
     /// # Errors
     /// A text for the client, if one cannot be done.
     fn settings_changed(&self, names: &[&str]) -> Result<(), String>;
+    /// Has the calling thread run in such slices, where the kernel grants them.
+    fn take_slices(&self, _slices: Slices) {}
     /// Sends keys to another server, then calls [`crate::pipeline::Worker::finish_migration`]; does not wait.
     ///
     /// # Errors

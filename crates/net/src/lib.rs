@@ -16,4 +16,4 @@ mod window;
 
 pub use event_loop::{EventLoop, LoopHandle, Loops, make_loops};
 pub use listener::{BindError, Binding, bind_all};
-pub use slice::take_short_slices;
+pub use slice::take_slices;

@@ -1,19 +1,25 @@
-//! The slice that the scheduler gives a thread: those that clients wait for ask for short ones.
+//! The slice that the scheduler gives a thread: those that clients wait for ask for short ones, savers for long ones.
 //!
 //! Linux 6.12 and later run whoever's slice ends first, and let nobody interrupt a slice but a thread of a shorter one
 //! (EEVDF). A loop has little to do at a time; with the usual slice of some milliseconds it waits, once it
 //! wakes, until a saver on its core has used up its own. Shares of the processor stay as they are.
 
+use engine::placement::Slices;
 use std::io;
 
 /// The shortest slice that the kernel grants, in nanoseconds.
-const SLICE_NS: u64 = 100_000;
+const SHORT_NS: u64 = 100_000;
+/// The longest.
+const LONG_NS: u64 = 100_000_000;
 
-/// Asks for short slices for the calling thread, which runs for a fraction of a millisecond at a time, and usual
-/// ones for threads that it starts (at a nice value of zero at least). Older kernels take no notice, and some
-/// containers forbid the call: all stays as it was then.
-pub fn take_short_slices() {
-    if let Err(error) = set_slice(SLICE_NS) {
+/// Asks for such slices for the calling thread, and usual ones for threads that it starts (at a nice value of
+/// zero at least). Older kernels take no notice, and some containers forbid the call: all stays as it was then.
+pub fn take_slices(slices: Slices) {
+    let nanoseconds = match slices {
+        Slices::Short => SHORT_NS,
+        Slices::Long => LONG_NS,
+    };
+    if let Err(error) = set_slice(nanoseconds) {
         tracing::debug!("the scheduler's slices stay as they are: {error}");
     }
 }
@@ -64,21 +70,24 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_gets_short_slices_and_keeps_its_share() {
-        let before = attributes().expect("every kernel tells them");
-        if let Err(error) = set_slice(SLICE_NS) {
-            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
-            return;
-        }
-        let after = attributes().expect("told before");
-        assert_eq!(
-            (after.sched_policy, after.sched_nice),
-            (before.sched_policy, before.sched_nice)
-        );
-        if knows_slices() {
-            assert_eq!(after.sched_runtime, SLICE_NS);
-            let started = thread::spawn(|| attributes().expect("told before").sched_runtime);
-            assert_eq!(started.join().expect("ended"), before.sched_runtime);
+    fn a_thread_gets_the_slices_it_asks_for_and_keeps_its_share() {
+        for asked in [SHORT_NS, LONG_NS] {
+            let before = attributes().expect("every kernel tells them");
+            if let Err(error) = set_slice(asked) {
+                assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
+                return;
+            }
+            let after = attributes().expect("told before");
+            assert_eq!(
+                (after.sched_policy, after.sched_nice),
+                (before.sched_policy, before.sched_nice)
+            );
+            if knows_slices() {
+                assert_eq!(after.sched_runtime, asked);
+                let started = thread::spawn(|| attributes().expect("told before").sched_runtime);
+                let of_started = started.join().expect("ended");
+                assert!(of_started != SHORT_NS && of_started != LONG_NS, "{of_started}");
+            }
         }
     }
 }

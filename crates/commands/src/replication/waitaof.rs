@@ -104,7 +104,7 @@ mod tests {
         node.settings.dir.set(dir.path().to_string_lossy().as_bytes().into());
         node.settings.appendfsync.set(conf::AppendFsync::No);
         node.settings.appendonly.set(true);
-        engine::append_only::start(node, None, || {}).expect("a file");
+        engine::append_only::start(node, None).expect("a file");
         server.check("append k v", ":1\r\n");
         let end = node.log.end();
         assert!(!node.append_only.is_durable(end));

@@ -2,7 +2,7 @@
 
 use super::{Request, commands};
 use crate::node::Node;
-use crate::placement::place;
+use crate::placement::place_saver;
 use crate::snapshot::Cut;
 use aof::Directory;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +23,7 @@ pub(super) fn begin(
     let (writer, target) = (Arc::clone(node), directory.clone());
     let walk = Arc::clone(cut.walk());
     let body = move || {
-        place(&[&writer.settings.aof_rewrite_cpulist, &writer.settings.server_cpulist]);
+        place_saver(&writer, &writer.settings.aof_rewrite_cpulist);
         let ran =
             catch_unwind(AssertUnwindSafe(|| write(&writer, &target, cut, number, is_snapshot)));
         let written = ran.unwrap_or_else(|_| {

@@ -9,7 +9,7 @@ use super::increment::{Open, Start, Unfilled};
 use super::{AppendOnly, Facts, Request, directory, rewrite};
 use crate::barrier::Watermark;
 use crate::node::Node;
-use crate::placement::place;
+use crate::placement::{Slices, place, take_slices};
 use aof::{AppendError, Appender, Directory, DirectoryError, Manifest};
 use base::Millis;
 use conf::AppendFsync;
@@ -74,12 +74,12 @@ pub struct Tail {
 }
 
 /// Starts the thread that keeps the file of `node`, whose data and history are loaded. With a `tail`
-/// the file goes on there; otherwise, if it is to be on, it begins with a base of the data. The thread calls
-/// `prepare` first: replies wait for it.
+/// the file goes on there; otherwise, if it is to be on, it begins with a base of the data. The thread
+/// runs in short slices: replies wait for it.
 ///
 /// # Errors
 /// The text of what went wrong.
-pub fn start(node: &Arc<Node>, tail: Option<Tail>, prepare: fn()) -> Result<(), String> {
+pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
     let waker_of = Arc::downgrade(node);
     let sleeper = node.log.subscribe(Arc::new(move || {
         if let Some(thread) =
@@ -107,8 +107,8 @@ pub fn start(node: &Arc<Node>, tail: Option<Tail>, prepare: fn()) -> Result<(), 
     }
     let of_thread = Arc::clone(node);
     let body = move || {
-        prepare();
         let node = of_thread;
+        take_slices(&node, Slices::Short);
         place(&[&node.settings.bio_cpulist]);
         if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
             node.incomplete.store(true, Ordering::Release);

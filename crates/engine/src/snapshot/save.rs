@@ -2,7 +2,7 @@
 
 use super::Cut;
 use crate::node::Node;
-use crate::placement::place;
+use crate::placement::place_saver;
 use base::Millis;
 use base::lock::{Mutex, MutexGuard, Rank};
 use conf::Schedule;
@@ -239,7 +239,7 @@ pub fn save_in_background(
     let (saver, walk) = (Arc::clone(node), Arc::clone(cut.walk()));
     tracing::info!("Background saving started");
     let spawned = thread::Builder::new().name("saver".into()).spawn(move || {
-        place(&[&saver.settings.bgsave_cpulist, &saver.settings.server_cpulist]);
+        place_saver(&saver, &saver.settings.bgsave_cpulist);
         match carry_out(&saver, cut, For::Background) {
             Ok(()) => tracing::info!("Background saving terminated with success"),
             Err(error) if error.source.kind() == io::ErrorKind::Interrupted => {

@@ -26,7 +26,7 @@ mod wake;
 use crate::identity::Identity;
 use base::lock::{Mutex, Rank};
 use engine::Node;
-use engine::placement::place;
+use engine::placement::{Slices, place};
 use engine::replication::Address;
 use engine::session::ReplicaFacts;
 use psync::Level;
@@ -133,7 +133,7 @@ fn spawn(
 ) -> io::Result<JoinHandle<()>> {
     let shared = Arc::clone(shared);
     thread::Builder::new().name(name.to_owned()).spawn(move || {
-        net::take_short_slices();
+        net::take_slices(Slices::Short);
         place(&[&shared.node.settings.server_cpulist]);
         if catch_unwind(AssertUnwindSafe(|| body(&shared))).is_err() {
             shared.node.incomplete.store(true, Ordering::Release);

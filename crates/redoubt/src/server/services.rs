@@ -9,6 +9,7 @@ use conf::Settings;
 use engine::Services;
 use engine::migration::Migration;
 use engine::node::ShutdownRequest;
+use engine::placement::Slices;
 use engine::replication::Address;
 use engine::session::ReplicaFacts;
 use net::LoopHandle;
@@ -73,6 +74,10 @@ impl Services for ServerServices {
             tracing::warn!("Shutdown manually aborted.");
         }
         calls_off
+    }
+
+    fn take_slices(&self, slices: Slices) {
+        net::take_slices(slices);
     }
 
     fn settings_changed(&self, names: &[&str]) -> Result<(), String> {

@@ -13,7 +13,7 @@ use crate::sentinel;
 use base::Processors;
 use conf::Settings;
 use engine::Node;
-use engine::placement::place;
+use engine::placement::{Slices, place};
 use engine::replication::Address;
 use net::{LoopHandle, Loops};
 use std::path::Path;
@@ -133,7 +133,7 @@ fn take_up(
         let alone = node.keyspace.gate.exclusive();
         node.change_role(&alone, primary);
     }
-    engine::append_only::start(node, tail, net::take_short_slices)?;
+    engine::append_only::start(node, tail)?;
     node.loading.store(false, Ordering::Release);
     node.refresh();
     Ok(())
@@ -202,7 +202,7 @@ fn run_loops(
     for (index, event_loop) in loops.into_iter().enumerate() {
         let (node, orders) = (Arc::clone(node), orders.clone());
         let body = move || {
-            net::take_short_slices();
+            net::take_slices(Slices::Short);
             place(&[&node.settings.server_cpulist]);
             if let Err(error) = event_loop.run(&node) {
                 // The main thread is gone only when the process ends anyway.

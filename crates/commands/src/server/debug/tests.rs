@@ -100,7 +100,7 @@ fn an_append_only_file_is_loaded_as_slowly_as_is_asked_for() {
     let node = server.node();
     node.settings.dir.set(dir.path().to_string_lossy().as_bytes().into());
     node.settings.appendonly.set(true);
-    engine::append_only::start(node, None, || {}).expect("a file");
+    engine::append_only::start(node, None).expect("a file");
     for number in 0..KEYS {
         server.check(&format!("set {number} v"), "+OK\r\n");
     }

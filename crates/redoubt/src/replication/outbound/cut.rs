@@ -8,7 +8,7 @@ use super::{Message, Outbound};
 use base::disk::Scratch;
 use base::{Millis, RunId};
 use engine::Node;
-use engine::placement::place;
+use engine::placement::place_saver;
 use engine::snapshot::Cut;
 use psync::primary::{CutId, Format, ReplicaId};
 use std::io::{self, BufWriter, Write};
@@ -91,7 +91,7 @@ impl Outbound<'_> {
         let (shared, cut, file) =
             (Arc::clone(self.shared), running.cut.take(), running.file.take());
         let body = move || {
-            place_saver(&shared.node);
+            place_saver(&shared.node, &shared.node.settings.bgsave_cpulist);
             let result = match (cut, mark, file) {
                 (Some(cut), Some(mark), _) => stream(&shared.node, cut, fan, mark),
                 (_, _, Some(file)) => copy(file, fan),
@@ -111,7 +111,7 @@ impl Outbound<'_> {
     fn write_file(&self, id: CutId, running: &mut RunningCut) {
         let (shared, cut) = (Arc::clone(self.shared), running.cut.take());
         let body = move || {
-            place_saver(&shared.node);
+            place_saver(&shared.node, &shared.node.settings.bgsave_cpulist);
             let Some(cut) = cut else { return };
             let message = match write_to_file(&shared.node, cut) {
                 Ok((file, length)) => Message::Written(id, file, length),
@@ -124,11 +124,6 @@ impl Outbound<'_> {
             self.shared.outbound.send(Message::CutFailed(id, error.to_string()));
         }
     }
-}
-
-/// Lets the calling thread run where savers do.
-fn place_saver(node: &Node) {
-    place(&[&node.settings.bgsave_cpulist, &node.settings.server_cpulist]);
 }
 
 /// Runs the walk into `out`.
