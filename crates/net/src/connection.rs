@@ -188,6 +188,11 @@ impl Connection {
         }
     }
 
+    /// Whether nothing of it is to run any more: it ends, or somebody else has called for its end.
+    pub(crate) fn ends(&self) -> bool {
+        self.closing || self.dead || self.session.info.closing.load(Ordering::Relaxed)
+    }
+
     /// Forgets what was parsed but has not run, so that it is parsed again.
     pub(crate) fn rewind(&mut self) {
         self.parsed = self.consumed;

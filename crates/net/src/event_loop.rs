@@ -677,7 +677,7 @@ impl Running<'_> {
     fn end_session(&mut self, mut connection: Box<Connection>) {
         let session = &mut connection.session;
         match session.blocked.take() {
-            Some(Blocked::Keys(waiting)) if waiting.claim() => self.node.waiters.remove(&waiting),
+            Some(Blocked::Keys(waiting)) if waiting.abandon() => self.node.waiters.remove(&waiting),
             Some(Blocked::Replicas { .. } | Blocked::Shutdown) => {
                 self.node.replication.note_waiting(false);
             }

@@ -166,7 +166,9 @@ impl Running<'_> {
         let window = std::mem::take(&mut self.window);
         for pending in &window.pending {
             let Some(connection) = self.slots[pending.slot].as_mut() else { continue };
-            if connection.hold != Hold::None || connection.closing || connection.dead {
+            // One that was held, if only until now, begins anew behind what has run.
+            let is_rewound = connection.parsed < pending.end;
+            if connection.hold != Hold::None || is_rewound || connection.ends() {
                 continue;
             }
             if connection.output.capacity() == 0 {
@@ -234,6 +236,8 @@ impl Running<'_> {
             Outcome::Blocked => {
                 if !waits_for_key {
                     self.node.replication.note_waiting(true);
+                    // What it waits for may have come before anybody knew that it waits.
+                    self.mailbox().send(Message::Recheck);
                 }
                 self.hold(slot, Hold::Blocked);
             }

@@ -1,15 +1,16 @@
 //! CLIENT KILL: closes connections, by address (the old form) or by filters.
 //!
-//! The loop that owns a connection closes it. Links to replicas and to the primary belong to the
+//! The loop that owns a connection closes it, of which nothing runs any more once the kill is answered: it is
+//! marked while no loop is in the middle of a command. Links to replicas and to the primary belong to the
 //! replication driver, which closes them. The caller itself is closed once it has its answer.
 
-use super::OTHERS;
 use super::filter::{Filter, KILL_WORDS};
 use engine::client::{Class, ClientInfo};
 use engine::context::Outcome;
 use engine::mailbox::Message;
 use engine::{Args, Command, CommandError, CommandResult, Context};
-use spec::{Arg, CommandSpec, Group, ReplyShape};
+use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
+use std::sync::atomic::Ordering;
 
 pub(super) const KILL: Command = Command {
     spec: CommandSpec {
@@ -18,7 +19,7 @@ pub(super) const KILL: Command = Command {
         group: Group::Connection,
         summary: "Closes connections.",
         complexity: "O(N) in the connections.",
-        flags: OTHERS,
+        flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::WholeKeyspace],
         args: &[Arg::one_of(
             "filter",
             &[Arg::bytes("ip:port"), Arg::one_of("new-format", KILL_WORDS).multiple()],
@@ -66,6 +67,7 @@ fn close(cx: &mut Context<'_>, client: &ClientInfo) {
             services.kill_link(client.id);
         }
     } else if let Some(mailbox) = cx.node.mailboxes().get(client.loop_index) {
+        client.closing.store(true, Ordering::Relaxed);
         mailbox.send(Message::Close(client.id, false));
     }
 }
