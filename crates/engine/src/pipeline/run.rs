@@ -49,6 +49,8 @@ pub struct Worker<'n> {
     pub(super) own_gates: u32,
     pub(super) now: Millis,
     pub(super) clock_us: u64,
+    /// A time and the monotonic microseconds at which it was read.
+    read: (Millis, u64),
 }
 
 impl<'n> Worker<'n> {
@@ -56,6 +58,7 @@ impl<'n> Worker<'n> {
     pub fn new(node: &'n Node) -> Option<Worker<'n>> {
         let mut effects = Effects::default();
         effects.begin(node);
+        let read = (base::clock::unix(), base::clock::monotonic_us());
         Some(Worker {
             node,
             seat: node.keyspace.gate.seat()?,
@@ -64,8 +67,9 @@ impl<'n> Worker<'n> {
             stats: node.stats.add_loop(node.table.all().len()),
             evictor: Evictor::default(),
             own_gates: 0,
-            now: base::clock::unix(),
-            clock_us: base::clock::monotonic_us(),
+            now: read.0,
+            clock_us: read.1,
+            read,
         })
     }
 
@@ -83,8 +87,15 @@ impl<'n> Worker<'n> {
     #[inline]
     pub fn enter(&mut self) {
         self.seat.enter();
-        self.now = base::clock::unix();
-        self.clock_us = base::clock::monotonic_us();
+        self.read_clock();
+        self.clock_us = self.read.1;
+    }
+
+    /// Finds out what time it is.
+    #[inline]
+    fn read_clock(&mut self) {
+        self.read = (base::clock::unix(), base::clock::monotonic_us());
+        self.now = self.read.0;
     }
 
     /// Ends a window.
@@ -288,6 +299,8 @@ impl<'n> Worker<'n> {
     pub(super) fn alone<T>(&mut self, action: impl FnOnce(&mut Self, &Exclusive<'_>) -> T) -> T {
         self.leave();
         let exclusive = self.node.keyspace.gate.exclusive();
+        // It may have waited for long.
+        self.read_clock();
         let result = action(self, &exclusive);
         drop(exclusive);
         self.seat.enter();
@@ -443,6 +456,11 @@ impl<'n> Worker<'n> {
         let before = self.clock_us;
         self.clock_us = base::clock::monotonic_us();
         let spent = self.clock_us.saturating_sub(before);
+        if !session.executing {
+            // For the next command; those of a transaction share one time.
+            let (time, at_us) = self.read;
+            self.now = time + Millis(self.clock_us.saturating_sub(at_us) / 1000);
+        }
         if let Some(stat) = self.stats.commands.get(command.index) {
             add(&stat.calls, 1);
             add(&stat.usec, spent);

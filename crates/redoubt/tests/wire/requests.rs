@@ -125,3 +125,14 @@ fn unanswered_requests() {
     client.expect(b"$1\r\na\r\n+OK\r\n$1\r\nv\r\n");
     assert!(client.raw(b"CLIENT REPLY OFF\r\nPING\r\n*x\r\n").is_empty());
 }
+
+#[test]
+fn each_command_sees_what_time_it_is() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    client.send(b"SET k v PX 100\r\nDEBUG SLEEP 0.2\r\nGET k\r\nPTTL k\r\n");
+    client.expect(b"+OK\r\n+OK\r\n$-1\r\n:-2\r\n");
+    // Those of a transaction are of one time.
+    client.send(b"MULTI\r\nSET k v PX 100\r\nDEBUG SLEEP 0.2\r\nGET k\r\nEXEC\r\n");
+    client.expect(b"+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n+OK\r\n$1\r\nv\r\n");
+}
