@@ -7,7 +7,8 @@
 //! (BLMOVE); that goes on until nothing is ready.
 //!
 //! Invariant: a waiter has one claim. Whoever takes it - a writer, the timeout, CLIENT UNBLOCK, the end
-//! of the connection, a change of role - answers; all others leave it alone.
+//! of the connection, a change of role - answers; all others leave it alone. Who has served it in vain gives
+//! the claim back, unless the connection has ended meanwhile.
 
 use crate::args::{OwnedRequest, Request};
 use crate::client::ClientInfo;
@@ -19,7 +20,7 @@ use resp::reply::{Protocol, Writer};
 use spec::Group;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use values::Kind;
 
 /// A key of a database.
@@ -37,7 +38,8 @@ pub enum Nothing {
 /// One connection's wait.
 #[derive(Debug)]
 pub struct Waiting {
-    claimed: AtomicBool,
+    /// Bits: [`CLAIMED`], [`ABANDONED`].
+    state: AtomicU8,
     /// Who waits.
     pub client: Arc<ClientInfo>,
     /// Its database.
@@ -60,6 +62,11 @@ pub struct Waiting {
     again_at: AtomicU64,
 }
 
+/// Somebody answers a waiter.
+const CLAIMED: u8 = 1;
+/// Its connection has ended.
+const ABANDONED: u8 = 2;
+
 /// No time comes at which a waiter is to be run without a change.
 const NEVER: u64 = u64::MAX;
 
@@ -78,7 +85,7 @@ impl Waiting {
             }
         }
         Waiting {
-            claimed: AtomicBool::new(false),
+            state: AtomicU8::new(0),
             client: Arc::clone(&session.info),
             db: session.db,
             protocol: session.protocol,
@@ -114,17 +121,23 @@ impl Waiting {
 
     /// Takes the claim: true for one caller only.
     pub fn claim(&self) -> bool {
-        !self.claimed.swap(true, Ordering::AcqRel)
+        self.state.fetch_or(CLAIMED, Ordering::AcqRel) & CLAIMED == 0
     }
 
-    /// Gives the claim back: it was not served after all.
-    pub(crate) fn unclaim(&self) {
-        self.claimed.store(false, Ordering::Release);
+    /// Takes the claim as the connection ends. If somebody else has it, it will not be given back.
+    pub fn abandon(&self) -> bool {
+        self.state.fetch_or(CLAIMED | ABANDONED, Ordering::AcqRel) & CLAIMED == 0
+    }
+
+    /// Gives the claim back: it was not served after all. False if the connection has ended: the caller
+    /// keeps the claim, and removes the waiter.
+    pub(crate) fn unclaim(&self) -> bool {
+        self.state.compare_exchange(CLAIMED, 0, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Whether nobody has claimed it.
     pub fn is_waiting(&self) -> bool {
-        !self.claimed.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) & CLAIMED == 0
     }
 
     /// Whether a value of `kind` is what it waits for.

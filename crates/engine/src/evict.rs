@@ -279,7 +279,9 @@ impl Worker<'_> {
             return Room::None;
         }
         let began = base::clock::monotonic_us();
+        self.effects.begin(node);
         let room = self.evict(over, began);
+        self.serve_those_who_mind();
         let spent = base::clock::monotonic_us().saturating_sub(began);
         node.latency.note(node.settings.latency_monitor_threshold.get(), "eviction-cycle", spent);
         room

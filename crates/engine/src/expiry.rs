@@ -74,6 +74,7 @@ impl Expirer {
         }
         let began = base::clock::monotonic_us();
         let now = base::clock::unix();
+        worker.effects.begin(node);
         let mut visited = 0;
         while visited < SHARD_COUNT {
             if self.look(worker, now) {
@@ -84,6 +85,7 @@ impl Expirer {
                 break;
             }
         }
+        worker.serve_those_who_mind();
         let spent = base::clock::monotonic_us().saturating_sub(began);
         node.stats.expire_cycle_us.fetch_add(spent, Ordering::Relaxed);
         node.latency.note(node.settings.latency_monitor_threshold.get(), "expire-cycle", spent);

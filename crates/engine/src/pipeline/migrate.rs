@@ -64,7 +64,7 @@ impl<'n> Worker<'n> {
             self.node.incomplete.store(true, Ordering::Release);
             tracing::error!("a command panicked; this node no longer vouches for its data");
             self.recover(&mut session);
-            self.node.moves.end(names(&migration.parcels));
+            self.release(migration);
             reply = format!("-{}\r\n", CommandError::Internal.wire()).into_bytes();
             Offset(0)
         });
@@ -96,7 +96,7 @@ impl<'n> Worker<'n> {
         let held = Held { locks: &mut locks, alone: None, first: None };
         self.run(session, command, request, held, reply);
         let end = self.effects.perform(self.node);
-        self.node.moves.end(names(&migration.parcels));
+        self.release(migration);
         if self.node.moves.take_passed_over() {
             self.effects.everything_ready();
         }
@@ -104,6 +104,13 @@ impl<'n> Worker<'n> {
             self.serve(&mut locks, None);
         }
         end.unwrap_or(Offset(0))
+    }
+
+    /// Takes the marks off what has moved. A copy has set none; those that are there are another's.
+    fn release(&self, migration: &Migration) {
+        if !migration.target.copy {
+            self.node.moves.end(names(&migration.parcels));
+        }
     }
 
     /// The locks of `shards` at an instant at which writes are not paused.

@@ -34,6 +34,20 @@ impl<'n> Worker<'n> {
         }
     }
 
+    /// Serves those who wait for keys that have gone by themselves, expired or evicted. Without locks.
+    #[inline]
+    pub(crate) fn serve_those_who_mind(&mut self) {
+        while self.effects.has_ready()
+            && let Some(key) = self.effects.next_ready(self.node)
+        {
+            let waiting = self.node.waiters.of_key(&key);
+            self.deferred.extend(waiting.into_iter().map(|waiting| (key.clone(), waiting)));
+        }
+        if !self.deferred.is_empty() {
+            self.serve_deferred();
+        }
+    }
+
     /// Serves those for whom not all shards were free. Without locks; waits for shards, whose holders
     /// need nothing of this thread.
     #[cold]
@@ -119,7 +133,9 @@ impl<'n> Worker<'n> {
         let tag = self.effects.log_and_publish(self.node, true).unwrap_or(Offset(0));
         if matches!(outcome, Outcome::Blocked) {
             waiting.run_again_in(session.again_in);
-            waiting.unclaim();
+            if !waiting.unclaim() {
+                self.node.waiters.remove(waiting);
+            }
         } else {
             self.node.waiters.remove(waiting);
             self.node.answer(Arc::clone(waiting), Answer::Served(reply), tag);

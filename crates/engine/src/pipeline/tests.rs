@@ -3,22 +3,26 @@
 
 use super::*;
 use crate::args::{Args, OwnedRequest};
+use crate::blocking::{Nothing, Wait, Waiting};
 use crate::client::Origin;
 use crate::command::Command;
 use crate::context::{Context, Outcome};
 use crate::error::{CommandError, CommandResult};
 use crate::expiry::Expirer;
 use crate::gates;
-use crate::node::Node;
+use crate::migration::{Delivery, Migration, Parcel, Target};
+use crate::node::{Node, Services, ShutdownRequest};
 use crate::replication::Address;
-use crate::session::Session;
+use crate::session::{ReplicaFacts, Session};
 use crate::snapshot::{LoadOptions, load_file, save_at_exit, save_in_background};
 use crate::transaction;
 use base::Millis;
 use base::disk::SystemDisk;
+use base::lock::{Mutex, Rank};
 use conf::Settings;
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec};
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -47,10 +51,13 @@ static UNTIL: Command = command(row("until", &[Flag::Write], KEY, WORDS), until)
 static BOOM: Command = command(row("boom", &[Flag::Write], KEY, &[Arg::key("key")]), boom);
 static BOOM_ALL: Command = command(row("boomall", WHOLE, &[], &[]), boom);
 static CHECK: Command = command(row("check", WHOLE, &[], &[]), check_role);
+static SEND: Command = command(row("send", &[Flag::Write], KEY, &[Arg::key("key")]), send);
+static COPY: Command = command(row("copy", &[Flag::Write], KEY, &[Arg::key("key")]), send);
 static MULTI: Command = command(row("multi", &[], &[], &[]), multi);
 static EXEC: Command = command(row("exec", &[], &[], &[]), |_, _| Err(CommandError::Syntax));
 
-const COMMANDS: [&Command; 8] = [&PUT, &TAKE, &UNTIL, &BOOM, &BOOM_ALL, &CHECK, &MULTI, &EXEC];
+const COMMANDS: [&Command; 10] =
+    [&PUT, &TAKE, &UNTIL, &BOOM, &BOOM_ALL, &CHECK, &SEND, &COPY, &MULTI, &EXEC];
 
 fn put(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, value) = (args.key()?, args.bytes()?);
@@ -87,6 +94,26 @@ fn check_role(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
     Ok(())
 }
 
+/// Hands its key to the program.
+fn send(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
+    if cx.session.delivered.take().is_some() {
+        cx.reply.ok();
+        return Ok(());
+    }
+    let target = Target {
+        host: String::new(),
+        port: 0,
+        db: 0,
+        login: None,
+        timeout: Millis(1),
+        copy: cx.command.full_name == "copy",
+        replace: false,
+    };
+    let parcel = Parcel { key: args.key()?.into(), ttl_ms: 0, payload: Vec::new() };
+    cx.hand_off(args.request(), target, vec![parcel]);
+    Ok(())
+}
+
 fn multi(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
     transaction::begin(cx.session);
     cx.reply.ok();
@@ -109,19 +136,25 @@ impl<'n> Client<'n> {
         Client { worker: Worker::new(node).expect("a seat"), session }
     }
 
-    /// Runs a line, as often as it is parked.
-    fn call(&mut self, line: &str) -> String {
+    /// Runs a line.
+    fn once(&mut self, line: &str) -> (Outcome, String) {
         let owned = OwnedRequest::from_words(line.split(' ').map(str::as_bytes));
         let request = owned.request();
         let prepared = prepare(&self.worker.node().table, request);
         let mut out = Vec::new();
+        self.worker.enter();
+        let outcome = self.worker.execute(&mut self.session, &prepared, request, &mut out);
+        assert!(self.worker.is_inside());
+        self.worker.leave();
+        (outcome, String::from_utf8(out).expect("text"))
+    }
+
+    /// Runs a line, as often as it is parked.
+    fn call(&mut self, line: &str) -> String {
         loop {
-            self.worker.enter();
-            let outcome = self.worker.execute(&mut self.session, &prepared, request, &mut out);
-            assert!(self.worker.is_inside());
-            self.worker.leave();
+            let (outcome, reply) = self.once(line);
             if !matches!(outcome, Outcome::Parked) {
-                return String::from_utf8(out).expect("text");
+                return reply;
             }
             thread::yield_now();
         }
@@ -148,6 +181,66 @@ fn a_panic_is_answered_and_leaves_everything_in_order() {
         client.check("put k w", "+OK\r\n");
         client.check("take k", "$1\r\nw\r\n");
         assert!(node.log.end() > before);
+    }
+}
+
+#[test]
+fn who_is_served_in_vain_waits_on_unless_the_connection_has_ended() {
+    let node = node();
+    let client = Client::new(&node);
+    let command = node.table.find(b"take").expect("a command");
+    let owned = OwnedRequest::from_words([&b"take"[..], b"k"]);
+    let keys: &[&[u8]] = &[b"k"];
+    let waits = || {
+        let (timeout, nothing, request) = (None, Nothing::Null, None);
+        let wait = Wait { keys, timeout, nothing, request, minds_absence: true, again_in: None };
+        Waiting::new(&client.session, command, owned.request(), wait)
+    };
+    let goes_on = waits();
+    assert!(goes_on.claim() && goes_on.unclaim() && goes_on.is_waiting());
+    assert!(goes_on.abandon() && !goes_on.claim());
+    let ends = waits();
+    assert!(ends.claim() && !ends.abandon(), "whoever serves it has it");
+    assert!(!ends.unclaim() && !ends.is_waiting(), "and keeps it");
+}
+
+/// A program that keeps what it is to send.
+struct Keeps(Arc<Mutex<Vec<Migration>>>);
+
+impl Services for Keeps {
+    fn follow(&self, _: Option<Address>) {}
+    fn adopt_replica(&self, _: u64, _: ReplicaFacts, _: OwnedFd, _: Vec<u8>) {}
+    fn kill_link(&self, _: u64) {}
+    fn shut_down(&self, _: ShutdownRequest) {}
+    fn abort_shutdown(&self) -> bool {
+        false
+    }
+    fn settings_changed(&self, _: &[&str]) -> Result<(), String> {
+        Ok(())
+    }
+    fn migrate(&self, migration: Box<Migration>) -> Result<(), Box<Migration>> {
+        self.0.lock().push(*migration);
+        Ok(())
+    }
+}
+
+#[test]
+fn the_end_of_a_copy_lets_nobody_at_a_key_that_moves() {
+    let node = node();
+    let kept = Arc::new(Mutex::new(Rank::Leaf, Vec::new()));
+    node.set_services(Box::new(Keeps(Arc::clone(&kept))));
+    let [mut copies, mut sends, mut puts] = [(); 3].map(|()| Client::new(&node));
+    puts.check("put k v", "+OK\r\n");
+    assert!(matches!(copies.once("copy k"), (Outcome::Blocked, _)));
+    assert!(matches!(sends.once("send k"), (Outcome::Blocked, _)));
+    assert!(matches!(puts.once("put k w"), (Outcome::Parked, _)));
+    for ended in ["copy", "send"] {
+        let migration = kept.lock().remove(0);
+        copies.worker.enter();
+        copies.worker.finish_migration(&migration, Delivery::default());
+        copies.worker.leave();
+        let is_parked = matches!(puts.once("put k w"), (Outcome::Parked, _));
+        assert_eq!(is_parked, ended == "copy", "behind the {ended}");
     }
 }
 

@@ -137,3 +137,14 @@ fn whole_keyspace_commands_beside_others() {
     assert_eq!(server.connect().call(&["flushall"]), Value::Simple(b"OK".to_vec()));
     assert_eq!(server.connect().call(&["dbsize"]), Value::Integer(0));
 }
+
+#[test]
+fn whoever_reads_as_a_group_is_told_that_the_stream_has_expired() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    client.call(&["xgroup", "create", "stream", "group", "$", "mkstream"]);
+    client.call(&["pexpire", "stream", "50"]);
+    let words = "xreadgroup group group me block 0 streams stream >";
+    let told = client.call(&words.split(' ').collect::<Vec<_>>());
+    assert!(matches!(&told, Value::Error(text) if text.starts_with(b"NOGROUP")), "{told:?}");
+}
