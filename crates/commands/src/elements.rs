@@ -91,7 +91,7 @@ impl<'a> Scan<'a> {
     /// The words behind the cursor; `only_names` is the one that asks for names without values.
     ///
     /// # Errors
-    /// `Syntax`, or `NotInteger` for COUNT.
+    /// `Syntax`, `NotInteger` for COUNT, or one for NOVALUES where it is not known.
     pub(crate) fn parse(
         args: &mut Args<'a>,
         only_names: Option<&str>,
@@ -121,6 +121,11 @@ impl<'a> Scan<'a> {
                 let count = u64::try_from(args.integer()?).ok().filter(|&count| count > 0);
                 scan.count = count.ok_or(CommandError::Syntax)?;
             } else if !other(args)? {
+                if args.take_token("NOVALUES") {
+                    // Redis 7.4 says whose word it is.
+                    let text = "ERR NOVALUES option can only be used in HSCAN";
+                    return Err(CommandError::text(text));
+                }
                 return Err(CommandError::Syntax);
             }
         }

@@ -107,15 +107,7 @@ impl Condition {
     fn parse(args: &mut Args<'_>) -> Result<Condition, CommandError> {
         let mut condition = Condition::default();
         while let Some(word) = args.peek() {
-            if args.take_token("NX") {
-                condition.absent = true;
-            } else if args.take_token("XX") {
-                condition.present = true;
-            } else if args.take_token("GT") {
-                condition.later = true;
-            } else if args.take_token("LT") {
-                condition.earlier = true;
-            } else {
+            if !condition.take(args) {
                 let word = String::from_utf8_lossy(word);
                 return Err(CommandError::Text(format!("ERR Unsupported option {word}")));
             }
@@ -133,21 +125,22 @@ impl Condition {
         Ok(condition)
     }
 
-    /// The next word, if it is a condition.
-    pub(crate) fn parse_one(args: &mut Args<'_>) -> Condition {
-        let mut condition = Condition::default();
-        for (token, held) in [
-            ("NX", &mut condition.absent),
-            ("XX", &mut condition.present),
-            ("GT", &mut condition.later),
-            ("LT", &mut condition.earlier),
-        ] {
-            *held = args.take_token(token);
-            if *held {
-                break;
-            }
-        }
-        condition
+    /// Takes the next word if it is a condition.
+    pub(crate) fn take(&mut self, args: &mut Args<'_>) -> bool {
+        let named = [
+            ("NX", &mut self.absent),
+            ("XX", &mut self.present),
+            ("GT", &mut self.later),
+            ("LT", &mut self.earlier),
+        ];
+        let found = named.into_iter().find(|(token, _)| args.take_token(token));
+        found.map(|(_, held)| *held = true).is_some()
+    }
+
+    /// Whether more than one is named.
+    pub(crate) fn is_several(self) -> bool {
+        let named = [self.absent, self.present, self.later, self.earlier];
+        named.into_iter().filter(|&held| held).count() > 1
     }
 
     /// Whether `instant` may replace `before`; no expiry counts as later than any.

@@ -3,7 +3,9 @@
 //! As with keys, the log carries the absolute millisecond, and an instant that has passed removes the
 //! field at once. Commands of Redis 7.4.
 
-use super::field_expiry::{FEW, log_fields, log_removal, named_fields, remove_expired};
+use super::field_expiry::{
+    FEW, fields_among, log_fields, log_removal, named_fields, remove_expired,
+};
 use crate::expire_time::{EX, EXAT, Form, PX, PXAT, millis};
 use crate::generic::expire::{CONDITION, Condition};
 use engine::effects::Event;
@@ -100,23 +102,40 @@ pub const HPERSIST: Command = Command {
     subcommands: &[],
 };
 
+/// The last millisecond at which a field may end, as in Redis 7.4.
+const LAST: i64 = (1 << 46) - 1;
+
+/// `instant` if a field may end then. What the primary or a file says holds in any case.
+///
+/// # Errors
+/// `InvalidExpire` if it is too late.
+fn allowed(cx: &Context<'_>, instant: i64) -> Result<i64, CommandError> {
+    if instant > LAST && !cx.session.info.primary {
+        return Err(CommandError::InvalidExpire(cx.command.command.spec.name.into()));
+    }
+    Ok(instant)
+}
+
 /// The instant that `number` states.
 ///
 /// # Errors
-/// One for a number below zero or an instant that nothing can keep.
+/// One for a number below zero or an instant at which no field may end.
 pub(super) fn instant(cx: &Context<'_>, number: i64, form: Form) -> Result<i64, CommandError> {
     if number < 0 {
         return Err(CommandError::text("ERR invalid expire time, must be >= 0"));
     }
-    form.instant(number, cx.now, cx.command.command.spec.name)
+    allowed(cx, form.instant(number, cx.now, cx.command.command.spec.name)?)
 }
 
 fn expire(cx: &mut Context<'_>, args: &mut Args<'_>, form: Form) -> CommandResult {
     let (key, number) = (args.key()?, args.integer()?);
     let instant = instant(cx, number, form)?;
-    let condition = Condition::parse_one(args);
+    let mut condition = Condition::default();
     let few = "ERR Parameter `numFields` should be greater than 0";
-    let fields = named_fields(args, few)?;
+    let fields = fields_among(cx, args, (1, few), |args| Ok(condition.take(args)))?;
+    if condition.is_several() {
+        return Err(CommandError::text("ERR Multiple condition flags specified"));
+    }
     let codes = expire_fields(cx, key, &fields, condition, instant)?;
     answer(cx, &codes);
     Ok(())
@@ -132,13 +151,14 @@ fn answer(cx: &mut Context<'_>, codes: &[i64]) {
 /// Lets one field end at `instant`. False if there is none.
 ///
 /// # Errors
-/// `WrongType`.
+/// `WrongType`, or `InvalidExpire` if no field may end then.
 pub(crate) fn expire_field(
     cx: &mut Context<'_>,
     key: &[u8],
     field: &[u8],
     instant: i64,
 ) -> Result<bool, CommandError> {
+    let instant = allowed(cx, instant)?;
     let codes = expire_fields(cx, key, &[field], Condition::default(), instant)?;
     Ok(codes.iter().any(|&code| code >= DONE))
 }
@@ -180,21 +200,23 @@ pub(super) fn expire_fields(
         Ok(fields.iter().map(one).collect::<Vec<i64>>())
     })?;
     let Some(edited) = edited else { return Ok(codes) };
-    let of_code = |wanted: i64| -> Vec<&[u8]> {
-        let pairs = fields.iter().zip(&edited.value);
-        pairs.filter(|&(_, &code)| code == wanted).map(|(&field, _)| field).collect()
-    };
     if passed {
-        let removed = of_code(REMOVED);
+        let removed = of_code(fields, &edited.value, REMOVED);
         cx.changed(key, Event::HashDelete, removed.len(), edited.removed);
         log_removal(cx, key, &removed);
     } else {
-        let done = of_code(DONE);
+        let done = of_code(fields, &edited.value, DONE);
         cx.changed(key, Event::HashExpire, done.len(), false);
         let mut room = itoa::Buffer::new();
         log_fields(cx, key, (b"HPEXPIREAT", &[room.format(at.0).as_bytes()]), &done);
     }
     Ok(edited.value)
+}
+
+/// Those of `fields` of which `wanted` came.
+fn of_code<'a>(fields: &[&'a [u8]], codes: &[i64], wanted: i64) -> Vec<&'a [u8]> {
+    let pairs = fields.iter().zip(codes);
+    pairs.filter(|&(_, &code)| code == wanted).map(|(&field, _)| field).collect()
 }
 
 fn hpersist(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
@@ -216,26 +238,31 @@ pub(super) fn persist_fields(
     let Some(hash) = cx.keys.peek_at::<Hash>(key)? else {
         return Ok(vec![NO_FIELD; fields.len()]);
     };
-    let code = |field: &&[u8]| match hash.expire_at(field, now) {
+    let code = |hash: HashRef<'_>, field: &[u8]| match hash.expire_at(field, now) {
         None => NO_FIELD,
         Some(None) => NO_EXPIRY,
         Some(Some(_)) => DONE,
     };
-    let codes: Vec<i64> = fields.iter().map(code).collect();
-    let pairs = fields.iter().zip(&codes);
-    let done: Vec<&[u8]> =
-        pairs.filter(|&(_, &code)| code == DONE).map(|(&field, _)| field).collect();
-    if !done.is_empty() {
-        cx.keys.edit::<Hash, _>(key, |hash| {
-            for field in &done {
+    let codes: Vec<i64> = fields.iter().map(|field| code(hash, field)).collect();
+    if !codes.contains(&DONE) {
+        return Ok(codes);
+    }
+    let edited = cx.keys.edit::<Hash, _>(key, |hash| {
+        // A field that is named twice has no expiry the second time.
+        let one = |field: &&[u8]| {
+            let code = code(hash.as_ref(), field);
+            if code == DONE {
                 hash.set_expire_at(field, None);
             }
-            Ok(())
-        })?;
-        cx.effects.changed_by(cx.keys.db, key, Event::HashPersist, done.len());
-        log_fields(cx, key, (b"HPERSIST", &[]), &done);
-    }
-    Ok(codes)
+            code
+        };
+        Ok(fields.iter().map(one).collect::<Vec<i64>>())
+    })?;
+    let Some(edited) = edited else { return Ok(codes) };
+    let done = of_code(fields, &edited.value, DONE);
+    cx.effects.changed_by(cx.keys.db, key, Event::HashPersist, done.len());
+    log_fields(cx, key, (b"HPERSIST", &[]), &done);
+    Ok(edited.value)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! HGETEX, HSETEX and HGETDEL: values together with when they end, or with their removal. Commands of
 //! Redis 8.0; HSETEX's NX and XX, which look at the key, are those of Valkey.
 //!
-//! HSETEX is logged as HSET if its fields do not expire, which every replica knows; HGETEX and HGETDEL
-//! as what they do.
+//! HSETEX is logged as HSET if its fields do not expire, which every replica knows, and as HDEL if they
+//! have ended already; HGETEX and HGETDEL as what they do.
 
 use super::expire::{FIELDS, expire_fields, instant, persist_fields};
-use super::field_expiry::{FEW, log_removal, named_fields, remove_expired};
+use super::field_expiry::{FEW, fields_among, log_removal, named_fields, remove_expired};
 use super::limits;
 use crate::expire_time::{EX, EXAT, Form, PX, PXAT, millis};
 use crate::generic::expire::Condition;
@@ -210,8 +210,7 @@ fn remove(
 
 fn hgetex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (key, mut expiry) = (args.key()?, Expiry::Unsaid);
-    while expiry.take(cx, args, "PERSIST")? {}
-    let fields = named_fields(args, FEW)?;
+    let fields = fields_among(cx, args, (1, FEW), |args| expiry.take(cx, args, "PERSIST"))?;
     let values = values(cx, key, &fields)?;
     match expiry {
         Expiry::Unsaid => {}
@@ -239,37 +238,34 @@ impl<'a> Setting<'a> {
     fn parse(cx: &Context<'_>, args: &mut Args<'a>) -> Result<Setting<'a>, CommandError> {
         let (present, expiry, data) = (None, Expiry::Unsaid, Vec::new());
         let mut setting = Setting { exists: None, present, expiry, data };
-        loop {
-            let (absent, present) = (args.take_token("FNX"), args.take_token("FXX"));
-            if absent && present || (absent || present) && setting.present.is_some() {
+        let few = "ERR invalid number of fields";
+        setting.data = fields_among(cx, args, (2, few), |args| setting.take_option(cx, args))?;
+        Ok(setting)
+    }
+
+    /// Takes the next words if they are an option.
+    fn take_option(&mut self, cx: &Context<'_>, args: &mut Args<'_>) -> Result<bool, CommandError> {
+        let either = |args: &mut Args<'_>, absent: &str, present: &str| {
+            if args.take_token(absent) {
+                Some(false)
+            } else {
+                args.take_token(present).then_some(true)
+            }
+        };
+        if let Some(wanted) = either(args, "FNX", "FXX") {
+            if self.present.replace(wanted).is_some() {
                 return Err(CommandError::text(
                     "ERR Only one of FXX or FNX arguments can be specified",
                 ));
             }
-            if absent || present {
-                setting.present = Some(present);
-            } else if let Some((_, wanted)) =
-                [("NX", false), ("XX", true)].into_iter().find(|(token, _)| args.take_token(token))
-            {
-                if setting.exists.replace(wanted).is_some() {
-                    return Err(CommandError::Syntax);
-                }
-            } else if !setting.expiry.take(cx, args, "KEEPTTL")? {
-                break;
+        } else if let Some(wanted) = either(args, "NX", "XX") {
+            if self.exists.replace(wanted).is_some() {
+                return Err(CommandError::Syntax);
             }
+        } else {
+            return self.expiry.take(cx, args, "KEEPTTL");
         }
-        if !args.take_token("FIELDS") {
-            let word = String::from_utf8_lossy(args.peek().unwrap_or_default());
-            return Err(CommandError::Text(format!("ERR unknown argument: {word}")));
-        }
-        let count = args.integer().ok().and_then(|count| usize::try_from(count).ok());
-        let count = count.filter(|&count| count > 0);
-        let count = count.ok_or_else(|| CommandError::text("ERR invalid number of fields"))?;
-        if count.checked_mul(2) != Some(args.left()) {
-            return Err(CommandError::Arity(cx.command.full_name.clone()));
-        }
-        setting.data = args.words().collect();
-        Ok(setting)
+        Ok(true)
     }
 
     fn fields(&self) -> impl Iterator<Item = &'a [u8]> {
@@ -286,13 +282,16 @@ fn hsetex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let has = |field: &[u8]| hash.is_some_and(|hash| hash.get(field, now).is_some());
     let holds = setting.exists.is_none_or(|wanted| wanted == hash.is_some())
         && setting.present.is_none_or(|wanted| setting.fields().all(|at| has(at) == wanted));
-    let any = setting.fields().any(has);
+    let (key_is_there, any) = (hash.is_some(), setting.fields().any(has));
     if holds {
         match setting.expiry {
             Expiry::At(at) if millis(at) <= cx.now && cx.node.originates() => {
+                cx.effects.notify(cx.keys.db, key, Event::HashSet);
                 if any {
                     let fields: Vec<&[u8]> = setting.fields().collect();
                     remove(cx, key, &fields, |_, _| ())?;
+                } else {
+                    tell_of_removal(cx, key, key_is_there);
                 }
             }
             _ => put(cx, key, &setting)?,
@@ -300,6 +299,14 @@ fn hsetex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     cx.reply.integer(i64::from(holds));
     Ok(())
+}
+
+/// Tells that fields went which nobody saw, and with them the hash if they alone were to be in it.
+fn tell_of_removal(cx: &mut Context<'_>, key: &[u8], key_is_there: bool) {
+    cx.effects.notify(cx.keys.db, key, Event::HashDelete);
+    if !key_is_there {
+        cx.effects.notify(cx.keys.db, key, Event::Delete);
+    }
 }
 
 /// Sets the fields.

@@ -1,5 +1,6 @@
-//! What all commands that name fields share: the words `FIELDS numfields field ...`, and ended fields,
-//! which are taken out when somebody asks for them.
+//! What all commands that name fields share: the words `FIELDS numfields field ...`, which end a command
+//! or stand anywhere among its options (as in Redis 8.4), and ended fields, which are taken out when
+//! somebody asks for them.
 //!
 //! Only a primary takes out, and logs the HDEL in front of what the command itself does. Replicas hide
 //! what has ended until their primary's HDEL comes; to the primary's stream nothing has ended.
@@ -49,18 +50,53 @@ pub(super) fn named_fields<'a>(
     few: &str,
 ) -> Result<Vec<&'a [u8]>, CommandError> {
     if !args.take_token("FIELDS") {
-        return Err(CommandError::text(
-            "ERR Mandatory argument FIELDS is missing or not at the right position",
-        ));
+        return Err(missing());
     }
-    let count = args.integer().ok().and_then(|count| usize::try_from(count).ok());
-    let count = count.filter(|&count| count > 0).ok_or_else(|| CommandError::text(few))?;
-    if count != args.left() {
+    if number(args, few)? != args.left() {
         return Err(CommandError::text(
             "ERR The `numfields` parameter must match the number of arguments",
         ));
     }
     Ok(args.words().collect())
+}
+
+fn missing() -> CommandError {
+    CommandError::text("ERR Mandatory argument FIELDS is missing or not at the right position")
+}
+
+fn number(args: &mut Args<'_>, few: &str) -> Result<usize, CommandError> {
+    let count = args.integer().ok().and_then(|count| usize::try_from(count).ok());
+    count.filter(|&count| count > 0).ok_or_else(|| CommandError::text(few))
+}
+
+/// The words left: options, each taken by `option` if it is one, and once among them
+/// `FIELDS numfields` with `width` words for each field, which are given; `few` is said to fewer than one.
+///
+/// # Errors
+/// What Redis 8.4 says to a wrong word or number, or what `option` says.
+pub(super) fn fields_among<'a>(
+    cx: &Context<'_>,
+    args: &mut Args<'a>,
+    (width, few): (usize, &str),
+    mut option: impl FnMut(&mut Args<'a>) -> Result<bool, CommandError>,
+) -> Result<Vec<&'a [u8]>, CommandError> {
+    let mut fields = Vec::new();
+    while let Some(word) = args.peek() {
+        if !args.take_token("FIELDS") {
+            if option(args)? {
+                continue;
+            }
+            let word = String::from_utf8_lossy(word);
+            return Err(CommandError::Text(format!("ERR unknown argument: {word}")));
+        }
+        if !fields.is_empty() {
+            return Err(CommandError::text("ERR FIELDS keyword specified multiple times"));
+        }
+        let len = number(args, few)?.checked_mul(width).filter(|&len| len <= args.left());
+        let len = len.ok_or_else(|| CommandError::Arity(cx.command.full_name.clone()))?;
+        fields.extend((0..len).filter_map(|_| args.next()));
+    }
+    if fields.is_empty() { Err(missing()) } else { Ok(fields) }
 }
 
 /// Said to fewer fields than one.

@@ -1,4 +1,7 @@
 //! HOTKEYS: which keys take most processor time and network bytes.
+//!
+//! Source: Redis documentation, "HOTKEYS START", "HOTKEYS GET"; for the texts of errors and the nesting of
+//! the reply, its own tests (`tests/unit/hotkeys.tcl`).
 
 use crate::help;
 use base::Millis;
@@ -10,6 +13,9 @@ use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
 const COUNT_DEFAULT: usize = 10;
 /// The most keys that are shown.
 const COUNT_MAX: i64 = 64;
+
+/// The last slot of a cluster.
+const SLOT_LAST: i64 = 16_383;
 
 /// What the subcommands have in common.
 const ROW: CommandSpec = CommandSpec {
@@ -39,7 +45,7 @@ const GET: Command = Command {
         summary: "Answers which keys took most while they were tracked.",
         complexity: "O(K) in the keys shown.",
         reply: &[
-            ReplyShape::Map("Figures of the time that was tracked, and the keys."),
+            ReplyShape::Array("One map: figures of the time that was tracked, and the keys."),
             ReplyShape::Null("Nothing was tracked."),
         ],
         ..ROW
@@ -110,25 +116,37 @@ fn bounded(args: &mut Args<'_>, name: &str, least: i64, most: i64) -> Result<u64
     }
 }
 
+/// What METRICS asks for; what is unknown may stand beside what is known.
+fn metrics(args: &mut Args<'_>) -> Result<Options, CommandError> {
+    let mut options =
+        Options { cpu: false, net: false, count: COUNT_DEFAULT, duration: None, sample_ratio: 1 };
+    for _ in 0..bounded(args, "METRICS count", 1, 2)? {
+        let (name, asked) = match args.next() {
+            Some(word) if word.eq_ignore_ascii_case(b"CPU") => ("CPU", &mut options.cpu),
+            Some(word) if word.eq_ignore_ascii_case(b"NET") => ("NET", &mut options.net),
+            Some(_) => continue,
+            None => {
+                return Err(CommandError::text(
+                    "ERR METRICS count does not match number of metric types provided",
+                ));
+            }
+        };
+        if *asked {
+            return Err(CommandError::Text(format!("ERR METRICS {name} defined more than once")));
+        }
+        *asked = true;
+    }
+    if options.cpu || options.net {
+        return Ok(options);
+    }
+    Err(CommandError::text("ERR METRICS no valid metrics passed. Supported: CPU|NET"))
+}
+
 fn start(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     if !args.take_token("METRICS") {
         return Err(CommandError::text("ERR METRICS parameter is required"));
     }
-    let metrics = bounded(args, "METRICS count", 1, 2)?;
-    let mut options =
-        Options { cpu: false, net: false, count: COUNT_DEFAULT, duration: None, sample_ratio: 1 };
-    loop {
-        if args.take_token("CPU") {
-            options.cpu = true;
-        } else if args.take_token("NET") {
-            options.net = true;
-        } else {
-            break;
-        }
-    }
-    if u64::from(options.cpu) + u64::from(options.net) != metrics {
-        return Err(CommandError::text("ERR METRICS count does not match number of metric types"));
-    }
+    let mut options = metrics(args)?;
     while args.left() > 0 {
         if args.take_token("COUNT") {
             let count = bounded(args, "COUNT", 1, COUNT_MAX)?;
@@ -137,7 +155,9 @@ fn start(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
             let seconds = bounded(args, "DURATION", 0, 1_000_000)?;
             options.duration = (seconds > 0).then(|| Millis(seconds * 1000));
         } else if args.take_token("SAMPLE") {
-            options.sample_ratio = bounded(args, "SAMPLE ratio", 1, i64::from(i32::MAX))?;
+            let ratio = u64::try_from(args.integer()?).ok().filter(|&ratio| ratio > 0);
+            let positive = || CommandError::text("ERR SAMPLE ratio must be positive");
+            options.sample_ratio = ratio.ok_or_else(positive)?;
         } else if args.take_token("SLOTS") {
             return Err(CommandError::text(
                 "ERR SLOTS parameter cannot be used in non-cluster mode",
@@ -147,7 +167,7 @@ fn start(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
     }
     if !cx.node.hotkeys.start(options) {
-        return Err(CommandError::text("ERR hotkeys tracking session already in progress"));
+        return Err(CommandError::text("ERR hotkey tracking session already in progress"));
     }
     cx.reply.ok();
     Ok(())
@@ -164,7 +184,7 @@ fn stop(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
 fn reset(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
     if !cx.node.hotkeys.reset() {
         return Err(CommandError::text(
-            "ERR hotkeys tracking session in progress, stop tracking first",
+            "ERR hotkey tracking session in progress, stop tracking first",
         ));
     }
     cx.reply.ok();
@@ -199,13 +219,18 @@ fn get(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
         lists.push(("by-net-bytes", report.by_net));
     }
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    cx.reply.array(1);
     cx.reply.map(3 + fields.len() + lists.len());
     cx.reply.bulk("tracking-active");
     cx.reply.integer(i64::from(report.active));
     cx.reply.bulk("sample-ratio");
     cx.reply.integer(number(options.sample_ratio));
     cx.reply.bulk("selected-slots");
-    cx.reply.array(0);
+    // All of them, since none can be chosen.
+    cx.reply.array(1);
+    cx.reply.array(2);
+    cx.reply.integer(0);
+    cx.reply.integer(SLOT_LAST);
     for (name, value) in fields {
         cx.reply.bulk(name);
         cx.reply.integer(number(value));
@@ -230,21 +255,28 @@ mod tests {
         let mut server = Server::new();
         server.check("hotkeys get", "$-1\r\n");
         server.check("hotkeys start METRICS 2 CPU NET COUNT 2", "+OK\r\n");
-        let again = "-ERR hotkeys tracking session already in progress\r\n";
+        let again = "-ERR hotkey tracking session already in progress\r\n";
         server.check("hotkeys start METRICS 1 NET", again);
         server.line(&format!("set big {}", "x".repeat(500)));
         server.line("set small x");
         server.line("get big");
         server.line("mget middle small");
-        let stop = "-ERR hotkeys tracking session in progress, stop tracking first\r\n";
+        let stop = "-ERR hotkey tracking session in progress, stop tracking first\r\n";
         server.check("hotkeys reset", stop);
         server.check("hotkeys stop", "+OK\r\n");
         server.line("set late xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
         let reply = server.line("hotkeys get");
-        assert!(reply.starts_with("*24\r\n$15\r\ntracking-active\r\n:0\r\n"), "{reply}");
+        assert!(reply.starts_with("*1\r\n*24\r\n$15\r\ntracking-active\r\n:0\r\n"), "{reply}");
+        let slots = "selected-slots\r\n*1\r\n*2\r\n:0\r\n:16383\r\n";
+        assert!(reply.contains(slots), "{reply}");
         let ranked = reply.split("by-net-bytes\r\n").nth(1).expect("the list");
         assert!(ranked.starts_with("*4\r\n$3\r\nbig\r\n:"), "{reply}");
         assert!(ranked.contains("\r\n$5\r\nsmall\r\n:"), "{reply}");
+        server.line("hello 3");
+        let reply = server.line("hotkeys get");
+        assert!(reply.starts_with("*1\r\n%12\r\n$15\r\ntracking-active\r\n:0\r\n"), "{reply}");
+        assert!(reply.contains(slots), "{reply}");
+        server.line("hello 2");
         server.check("hotkeys stop", "-ERR hotkeys tracking is not active\r\n");
         server.check("hotkeys reset", "+OK\r\n");
         server.check("hotkeys get", "$-1\r\n");
@@ -253,13 +285,21 @@ mod tests {
     #[test]
     fn refuses_what_is_not_documented() {
         let mut server = Server::new();
-        let unmatched = "-ERR METRICS count does not match number of metric types\r\n";
+        let unmatched = "-ERR METRICS count does not match number of metric types provided\r\n";
+        let unknown = "-ERR METRICS no valid metrics passed. Supported: CPU|NET\r\n";
         let rows = [
             ("hotkeys start", "-ERR METRICS parameter is required\r\n"),
             ("hotkeys start COUNT 5", "-ERR METRICS parameter is required\r\n"),
             ("hotkeys start METRICS 3 CPU", "-ERR METRICS count must be between 1 and 2\r\n"),
             ("hotkeys start METRICS 2 CPU", unmatched),
-            ("hotkeys start METRICS 1 CPU NET", unmatched),
+            ("hotkeys start METRICS 1", unmatched),
+            ("hotkeys start METRICS 1 CPU NET", "-ERR syntax error\r\n"),
+            ("hotkeys start METRICS 1 GPU", unknown),
+            ("hotkeys start METRICS 2 GPU NYET", unknown),
+            ("hotkeys start METRICS 2 CPU CPU", "-ERR METRICS CPU defined more than once\r\n"),
+            ("hotkeys start METRICS 2 NET NET", "-ERR METRICS NET defined more than once\r\n"),
+            ("hotkeys start METRICS 1 CPU SAMPLE 0", "-ERR SAMPLE ratio must be positive\r\n"),
+            ("hotkeys start METRICS 1 CPU SAMPLE -1", "-ERR SAMPLE ratio must be positive\r\n"),
             ("hotkeys start METRICS 1 CPU COUNT 0", "-ERR COUNT must be between 1 and 64\r\n"),
             (
                 "hotkeys start METRICS 1 CPU SLOTS 1 0",
@@ -270,5 +310,14 @@ mod tests {
         for (line, expected) in rows {
             server.check(line, expected);
         }
+    }
+
+    /// One may ask for what later versions know.
+    #[test]
+    fn unknown_metrics_are_allowed_beside_known_ones() {
+        let mut server = Server::new();
+        server.check("hotkeys start METRICS 2 GPU cpu COUNT 3", "+OK\r\n");
+        let reply = server.line("hotkeys get");
+        assert!(reply.contains("by-cpu-time-us\r\n") && !reply.contains("by-net"), "{reply}");
     }
 }

@@ -67,7 +67,8 @@ mod tests {
             ("sscan s x", "-ERR invalid cursor\r\n"),
             ("sscan s 0 count 0", "-ERR syntax error\r\n"),
             ("sscan s 0 count x", "-ERR value is not an integer or out of range\r\n"),
-            ("sscan s 0 novalues", "-ERR syntax error\r\n"),
+            ("sscan s 0 novalues", "-ERR NOVALUES option can only be used in HSCAN\r\n"),
+            ("sscan none 0 novalues", "*2\r\n$1\r\n0\r\n*0\r\n"),
         ] {
             server.check(line, expected);
         }

@@ -230,6 +230,7 @@ fn chance_and_scan() {
         ("zrandmember none 5", "*0\r\n"),
         ("zscan k 0", "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$3\r\n1.5\r\n"),
         ("zscan k 0 noscores", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n"),
+        ("zscan k 0 novalues", "-ERR NOVALUES option can only be used in HSCAN\r\n"),
         ("zscan k 0 match b", "*2\r\n$1\r\n0\r\n*0\r\n"),
         ("zscan none 0", "*2\r\n$1\r\n0\r\n*0\r\n"),
     ] {

@@ -1,7 +1,10 @@
 //! XDELEX and XACKDEL (Redis 8.2): entries are deleted with regard to who holds them.
 //!
 //! KEEPREF, the default, deletes an entry and leaves it with its holders; DELREF takes it from all of
-//! them; ACKED deletes only what every group has read and acknowledged. Logged as XDEL and XACK.
+//! them, also if it is in the stream no longer; ACKED deletes only what every group has read and
+//! acknowledged. Logged as XDEL and XACK.
+//!
+//! Source: Redis documentation, "XDELEX", "XACKDEL" (8.2).
 
 use super::ids;
 use super::log::GroupLog;
@@ -48,6 +51,7 @@ pub const XACKDEL: Command = Command {
             "For each id: -1 nobody in the group holds it, 1 it was acknowledged and deleted, 2 it \
              was acknowledged but is still referred to.",
         )],
+        keys: &[KeySpec::one(1, &[KeyFlag::ReadWrite, KeyFlag::Update, KeyFlag::Delete])],
         ..ROW
     },
     run: xackdel,
@@ -58,22 +62,32 @@ const ABSENT: i64 = -1;
 const DELETED: i64 = 1;
 const REFERRED: i64 = 2;
 
+/// A condition and the ids, each at most once and in any order.
 fn parse(args: &mut Args<'_>) -> Result<(Condition, Vec<StreamId>), CommandError> {
-    let mut condition = Condition::default();
-    loop {
-        if args.take_token("IDS") {
-            break;
+    let (mut condition, mut ids) = (None, None);
+    while args.left() > 0 {
+        let said_before = if args.take_token("IDS") {
+            ids.replace(listed(args)?).is_some()
+        } else {
+            let found = Condition::take(args).ok_or(CommandError::Syntax)?;
+            condition.replace(found).is_some()
+        };
+        if said_before {
+            return Err(CommandError::Syntax);
         }
-        condition = Condition::take(args).ok_or(CommandError::Syntax)?;
     }
+    Ok((condition.unwrap_or_default(), ids.ok_or(CommandError::Syntax)?))
+}
+
+/// `numids id [id ...]`.
+fn listed(args: &mut Args<'_>) -> Result<Vec<StreamId>, CommandError> {
     let positive = || CommandError::text("ERR Number of IDs must be a positive integer");
     let count = args.integer().ok().filter(|&count| count > 0).ok_or_else(positive)?;
-    if usize::try_from(count).ok() != Some(args.left()) {
-        return Err(CommandError::text(
-            "ERR The `numids` parameter must match the number of arguments",
-        ));
-    }
-    Ok((condition, ids::rest(args)?))
+    let count = usize::try_from(count).ok().filter(|&count| count <= args.left());
+    let count = count.ok_or_else(|| {
+        CommandError::text("ERR The `numids` parameter must match the number of arguments")
+    })?;
+    (0..count).map(|_| ids::strict(args.bytes()?, 0)).collect()
 }
 
 /// What was done, in order.
@@ -92,13 +106,18 @@ impl Done {
             return;
         }
         if condition == Condition::DeleteReferences {
-            let groups = stream.acknowledge_everywhere(id);
-            self.acknowledged.extend(groups.into_iter().map(|group| (group, id)));
+            self.release(stream, id);
         }
         if stream.delete(id) {
             self.deleted.push(id);
         }
         self.answers.push(DELETED);
+    }
+
+    /// Takes an entry from whoever holds it.
+    fn release(&mut self, stream: &mut Stream, id: StreamId) {
+        let groups = stream.acknowledge_everywhere(id);
+        self.acknowledged.extend(groups.into_iter().map(|group| (group, id)));
     }
 
     fn finish(self, cx: &mut Context<'_>, key: &[u8]) {
@@ -126,14 +145,22 @@ impl Done {
 fn xdelex(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
     let (condition, ids) = parse(args)?;
+    let releases = condition == Condition::DeleteReferences;
+    let concerns = |stream: &Stream, id: StreamId| {
+        stream.get(id).is_some()
+            || releases && stream.groups().values().any(|group| group.pending().contains_key(&id))
+    };
     let stream = cx.keys.peek_at::<Stream>(key)?;
     let mut done = Done::default();
-    if stream.is_some_and(|stream| ids.iter().any(|&id| stream.get(id).is_some())) {
+    if stream.is_some_and(|stream| ids.iter().any(|&id| concerns(stream, id))) {
         cx.keys.edit::<Stream, _>(key, |stream| {
             for &id in &ids {
                 if stream.get(id).is_some() {
                     done.delete(stream, id, condition);
                 } else {
+                    if releases {
+                        done.release(stream, id);
+                    }
                     done.answers.push(ABSENT);
                 }
             }

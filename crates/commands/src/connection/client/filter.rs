@@ -23,7 +23,7 @@ const YES_NO: &[Arg] = &[Arg::word("yes", "YES"), Arg::word("no", "NO")];
 
 /// The words of CLIENT KILL.
 pub(super) const KILL_WORDS: &[Arg] = &[
-    Arg::integer("client-id").token("ID"),
+    Arg::block("id", &[Arg::integer("client-id").multiple()]).token("ID"),
     Arg::one_of("client-type", TYPES).token("TYPE"),
     Arg::bytes("username").token("USER"),
     Arg::bytes("ip:port").token("ADDR"),
@@ -36,8 +36,9 @@ pub(super) const KILL_WORDS: &[Arg] = &[
     Arg::bytes("lib-name").token("LIB-NAME"),
     Arg::bytes("lib-ver").token("LIB-VER"),
     Arg::integer("db").token("DB"),
+    Arg::bytes("capa").token("CAPA"),
     Arg::bytes("ip").token("IP"),
-    Arg::integer("client-id").token("NOT-ID"),
+    Arg::block("id", &[Arg::integer("client-id").multiple()]).token("NOT-ID"),
     Arg::one_of("client-type", TYPES).token("NOT-TYPE"),
     Arg::bytes("username").token("NOT-USER"),
     Arg::bytes("ip:port").token("NOT-ADDR"),
@@ -47,6 +48,7 @@ pub(super) const KILL_WORDS: &[Arg] = &[
     Arg::bytes("lib-name").token("NOT-LIB-NAME"),
     Arg::bytes("lib-ver").token("NOT-LIB-VER"),
     Arg::integer("db").token("NOT-DB"),
+    Arg::bytes("capa").token("NOT-CAPA"),
     Arg::bytes("ip").token("NOT-IP"),
 ];
 
@@ -71,6 +73,7 @@ struct Terms {
     library_version: Option<Vec<u8>>,
     flags: Option<Vec<u8>>,
     db: Option<u32>,
+    capability: bool,
 }
 
 impl Terms {
@@ -93,6 +96,8 @@ impl Terms {
             same(&self.library_version, &names.library_version),
             self.flags.as_ref().map(|all| all.iter().all(|letter| shown().contains(letter))),
             self.db.map(|db| client.db.load(Ordering::Relaxed) == db),
+            // Nobody can declare one.
+            self.capability.then_some(false),
         ]
         .into_iter()
         .flatten()
@@ -121,7 +126,7 @@ impl Filter {
     pub(super) fn of_kill(args: &mut Args<'_>) -> Result<Filter, CommandError> {
         let mut filter = Filter { spares_caller: true, ..Filter::default() };
         while args.left() > 0 {
-            filter.take(args, |args| Ok(vec![positive(args.bytes()?, "client-id")?]))?;
+            filter.take(args, ids_to_kill)?;
         }
         Ok(filter)
     }
@@ -161,6 +166,10 @@ impl Filter {
             }
             b"addr" => terms.address = Some(args.bytes()?.to_vec()),
             b"laddr" => terms.local_address = Some(args.bytes()?.to_vec()),
+            b"capa" => {
+                args.bytes()?;
+                terms.capability = true;
+            }
             b"ip" => terms.ip = Some(args.bytes()?.to_vec()),
             b"name" => terms.name = Some(args.bytes()?.to_vec()),
             b"lib-name" => terms.library = Some(args.bytes()?.to_vec()),
@@ -198,6 +207,15 @@ impl Filter {
             && self.with.verdicts(client).into_iter().all(|holds| holds)
             && !self.without.verdicts(client).into_iter().any(|holds| holds)
     }
+}
+
+/// Ids above zero up to a word that is no number; at least one.
+fn ids_to_kill(args: &mut Args<'_>) -> Result<Vec<u64>, CommandError> {
+    let mut ids = vec![positive(args.bytes()?, "client-id")?];
+    while args.peek().is_some_and(|word| values::string::parse_i64(word).is_some()) {
+        ids.push(positive(args.bytes()?, "client-id")?);
+    }
+    Ok(ids)
 }
 
 /// Ids up to a word that is none; at least one.

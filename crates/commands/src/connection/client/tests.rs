@@ -139,6 +139,32 @@ fn kill_filters_and_spares_the_caller() {
     assert!(matches!(outcome, Outcome::Close), "its answer goes out first");
 }
 
+/// As the documentation of Valkey 9 states it.
+#[test]
+fn kill_takes_several_ids_and_capabilities() {
+    let mut server = Server::new();
+    for port in 1..=4 {
+        add(&server, &format!("10.0.0.1:{port}"));
+    }
+    for (line, expected) in [
+        ("client kill id 2 3", ":2\r\n"),
+        ("client kill id 2 9999 3 4 skipme yes", ":3\r\n"),
+        ("client kill not-id 2 3", ":2\r\n"),
+        ("client kill not-id 2 9999 id 2 3", ":1\r\n"),
+        ("client kill id 2 id 3", ":2\r\n"),
+        ("client kill id 2 0", "-ERR client-id should be greater than 0\r\n"),
+        ("client kill id 2 x", "-ERR syntax error\r\n"),
+        // There is no CLIENT CAPA, so nobody has declared any.
+        ("client kill capa r", ":0\r\n"),
+        ("client kill not-capa r", ":4\r\n"),
+        ("client kill not-capa r id 2 3", ":2\r\n"),
+        ("client kill type normal capa", "-ERR syntax error\r\n"),
+        ("client list capa r", "$0\r\n\r\n"),
+    ] {
+        server.check(line, expected);
+    }
+}
+
 #[test]
 fn pause_parks_and_unpause_lets_go() {
     let mut server = Server::new();

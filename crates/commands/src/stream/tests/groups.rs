@@ -1,6 +1,8 @@
 //! Groups: what they are given, hold, are told and log.
 
 use super::*;
+use crate::traces::events;
+use engine::pubsub::Kind;
 
 #[test]
 fn groups_share_entries_out() {
@@ -328,5 +330,78 @@ fn idle_entries_are_claimed_while_reading() {
     server.check(
         "xpending s g",
         "*4\r\n:2\r\n$3\r\n1-1\r\n$3\r\n1-2\r\n*1\r\n*2\r\n$1\r\nd\r\n$1\r\n2\r\n",
+    );
+}
+
+/// As the documentation of Redis 8.2 states it: what is not in the stream may still be referred to.
+#[test]
+fn delref_takes_references_to_what_is_gone() {
+    let mut server = with_stream();
+    for group in ["g", "h"] {
+        server.line(&format!("xgroup create s {group} 0"));
+        server.line(&format!("xreadgroup group {group} c streams s >"));
+    }
+    server.line("xdel s 1-2 2-0");
+    server.node().settings.notify_keyspace_events.set(b"AE"[..].into());
+    server.node().refresh();
+    let mailbox = server.node().mailboxes().first().expect("the only loop's");
+    let mut listener = server.other_session();
+    server.node().pubsub.subscribe(&mut listener, Kind::Pattern, b"__key*");
+    let held = |ids: &str| format!("*4\r\n{ids}*1\r\n*2\r\n$1\r\nc\r\n");
+    let two = held(":2\r\n$3\r\n1-1\r\n$3\r\n1-2\r\n") + "$1\r\n2\r\n";
+    let one = held(":1\r\n$3\r\n1-1\r\n$3\r\n1-1\r\n") + "$1\r\n1\r\n";
+    server.check_log("xdelex s keepref ids 2 1-2 2-0", &[]);
+    server.check_log("xdelex s acked ids 2 1-2 2-0", &[]);
+    server.check("xdelex s delref ids 1 2-0", "*1\r\n:-1\r\n");
+    server.check("xpending s g", &two);
+    server.check("xpending s h", &two);
+    let logged = &["MULTI", "XACK s g 1-2", "XACK s h 1-2", "EXEC"];
+    server.check_log("xdelex s delref ids 3 9-9 1-2 2-0", logged);
+    server.check("xpending s g", &one);
+    server.check("xpending s h", &one);
+    server.check_log("xdelex s delref ids 2 1-2 2-0", &[]);
+    assert_eq!(events(mailbox), [""; 0]);
+}
+
+/// As the documentation of Redis 8.2 states it: one condition, and IDS before or behind it.
+#[test]
+fn options_of_deletion_stand_in_any_order_and_once() {
+    let mut server = with_stream();
+    server.line("xgroup create s g 0");
+    server.line("xreadgroup group g c streams s >");
+    let syntax = "-ERR syntax error\r\n";
+    let few = "-ERR The `numids` parameter must match the number of arguments\r\n";
+    server.logged();
+    for (line, expected) in [
+        ("xdelex s keepref delref ids 1 1-1", syntax),
+        ("xdelex s acked acked ids 1 1-1", syntax),
+        ("xdelex s delref ids 1 1-1 keepref", syntax),
+        ("xackdel s g keepref acked ids 1 1-1", syntax),
+        ("xackdel s g ids 1 1-1 delref delref", syntax),
+        ("xdelex s ids 1 1-1 ids 1 1-2", syntax),
+        ("xdelex s ids 1 1-1 1-2", syntax),
+        ("xackdel s g ids 1 1-1 1-2", syntax),
+        ("xdelex s delref keepref acked", syntax),
+        ("xdelex s ids 3 1-1 1-2", few),
+        ("xackdel s g delref ids 3 1-1 1-2", few),
+        ("xdelex s ids 0 1-1 delref", "-ERR Number of IDs must be a positive integer\r\n"),
+        ("xlen s", ":3\r\n"),
+    ] {
+        server.check(line, expected);
+    }
+    assert_eq!(server.logged(), [""; 0]);
+    check_all(
+        &mut server,
+        &[
+            ("xdelex s ids 2 1-1 9-9 acked", "*2\r\n:2\r\n:-1\r\n"),
+            ("xackdel s g ids 1 1-1 acked", "*1\r\n:1\r\n"),
+            ("xdelex s ids 1 2-0 DelRef", "*1\r\n:1\r\n"),
+            ("xpending s g - + 9 nobody", "*0\r\n"),
+            ("xlen s", ":1\r\n"),
+            (
+                "command getkeysandflags xackdel s g ids 1 1-1",
+                "*1\r\n*2\r\n$1\r\ns\r\n*3\r\n+RW\r\n+update\r\n+delete\r\n",
+            ),
+        ],
     );
 }
