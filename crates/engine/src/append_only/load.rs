@@ -167,7 +167,9 @@ pub fn load(
         length = (is_last && piece.part == Part::Increment).then_some(whole);
     }
     let dataset = loading.finish();
-    Ok(Loaded { dataset, tail: Tail { manifest, length } })
+    // Without a word of a history, a log begins.
+    let end = dataset.history.map_or(Offset(0), |(_, end)| end);
+    Ok(Loaded { dataset, tail: Tail { manifest, length, end } })
 }
 
 fn open(

@@ -1,9 +1,9 @@
 //! A server process and connections to it.
 
 use resp::value::{Decoder, Value};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -22,24 +22,45 @@ pub struct Server {
 impl Server {
     /// A server with two loops and these options.
     pub fn start(options: &[&str]) -> Server {
+        let started = Server::start_in(tempfile::tempdir().unwrap(), options);
+        started.unwrap_or_else(|(_, said)| panic!("the server does not start: {said}"))
+    }
+
+    /// The same in a directory that may hold data; gives that back, and what the server said, if it does
+    /// not start.
+    pub fn start_in(dir: TempDir, options: &[&str]) -> Result<Server, (TempDir, String)> {
+        let mut said = String::new();
         for _ in 0..STARTS_MAX {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let dir = tempfile::tempdir().unwrap();
+            let mut output = tempfile::tempfile().unwrap();
             let mut child = Command::new(env!("CARGO_BIN_EXE_redoubt"))
                 .arg("server")
                 .args(["--port", &port.to_string(), "--save", "", "--io-threads", "2"])
                 .args(["--bind", "127.0.0.1", "--io-backend", crate::IO_BACKEND])
                 .args(options)
                 .current_dir(dir.path())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
+                .stdout(output.try_clone().unwrap())
+                .stderr(output.try_clone().unwrap())
                 .spawn()
                 .unwrap();
             if wait_for(&mut child, port) {
-                return Server { child, port, dir };
+                return Ok(Server { child, port, dir });
+            }
+            said.clear();
+            output.rewind().unwrap();
+            output.read_to_string(&mut said).unwrap();
+            if !said.contains("Failed listening on port") {
+                break;
             }
         }
-        panic!("the server does not start");
+        Err((dir, said))
+    }
+
+    /// Kills the process; gives the directory that it leaves.
+    pub fn kill(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap())
     }
 
     /// A connection.
