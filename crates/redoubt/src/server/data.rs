@@ -13,7 +13,7 @@ use engine::append_only::{self, Tail, load};
 use engine::snapshot::{Dataset, LoadOptions};
 use rdb::LoadError;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ impl Found {
     /// # Errors
     /// The text of what makes it impossible to start.
     pub(crate) fn look(settings: &Settings, start: &StartOptions) -> Result<Found, String> {
-        let snapshot = snapshot_head(settings);
+        let snapshot = snapshot_head(settings)?;
         let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
         let directory = append_only::directory(settings, &disk);
         let appends = settings.appendonly.get();
@@ -227,10 +227,24 @@ fn adopt(node: &Arc<Node>, dataset: Dataset) {
 }
 
 /// What the snapshot says of itself before its first key, and when it was cut; `None` if there is none.
-/// A file that cannot be read says nothing here, and stops the start when it is loaded.
-fn snapshot_head(settings: &Settings) -> Option<(Head, Option<Millis>)> {
-    let file = File::open(settings.dbfilename.string()).ok()?;
-    let (fields, has_keys) = rdb::Fields::of_head(BufReader::new(file));
+/// One that is damaged says nothing here, and stops the start when it is loaded.
+///
+/// # Errors
+/// The text of why a snapshot that is there cannot be read.
+fn snapshot_head(settings: &Settings) -> Result<Option<(Head, Option<Millis>)>, String> {
+    let name = settings.dbfilename.string();
+    let mut input = match File::open(&name) {
+        Ok(file) => BufReader::new(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(format!(
+                "Fatal error: can't open the RDB file {name} for reading: {error}"
+            ));
+        }
+    };
+    let begun = input.fill_buf();
+    begun.map_err(|error| format!("Fatal error: can't read the RDB file {name}: {error}"))?;
+    let (fields, has_keys) = rdb::Fields::of_head(input);
     let history = fields.replication().map(|place| (place.id, place.offset));
-    Some((Head { history, has_keys }, fields.created))
+    Ok(Some((Head { history, has_keys }, fields.created)))
 }

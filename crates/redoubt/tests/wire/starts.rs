@@ -62,3 +62,21 @@ fn a_replica_starts_although_a_full_sync_is_there_at_once() {
         assert_eq!(keys(&mut replica.connect()), keys(&mut client));
     }
 }
+
+#[test]
+fn a_snapshot_that_cannot_be_opened_ends_the_start() {
+    for options in [&[][..], &["--appendonly", "yes"], &["--allow-empty-start"]] {
+        let dir = tempfile::tempdir().unwrap();
+        // Nobody may open that, whoever he is.
+        std::os::unix::fs::symlink("dump.rdb", dir.path().join("dump.rdb")).unwrap();
+        let (_, said) = Server::start_in(dir, options).err().unwrap();
+        assert!(
+            said.contains("can't open the RDB file dump.rdb for reading: Too many levels"),
+            "{said}"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("dump.rdb")).unwrap();
+        let (_, said) = Server::start_in(dir, options).err().unwrap();
+        assert!(said.contains("can't read the RDB file dump.rdb: Is a directory"), "{said}");
+    }
+}
