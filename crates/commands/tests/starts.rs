@@ -15,6 +15,7 @@ use engine::mailbox::Mailbox;
 use engine::pipeline::Worker;
 use engine::replication::Address;
 use engine::snapshot::LoadOptions;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -155,4 +156,95 @@ fn a_file_that_begins_at_a_start_goes_on_in_the_database_of_the_stream() {
         });
         assert_eq!(keys, [5], "{is_snapshot}");
     }
+}
+
+/// Lets more than a second go by; gives the Unix second before it.
+fn pass_a_second() -> u64 {
+    let now_s = base::clock::unix().0 / 1000;
+    base::clock::pass(Millis(1001));
+    now_s
+}
+
+/// What a restore of `disk` to the end of that second gives of key `k`; an error's text if it gives nothing.
+fn restored(disk: &MemoryDisk, until: u64) -> Result<String, String> {
+    let (node, _) = loaded(&MemoryDisk::default());
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let directory = append_only::directory(&node.settings, &disk);
+    let found = load::find(&directory, Some(until)).map_err(|error| error.to_string())?;
+    let options = LoadOptions::of(&node, None);
+    let loaded = load::load(&node, &directory, found.ok_or("no file")?, options);
+    loaded.map_err(|error| error.to_string())?.dataset.adopt(&node);
+    Ok(Client::new(&node).run("get k"))
+}
+
+fn rewrite(node: &Node) {
+    Client::new(node).run("bgrewriteaof");
+    while node.append_only.facts().is_rewriting() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_a_rewrite_has_forgotten_is_not_restored() {
+    for is_snapshot in [true, false] {
+        let disk = MemoryDisk::default();
+        let (node, tail) = loaded(&disk);
+        node.settings.aof_timestamp_enabled.set(true);
+        node.settings.aof_use_rdb_preamble.set(is_snapshot);
+        append_only::start(&node, tail).expect("a start");
+        let before = pass_a_second();
+        Client::new(&node).run("set k 1");
+        node.append_only.flush().expect("a flush");
+        let first = pass_a_second();
+        Client::new(&node).run("set k 2");
+        node.append_only.flush().expect("a flush");
+        assert_eq!(restored(&disk, first).as_deref(), Ok("$1\r\n1\r\n"));
+        assert_eq!(restored(&disk, before).as_deref(), Ok("$-1\r\n"));
+        assert!(restored(&disk, before - 1000).is_err(), "from before there was a file");
+        let second = pass_a_second();
+        rewrite(&node);
+        let rewritten = pass_a_second();
+        Client::new(&node).run("set k 3");
+        node.append_only.flush().expect("a flush");
+        for forgotten in [first, second] {
+            let error = restored(&disk, forgotten).expect_err("a later state");
+            let file =
+                if is_snapshot { "appendonly.aof.2.base.rdb" } else { "appendonly.aof.2.base.aof" };
+            assert!(error.contains(file), "{error}");
+            let from =
+                error.split_whitespace().filter_map(|word| word.parse::<u64>().ok()).next_back();
+            assert!(from.is_some_and(|from| (second + 1..=rewritten).contains(&from)), "{error}");
+        }
+        assert_eq!(restored(&disk, rewritten).as_deref(), Ok("$1\r\n2\r\n"));
+        assert_eq!(restored(&disk, u64::MAX).as_deref(), Ok("$1\r\n3\r\n"));
+        node.append_only.stop().expect("a flush");
+    }
+}
+
+#[test]
+fn a_file_without_times_is_restored_to_its_end_only() {
+    let disk = one_key();
+    let end = pass_a_second();
+    assert_eq!(restored(&disk, end).as_deref(), Ok("$1\r\n1\r\n"));
+    let (node, tail) = loaded(&disk);
+    append_only::start(&node, tail).expect("a start");
+    Client::new(&node).run("set k 2");
+    node.append_only.stop().expect("a flush");
+    let error = restored(&disk, end).expect_err("a later state");
+    assert!(error.contains("appendonly.aof.1.incr.aof"), "{error}");
+    assert_eq!(restored(&disk, u64::MAX).as_deref(), Ok("$1\r\n2\r\n"));
+}
+
+#[test]
+fn the_requests_behind_a_snapshot_in_one_file_are_restored_to_their_end_only() {
+    let disk = one_key();
+    let base = disk.bytes(Path::new("/data/appendonlydir/appendonly.aof.1.base.rdb"));
+    let mut single = base.expect("a base");
+    single.extend_from_slice(SET_K_2);
+    let disk = MemoryDisk::default();
+    let now_s = pass_a_second();
+    disk.put(Path::new("/data/appendonly.aof"), &single);
+    let error = restored(&disk, now_s).expect_err("a later state");
+    assert!(error.contains("cannot be told from appendonly.aof;"), "{error}");
+    assert_eq!(restored(&disk, u64::MAX).as_deref(), Ok("$1\r\n2\r\n"));
 }

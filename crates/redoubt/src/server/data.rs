@@ -82,7 +82,7 @@ impl Found {
         let appends = settings.appendonly.get();
         let file = match load::find(&directory, start.restore_to) {
             Ok(file) => file,
-            Err(error) if snapshot.is_some() && !appends => {
+            Err(error) if snapshot.is_some() && !appends && start.restore_to.is_none() => {
                 tracing::warn!("The append-only file is left alone: {error}");
                 None
             }
