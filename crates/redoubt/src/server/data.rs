@@ -12,7 +12,7 @@ use engine::Node;
 use engine::append_only::{self, Tail, load};
 use engine::snapshot::{Dataset, LoadOptions};
 use rdb::LoadError;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
@@ -151,6 +151,8 @@ impl Found {
                 adopt(node, loaded.dataset);
                 tracing::info!("DB loaded from append only file: {}", took());
                 if until.is_some() {
+                    // Until it is written anew, the data is in the old file alone.
+                    save_beside(node)?;
                     set_aside(&directory)?;
                     return Ok(None);
                 }
@@ -175,6 +177,21 @@ fn set_aside(directory: &aof::Directory) -> Result<(), String> {
     let kept = directory.set_aside(now_s()).map_err(|error| error.to_string())?;
     tracing::warn!("The old append-only file is kept as {}.", kept.display());
     Ok(())
+}
+
+/// Saves the data; a snapshot that is there already is kept.
+fn save_beside(node: &Node) -> Result<(), String> {
+    let name = node.settings.dbfilename.string();
+    let kept = format!("{name}.kept-{}", now_s());
+    // A second name, so that there is a snapshot at any time; the new one takes the first from it.
+    match fs::hard_link(&name, &kept).or_else(|_| fs::copy(&name, &kept).map(drop)) {
+        Ok(()) => tracing::warn!("The old snapshot is kept as {kept}."),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(format!("Cannot keep the old snapshot as {kept}: {error}")),
+    }
+    let alone = node.keyspace.gate.exclusive();
+    let saved = engine::snapshot::save_now(node, &alone);
+    saved.map_err(|error| format!("Cannot save what was restored: {error}"))
 }
 
 /// Whether the snapshot holds more than the file.

@@ -121,13 +121,16 @@ impl Server {
         self.child.wait().unwrap().code()
     }
 
+    /// The names of the files in its directory.
+    pub fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.dir.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
     /// Waits until a file whose name begins so is there, or is not.
     pub fn wait_for_file(&self, name: &str, is_there: bool) {
         let began = base::clock::monotonic();
-        let holds = || {
-            let mut entries = std::fs::read_dir(self.dir.path()).unwrap();
-            entries.any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with(name))
-        };
+        let holds = || self.names().iter().any(|found| found.starts_with(name));
         while holds() != is_there {
             let waited = base::clock::monotonic().since(began).0;
             assert!(u128::from(waited) < PATIENCE.as_millis(), "{name} there is not {is_there}");

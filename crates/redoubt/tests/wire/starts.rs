@@ -80,3 +80,23 @@ fn a_snapshot_that_cannot_be_opened_ends_the_start() {
         assert!(said.contains("can't read the RDB file dump.rdb: Is a directory"), "{said}");
     }
 }
+
+#[test]
+fn what_was_restored_outlives_a_kill() {
+    for appends in ["yes", "no"] {
+        let writer = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+        let mut client = writer.connect();
+        client.call(&["set", "old", "v"]);
+        client.call(&["save"]);
+        client.call(&["set", "new", "v"]);
+        let options = ["--restore-to", "99999999999", "--appendonly", appends];
+        let restored = Server::start_in(writer.kill(), &options).unwrap();
+        assert_eq!(keys(&mut restored.connect()), Value::Integer(2));
+        let names = restored.names();
+        for kept in ["dump.rdb.kept-", "appendonlydir.kept-"] {
+            assert!(names.iter().any(|name| name.starts_with(kept)), "{kept}: {names:?}");
+        }
+        let again = Server::start_in(restored.kill(), &["--appendonly", appends]).unwrap();
+        assert_eq!(keys(&mut again.connect()), Value::Integer(2), "appendonly {appends}");
+    }
+}
