@@ -102,7 +102,8 @@ impl Directory {
         for piece in manifest.pieces() {
             let Err(missing) = self.look(piece) else { continue };
             let old = self.parent.join(&self.name);
-            if piece.name != self.name || self.disk.look(&old).is_err() {
+            let is_missing = matches!(missing, DirectoryError::Missing(_));
+            if !is_missing || piece.name != self.name || self.disk.look(&old).is_err() {
                 return Err(missing);
             }
             // Moving in a file of before was interrupted.
@@ -132,13 +133,17 @@ impl Directory {
 
     fn move_in(&self) -> Result<Option<Manifest>, DirectoryError> {
         let old = self.parent.join(&self.name);
-        if self.disk.look(&old).is_ok() {
-            let manifest = Manifest::of_single_file(&self.name);
-            self.make()?;
-            // The manifest first: whoever finds both knows where the file comes from.
-            self.write_manifest(&manifest)?;
-            self.rename_in(&old)?;
-            return Ok(Some(manifest));
+        match self.disk.look(&old) {
+            Ok(_) => {
+                let manifest = Manifest::of_single_file(&self.name);
+                self.make()?;
+                // The manifest first: whoever finds both knows where the file comes from.
+                self.write_manifest(&manifest)?;
+                self.rename_in(&old)?;
+                return Ok(Some(manifest));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed("Cannot open", &old)(error)),
         }
         let names = self.disk.names(&self.path).map_err(failed("Cannot read", &self.path))?;
         let is_ours = |name: &&String| {
@@ -282,6 +287,22 @@ mod tests {
         assert_eq!(disk.bytes(Path::new("/d/appendonlydir/appendonly.aof")).unwrap(), b"*1\r\n");
         assert!(disk.bytes(Path::new("/d/appendonly.aof")).is_none());
         assert_eq!(directory(&disk).open().unwrap(), Some(manifest));
+    }
+
+    #[test]
+    fn a_single_file_that_cannot_be_looked_at_is_not_taken_for_none() {
+        let disk = MemoryDisk::default();
+        disk.put(Path::new("/d/appendonly.aof"), b"*1\r\n");
+        // The manifest is not there; then the file is looked for.
+        disk.set_fault(Some(Fault::Once(2, io::ErrorKind::PermissionDenied)));
+        let error = directory(&disk).open().unwrap_err().to_string();
+        assert!(error.starts_with("Cannot open /d/appendonly.aof: "), "{error}");
+        assert!(directory(&disk).open().unwrap().is_some());
+        // A file that was moved in is not replaced because it cannot be looked at.
+        disk.put(Path::new("/d/appendonly.aof"), b"*2\r\n");
+        disk.set_fault(Some(Fault::Once(2, io::ErrorKind::PermissionDenied)));
+        directory(&disk).open().unwrap_err();
+        assert_eq!(disk.bytes(Path::new("/d/appendonlydir/appendonly.aof")).unwrap(), b"*1\r\n");
     }
 
     #[test]

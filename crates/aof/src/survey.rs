@@ -19,6 +19,8 @@ pub struct Survey {
     pub is_torn: bool,
     /// Where what is younger than asked for begins.
     pub young_at: Option<u64>,
+    /// The first Unix second that it notes, younger or not.
+    pub first_s: Option<u64>,
     /// The history of its requests and the offset behind the last one, if it is whole and says so.
     pub place: Option<(RunId, Offset)>,
     /// The line that was come to, from 1; notes are not counted, as stock does not.
@@ -39,6 +41,7 @@ pub fn survey(
 ) -> Survey {
     let mut records = Records::new(input, from);
     let (mut requests, mut young_at, mut histories) = (0, None, Vec::new());
+    let mut first_s = None;
     let damage = loop {
         let before = records.whole_until();
         match records.next_record() {
@@ -48,9 +51,12 @@ pub fn survey(
                     words.first().is_some_and(|name| name.eq_ignore_ascii_case(b"select"));
                 requests += u64::from(!selects);
             }
-            Ok(Some(Record::Note(Note::Time(time)))) if until.is_some_and(|until| time > until) => {
-                young_at = Some(before);
-                break None;
+            Ok(Some(Record::Note(Note::Time(time)))) => {
+                first_s.get_or_insert(time);
+                if until.is_some_and(|until| time > until) {
+                    young_at = Some(before);
+                    break None;
+                }
             }
             Ok(Some(Record::Note(Note::Sum(sum)))) => {
                 if histories.last() != Some(&sum.place.0) {
@@ -82,7 +88,7 @@ pub fn survey(
             is_torn = by_power_cut;
         }
     }
-    Survey { whole_until, damage, is_torn, young_at, place, line, histories, requests }
+    Survey { whole_until, damage, is_torn, young_at, first_s, place, line, histories, requests }
 }
 
 /// The farthest durable end that a sum in the rest of a damaged file tells of.

@@ -86,9 +86,9 @@ fn start(template: &Node, disk: &MemoryDisk, policy: AppendFsync) -> Result<Arc<
         loaded.dataset.adopt(&node);
         loaded.tail
     });
+    append_only::start(&node, tail)?;
     let end = node.log.end();
     node.replication.state().history.shift(end, RunId::generate(&mut Random::from_system()));
-    append_only::start(&node, tail)?;
     Ok(node)
 }
 

@@ -315,11 +315,12 @@ impl Node {
         !self.replication.is_replica()
     }
 
-    /// Whether expired keys are taken out: at a primary, and not while writes are paused, since then
-    /// the log must stand still.
+    /// Whether expired keys are taken out: at a primary, and not while writes are paused or data is
+    /// loaded, since then the log must stand still.
     #[inline]
     pub fn expires(&self) -> bool {
-        self.originates() && self.shut_gates() & (gates::PAUSED | gates::PAUSED_WRITES) == 0
+        let still = gates::PAUSED | gates::PAUSED_WRITES | gates::LOADING;
+        self.originates() && self.shut_gates() & still == 0
     }
 
     /// Whether a reply of `tag` must wait at the monotonic time `now`. A replica promises nothing.

@@ -47,7 +47,8 @@ pub struct Cut {
     pub replid: RunId,
     /// Changes that the snapshot contains.
     pub changes: u64,
-    /// Where a replica's stream goes on; a primary's begins with a SELECT.
+    /// Where a replica's stream goes on, and that of a node that may become one; what a primary writes
+    /// begins with a SELECT.
     stream_db: u32,
     created: Millis,
     is_aof_base: bool,
@@ -76,7 +77,7 @@ impl Cut {
             offset: node.log.end(),
             replid,
             changes: node.changes.load(Ordering::Acquire),
-            stream_db: if node.originates() { 0 } else { node.replication.stream_db() },
+            stream_db: node.replication.stream_db(),
             created: base::clock::unix(),
             is_aof_base: false,
             module_data,

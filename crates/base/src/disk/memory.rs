@@ -55,6 +55,8 @@ struct Content {
     durable: Vec<u8>,
     changes: Vec<Change>,
     bytes: Vec<u8>,
+    /// The Unix second in which it was last written.
+    written_s: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -150,6 +152,7 @@ impl State {
             let at = content.bytes.len() as u64;
             content.bytes.extend_from_slice(bytes);
             content.changes.push(Change::Write(at, bytes.to_vec()));
+            content.written_s = now_s();
         }
     }
 }
@@ -227,11 +230,16 @@ impl MemoryDisk {
         let mut state = self.state.lock();
         let file = state.contents.len();
         let (durable, bytes) = (bytes.to_vec(), bytes.to_vec());
-        state.contents.push(Content { durable, changes: Vec::new(), bytes });
+        let written_s = now_s();
+        state.contents.push(Content { durable, changes: Vec::new(), bytes, written_s });
         let naming = Naming::Link(path.to_owned(), file);
         state.names.apply(&naming);
         state.durable_names.apply(&naming);
     }
+}
+
+fn now_s() -> u64 {
+    crate::clock::unix().0 / 1000
 }
 
 /// What a power cut leaves of a file.
@@ -254,7 +262,8 @@ fn survivor(content: &Content, random: &mut Random) -> Content {
             }
         }
     }
-    Content { durable: bytes.clone(), changes: Vec::new(), bytes }
+    let written_s = content.written_s;
+    Content { durable: bytes.clone(), changes: Vec::new(), bytes, written_s }
 }
 
 #[derive(Debug)]
@@ -304,6 +313,7 @@ impl DiskFile for MemoryFile {
         if let Some(content) = state.contents.get_mut(self.file) {
             content.bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX));
             content.changes.push(Change::Truncate(length));
+            content.written_s = now_s();
         }
         Ok(())
     }
@@ -350,7 +360,7 @@ impl Disk for MemoryDisk {
         let mut state = self.state.lock();
         state.call()?;
         let file = state.contents.len();
-        state.contents.push(Content::default());
+        state.contents.push(Content { written_s: now_s(), ..Content::default() });
         state.name(Naming::Link(path.to_owned(), file));
         drop(state);
         Ok(self.handle(file))
@@ -381,7 +391,8 @@ impl Disk for MemoryDisk {
         let mut state = self.state.lock();
         state.call()?;
         let file = state.find(path)?;
-        Ok((state.contents.get(file).map_or(0, |content| content.bytes.len() as u64), 0))
+        let content = state.contents.get(file);
+        Ok(content.map_or((0, 0), |content| (content.bytes.len() as u64, content.written_s)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

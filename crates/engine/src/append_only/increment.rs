@@ -9,6 +9,7 @@ use crate::snapshot::Cut;
 use aof::{AppendError, Appender, Note};
 use base::{Millis, Offset, RunId};
 use oplog::Reader;
+use psync::history::History;
 use std::io;
 use std::path::PathBuf;
 
@@ -106,24 +107,15 @@ impl Open {
 
     /// Reads the next piece; false if there is none.
     pub(super) fn fill(&mut self, node: &Node) -> Result<bool, Unfilled> {
-        if !self.reader.is_current() {
-            return Err(Unfilled::Lost);
-        }
         let position = self.reader.position();
         let begins = position == self.target;
         if begins {
             // The end first: a history that is seen now is at least as new as the bytes before it.
             let end = node.log.end();
-            let history = node.replication.state().history;
-            let (replid, until) = match (self.noted, history.second_offset) {
-                (Some(noted), _) if noted == history.replid => (noted, end),
-                (Some(noted), Some(at)) if noted == history.replid2 && at > position => (noted, at),
-                (Some(noted), Some(at)) if noted == history.replid2 && at == position => {
-                    (history.replid, end)
-                }
-                (Some(_), _) => return Err(Unfilled::Lost),
-                (None, Some(at)) if at > position => (history.replid2, at),
-                (None, _) => (history.replid, end),
+            let history = self.history(node).ok_or(Unfilled::Lost)?;
+            let (replid, until) = match history.second_offset {
+                Some(at) if at > position => (history.replid2, at),
+                _ => (history.replid, end),
             };
             let target = end.min(until).min(node.append_only.rolls_at().unwrap_or(end));
             if target == position {
@@ -141,6 +133,14 @@ impl Open {
         read.map_err(|_| Unfilled::Lost)?;
         self.piece_ends = self.reader.position() == self.target;
         Ok(true)
+    }
+
+    /// The history of the log, which is still the one that the file follows; `None` if it was replaced.
+    /// It may have changed its name, several times even: under each it begins with what is in the file.
+    fn history(&self, node: &Node) -> Option<History> {
+        // Log and history are replaced together, under this lock.
+        let state = node.replication.state();
+        self.reader.is_current().then_some(state.history)
     }
 
     /// What stands in front of a batch: the second, if it is to be noted.

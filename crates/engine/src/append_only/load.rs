@@ -37,6 +37,8 @@ pub struct Found {
     pub written_s: u64,
     /// Whether there may be keys in it.
     pub has_data: bool,
+    /// What was written after this Unix second does not count.
+    until: Option<u64>,
 }
 
 /// Why the file is not loaded.
@@ -74,6 +76,19 @@ pub enum AofError {
         /// What was noticed.
         reason: String,
     },
+    /// It does not say what it held at that time.
+    #[error(
+        "What the append-only file held at second {until} cannot be told from {file}; from second \
+         {from} on it can"
+    )]
+    Forgotten {
+        /// The Unix second that was asked for.
+        until: u64,
+        /// Which file.
+        file: String,
+        /// The first Unix second of which it is known.
+        from: u64,
+    },
     /// A request cannot be run.
     #[error("{reason} reading the append only file {file} at offset {offset}")]
     Refused {
@@ -99,11 +114,13 @@ pub struct Loaded {
 /// applies none. With `until`, a Unix second, what was written later does not count.
 ///
 /// # Errors
-/// [`AofError`].
+/// [`AofError`]; [`AofError::Forgotten`] if a base is younger than `until`, or if requests may be and
+/// nothing notes when they were written.
 pub fn find(directory: &Directory, until: Option<u64>) -> Result<Option<Found>, AofError> {
     let Some(manifest) = directory.open()? else { return Ok(None) };
     let (mut surveys, mut written_s, mut place) = (Vec::new(), 0, None);
     let (mut has_data, mut histories, mut bytes) = (false, Vec::new(), 0);
+    let mut known: Option<(u64, String)> = None;
     for piece in manifest.pieces() {
         let (size, at) = directory.look(piece)?;
         bytes += size;
@@ -114,6 +131,8 @@ pub fn find(directory: &Directory, until: Option<u64>) -> Result<Option<Found>, 
             place = fields.replication().map(|at| (at.id, at.offset));
             histories.extend(place.map(|(replid, _)| replid));
             has_data |= has_keys;
+            let from_s = fields.created.map_or(at, |created| created.0 / 1000);
+            known = known.max(Some((from_s, piece.name.clone())));
             surveys.push(None);
             continue;
         }
@@ -127,9 +146,20 @@ pub fn find(directory: &Directory, until: Option<u64>) -> Result<Option<Found>, 
         has_data |= survey.requests > 0;
         histories.append(&mut survey.histories);
         place = survey.place;
+        let from_s = known_from(piece, &survey, at);
+        known = known.max(from_s.map(|from_s| (from_s, piece.name.clone())));
+        let is_end = survey.young_at.is_some();
         surveys.push(Some(survey));
+        if is_end {
+            break;
+        }
     }
-    Ok(Some(Found { manifest, surveys, place, histories, bytes, written_s, has_data }))
+    if let (Some(until), Some((from, file))) = (until, known)
+        && from > until
+    {
+        return Err(AofError::Forgotten { until, file, from });
+    }
+    Ok(Some(Found { manifest, surveys, place, histories, bytes, written_s, has_data, until }))
 }
 
 /// Loads what [`find`] has found. `node` is told how far it has come.
@@ -144,15 +174,12 @@ pub fn load(
 ) -> Result<Loaded, AofError> {
     let scratch = node.aside();
     let mut loading = Loading::new(&scratch, directory, options)?;
-    let Found { manifest, surveys, .. } = found;
+    let Found { manifest, surveys, until, .. } = found;
+    loading.until = until;
     let count = surveys.len();
     let mut length = None;
-    let mut cut = false;
     for (index, (piece, survey)) in manifest.pieces().zip(&surveys).enumerate() {
         let is_last = index + 1 == count;
-        if cut {
-            break;
-        }
         let began = base::clock::monotonic();
         let whole = loading.file(node, piece, survey.as_ref(), is_last)?;
         let took = base::clock::monotonic().since(began).0;
@@ -163,11 +190,22 @@ pub fn load(
             took / 1000,
             took % 1000
         );
-        cut = survey.as_ref().is_some_and(|survey| survey.young_at.is_some());
         length = (is_last && piece.part == Part::Increment).then_some(whole);
     }
     let dataset = loading.finish();
-    Ok(Loaded { dataset, tail: Tail { manifest, length } })
+    // Without a word of a history, a log begins.
+    let end = dataset.history.map_or(Offset(0), |(_, end)| end);
+    Ok(Loaded { dataset, tail: Tail { manifest, length, end } })
+}
+
+/// The first Unix second of which a file of requests, last written in second `written_s`, tells what it
+/// held; `None` if it tells that of any.
+fn known_from(piece: &Piece, survey: &Survey, written_s: u64) -> Option<u64> {
+    match survey.first_s {
+        // A base is of one instant, unless it is a single file of before stock 7.
+        Some(first_s) => (piece.part == Part::Base).then_some(first_s),
+        None => (survey.requests > 0).then_some(written_s),
+    }
 }
 
 fn open(
@@ -201,6 +239,8 @@ struct Loading<'n> {
     /// What is known of the data, which is in the node meanwhile.
     dataset: Dataset,
     read: u64,
+    /// What was written after this Unix second is not to be loaded.
+    until: Option<u64>,
 }
 
 impl<'n> Loading<'n> {
@@ -222,6 +262,7 @@ impl<'n> Loading<'n> {
             options,
             dataset: Dataset::empty(),
             read: 0,
+            until: None,
         })
     }
 
@@ -240,6 +281,11 @@ impl<'n> Loading<'n> {
             let is_over = head.fill_buf().map_err(|error| unreadable(piece, offset, &error))?;
             if is_over.is_empty() {
                 return Ok(offset);
+            }
+            let (_, written_s) = self.directory.look(piece)?;
+            if let Some(until) = self.until.filter(|&until| until < written_s) {
+                let (file, from) = (piece.name.clone(), written_s);
+                return Err(AofError::Forgotten { until, file, from });
             }
             tracing::info!("Reading the remaining AOF tail...");
             let mut records = Records::new(head, offset);

@@ -11,7 +11,7 @@ use crate::barrier::Watermark;
 use crate::node::Node;
 use crate::placement::{Slices, place, take_slices};
 use aof::{AppendError, Appender, Directory, DirectoryError, Manifest};
-use base::Millis;
+use base::{Millis, Offset};
 use conf::AppendFsync;
 use keyspace::Walk;
 use oplog::{Reader, Sleeper};
@@ -71,11 +71,13 @@ pub struct Tail {
     pub manifest: Manifest,
     /// The last increment is whole up to here; `None` if a new one is to be made.
     pub length: Option<u64>,
+    /// The log's offset where the files end.
+    pub end: Offset,
 }
 
-/// Starts the thread that keeps the file of `node`, whose data and history are loaded. With a `tail`
-/// the file goes on there; otherwise, if it is to be on, it begins with a base of the data. The thread
-/// runs in short slices: replies wait for it.
+/// Starts the thread that keeps the file of `node`, whose data and history are loaded, and whose log
+/// nobody has written or replaced since. With a `tail` the file goes on there; otherwise, if it is to be
+/// on, it begins with a base of the data. The thread runs in short slices: replies wait for it.
 ///
 /// # Errors
 /// The text of what went wrong.
@@ -101,7 +103,15 @@ pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
     };
     let goes_on = tail.is_some();
     if let Some(tail) = tail {
-        let reader = node.log.pinned_reader(node.log.end()).map_err(|error| error.to_string())?;
+        let end = node.log.end();
+        if end != tail.end {
+            // The file would lack what lies between, and say that it does not.
+            return Err(format!(
+                "The append-only file ends at offset {}, but the log has come to {end} since",
+                tail.end
+            ));
+        }
+        let reader = node.log.pinned_reader(end).map_err(|error| error.to_string())?;
         let failed = |error| format!("Can't open the append-only file: {error}");
         writer.go_on(tail, reader).map_err(failed)?;
     }

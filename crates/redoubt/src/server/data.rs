@@ -12,8 +12,8 @@ use engine::Node;
 use engine::append_only::{self, Tail, load};
 use engine::snapshot::{Dataset, LoadOptions};
 use rdb::LoadError;
-use std::fs::File;
-use std::io::BufReader;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -76,13 +76,13 @@ impl Found {
     /// # Errors
     /// The text of what makes it impossible to start.
     pub(crate) fn look(settings: &Settings, start: &StartOptions) -> Result<Found, String> {
-        let snapshot = snapshot_head(settings);
+        let snapshot = snapshot_head(settings)?;
         let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
         let directory = append_only::directory(settings, &disk);
         let appends = settings.appendonly.get();
         let file = match load::find(&directory, start.restore_to) {
             Ok(file) => file,
-            Err(error) if snapshot.is_some() && !appends => {
+            Err(error) if snapshot.is_some() && !appends && start.restore_to.is_none() => {
                 tracing::warn!("The append-only file is left alone: {error}");
                 None
             }
@@ -151,6 +151,8 @@ impl Found {
                 adopt(node, loaded.dataset);
                 tracing::info!("DB loaded from append only file: {}", took());
                 if until.is_some() {
+                    // Until it is written anew, the data is in the old file alone.
+                    save_beside(node)?;
                     set_aside(&directory)?;
                     return Ok(None);
                 }
@@ -175,6 +177,21 @@ fn set_aside(directory: &aof::Directory) -> Result<(), String> {
     let kept = directory.set_aside(now_s()).map_err(|error| error.to_string())?;
     tracing::warn!("The old append-only file is kept as {}.", kept.display());
     Ok(())
+}
+
+/// Saves the data; a snapshot that is there already is kept.
+fn save_beside(node: &Node) -> Result<(), String> {
+    let name = node.settings.dbfilename.string();
+    let kept = format!("{name}.kept-{}", now_s());
+    // A second name, so that there is a snapshot at any time; the new one takes the first from it.
+    match fs::hard_link(&name, &kept).or_else(|_| fs::copy(&name, &kept).map(drop)) {
+        Ok(()) => tracing::warn!("The old snapshot is kept as {kept}."),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(format!("Cannot keep the old snapshot as {kept}: {error}")),
+    }
+    let alone = node.keyspace.gate.exclusive();
+    let saved = engine::snapshot::save_now(node, &alone);
+    saved.map_err(|error| format!("Cannot save what was restored: {error}"))
 }
 
 /// Whether the snapshot holds more than the file.
@@ -227,10 +244,24 @@ fn adopt(node: &Arc<Node>, dataset: Dataset) {
 }
 
 /// What the snapshot says of itself before its first key, and when it was cut; `None` if there is none.
-/// A file that cannot be read says nothing here, and stops the start when it is loaded.
-fn snapshot_head(settings: &Settings) -> Option<(Head, Option<Millis>)> {
-    let file = File::open(settings.dbfilename.string()).ok()?;
-    let (fields, has_keys) = rdb::Fields::of_head(BufReader::new(file));
+/// One that is damaged says nothing here, and stops the start when it is loaded.
+///
+/// # Errors
+/// The text of why a snapshot that is there cannot be read.
+fn snapshot_head(settings: &Settings) -> Result<Option<(Head, Option<Millis>)>, String> {
+    let name = settings.dbfilename.string();
+    let mut input = match File::open(&name) {
+        Ok(file) => BufReader::new(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(format!(
+                "Fatal error: can't open the RDB file {name} for reading: {error}"
+            ));
+        }
+    };
+    let begun = input.fill_buf();
+    begun.map_err(|error| format!("Fatal error: can't read the RDB file {name}: {error}"))?;
+    let (fields, has_keys) = rdb::Fields::of_head(input);
     let history = fields.replication().map(|place| (place.id, place.offset));
-    Some((Head { history, has_keys }, fields.created))
+    Ok(Some((Head { history, has_keys }, fields.created)))
 }

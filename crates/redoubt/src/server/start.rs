@@ -117,7 +117,7 @@ fn start(ready: &Ready) -> Result<Running, String> {
     Ok(running)
 }
 
-/// Loads the data, begins to replicate it and to keep it, and lets clients in.
+/// Loads the data, begins to keep it and to replicate it, and lets clients in.
 fn take_up(
     running: &Running,
     found: Found,
@@ -126,6 +126,8 @@ fn take_up(
 ) -> Result<(), String> {
     let node = &running.node;
     let tail = found.load(node, primary.is_some())?;
+    // The file first: nothing is in the log yet that it would not get.
+    engine::append_only::start(node, tail)?;
     let handle = replication::start(Arc::clone(node), identity);
     let handle = handle.map_err(|error| format!("cannot start replication: {error}"))?;
     let _only_here = running.replication.set(handle);
@@ -133,7 +135,6 @@ fn take_up(
         let alone = node.keyspace.gate.exclusive();
         node.change_role(&alone, primary);
     }
-    engine::append_only::start(node, tail)?;
     node.loading.store(false, Ordering::Release);
     node.refresh();
     Ok(())

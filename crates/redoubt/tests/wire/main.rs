@@ -15,4 +15,5 @@ mod process;
 mod pubsub;
 mod requests;
 mod server;
+mod starts;
 mod together;

@@ -1,9 +1,9 @@
 //! A server process and connections to it.
 
 use resp::value::{Decoder, Value};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -22,24 +22,45 @@ pub struct Server {
 impl Server {
     /// A server with two loops and these options.
     pub fn start(options: &[&str]) -> Server {
+        let started = Server::start_in(tempfile::tempdir().unwrap(), options);
+        started.unwrap_or_else(|(_, said)| panic!("the server does not start: {said}"))
+    }
+
+    /// The same in a directory that may hold data; gives that back, and what the server said, if it does
+    /// not start.
+    pub fn start_in(dir: TempDir, options: &[&str]) -> Result<Server, (TempDir, String)> {
+        let mut said = String::new();
         for _ in 0..STARTS_MAX {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let dir = tempfile::tempdir().unwrap();
+            let mut output = tempfile::tempfile().unwrap();
             let mut child = Command::new(env!("CARGO_BIN_EXE_redoubt"))
                 .arg("server")
                 .args(["--port", &port.to_string(), "--save", "", "--io-threads", "2"])
                 .args(["--bind", "127.0.0.1", "--io-backend", crate::IO_BACKEND])
                 .args(options)
                 .current_dir(dir.path())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
+                .stdout(output.try_clone().unwrap())
+                .stderr(output.try_clone().unwrap())
                 .spawn()
                 .unwrap();
             if wait_for(&mut child, port) {
-                return Server { child, port, dir };
+                return Ok(Server { child, port, dir });
+            }
+            said.clear();
+            output.rewind().unwrap();
+            output.read_to_string(&mut said).unwrap();
+            if !said.contains("Failed listening on port") {
+                break;
             }
         }
-        panic!("the server does not start");
+        Err((dir, said))
+    }
+
+    /// Kills the process; gives the directory that it leaves.
+    pub fn kill(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap())
     }
 
     /// A connection.
@@ -100,13 +121,16 @@ impl Server {
         self.child.wait().unwrap().code()
     }
 
+    /// The names of the files in its directory.
+    pub fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.dir.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
     /// Waits until a file whose name begins so is there, or is not.
     pub fn wait_for_file(&self, name: &str, is_there: bool) {
         let began = base::clock::monotonic();
-        let holds = || {
-            let mut entries = std::fs::read_dir(self.dir.path()).unwrap();
-            entries.any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with(name))
-        };
+        let holds = || self.names().iter().any(|found| found.starts_with(name));
         while holds() != is_there {
             let waited = base::clock::monotonic().since(began).0;
             assert!(u128::from(waited) < PATIENCE.as_millis(), "{name} there is not {is_there}");

@@ -20,5 +20,7 @@ mod pubsub;
 mod requests;
 #[path = "../wire/server.rs"]
 mod server;
+#[path = "../wire/starts.rs"]
+mod starts;
 #[path = "../wire/together.rs"]
 mod together;
