@@ -33,6 +33,8 @@ const WRITERS: u64 = 3;
 const CYCLES: [u64; 2] = [100, 5_000];
 /// How often it is looked whether a disk that works again is used.
 const LOOKS_MAX: u32 = 100_000;
+/// How often a test looks for what another thread is to do before it gives up.
+const WAITS_MAX: u32 = 20_000_000;
 
 fn cycles() -> u64 {
     CYCLES[usize::from(std::env::var_os("PROPTEST_CASES").is_some())]
@@ -470,4 +472,90 @@ fn a_restart_goes_on_at_the_offset_where_the_file_ends() {
     assert_eq!((node.log.end(), history.replid2, history.second_offset), (end, replid, Some(end)));
     assert_eq!(number_held(&node), 2);
     node.append_only.stop().expect("a flush");
+}
+
+/// Looks until something has come about.
+///
+/// # Panics
+/// If it does not.
+fn until(what: &str, has_come: impl Fn() -> bool) {
+    for _ in 0..WAITS_MAX {
+        if has_come() {
+            return;
+        }
+        thread::yield_now();
+    }
+    panic!("never: {what}");
+}
+
+/// Waits until a sync of a file with `text` in its name is held up.
+fn hold(disk: &MemoryDisk, text: &str) {
+    disk.hold_syncs(Some(text));
+    until(text, || disk.is_held());
+}
+
+/// What the new base of a rewrite is called until it is in place.
+const NEW_BASE: &str = "temp-rewriteaof";
+const RUNNING: &str = "-ERR Background append only file rewriting already in progress\r\n";
+
+/// While a rewrite whose base is held up is under way no other begins; behind it all is as ever: what was
+/// acknowledged is there after a kill.
+fn no_other_begins(template: &Node, disk: &MemoryDisk, node: &Arc<Node>) {
+    let mut client = Client::new(node);
+    assert!(node.append_only.facts().is_rewriting());
+    for _ in 0..3 {
+        clock::pass(Millis(2000));
+        engine::cron::tick(node);
+        assert_eq!(client.run("bgrewriteaof"), RUNNING);
+    }
+    assert!(node.append_only.facts().is_rewriting());
+    disk.hold_syncs(None);
+    until("the end of the rewrite", || !node.append_only.facts().is_rewriting());
+    let facts = format!("{:?}", node.append_only.facts());
+    assert!(node.append_only.facts().is_listed && !node.append_only.refuses(), "{facts}");
+    assert_eq!(client.run("set k 9"), "+OK\r\n", "{facts}");
+    node.append_only.flush().expect("a flush");
+    assert!(!node.must_hold(client.session.last_write, clock::monotonic()), "{facts}");
+    let disk = disk.kill();
+    let _ = node.append_only.stop();
+    let node = start(template, &disk, AppendFsync::Always).expect("a start");
+    assert_eq!(number_held(&node), 9);
+    node.append_only.stop().expect("a flush");
+}
+
+#[test]
+fn a_rewrite_that_begins_while_a_sync_fails_is_the_only_one() {
+    let (template, disk) = (template(), MemoryDisk::default());
+    let node = start(&template, &disk, AppendFsync::Always).expect("a start");
+    let mut client = Client::new(&node);
+    disk.hold_syncs(Some(".incr"));
+    client.run("set k 1");
+    until("a sync", || disk.is_held());
+    assert!(client.run("bgrewriteaof").starts_with("+Background"));
+    disk.set_fault(Some(Fault::Once(1, io::ErrorKind::Other)));
+    hold(&disk, NEW_BASE);
+    drop(client);
+    no_other_begins(&template, &disk, &node);
+}
+
+#[test]
+fn a_rewrite_of_a_file_turned_on_while_another_ends_is_the_only_one() {
+    let (template, disk) = (template(), MemoryDisk::default());
+    let node = start(&template, &disk, AppendFsync::No).expect("a start");
+    let mut client = Client::new(&node);
+    disk.hold_syncs(Some(NEW_BASE));
+    client.run("set k 1");
+    client.run("bgrewriteaof");
+    until("a new base", || disk.is_held());
+    let increment = Path::new("/data/appendonlydir/appendonly.aof.2.incr.aof");
+    until("an increment", || disk.bytes(increment).is_some());
+    client.run("set k 2");
+    until("it is written", || node.append_only.facts().written == node.log.end());
+    // The sync before the new base is put in place, of what the policy alone would not have synced.
+    hold(&disk, ".incr");
+    assert_eq!(client.run("config set appendonly no"), "+OK\r\n");
+    assert_eq!(client.run("config set appendonly yes"), "+OK\r\n");
+    hold(&disk, NEW_BASE);
+    drop(client);
+    no_other_begins(&template, &disk, &node);
 }

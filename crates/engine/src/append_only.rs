@@ -55,6 +55,8 @@ pub struct Facts {
     pub not_before: Option<Millis>,
     /// Monotonic time at which the rewrite under way began; `None` if none is.
     pub rewrite_began: Option<Millis>,
+    /// Rewrites that were begun: the number of the last, which is the one under way if one is.
+    pub rewrites_begun: u64,
     /// Seconds the last rewrite took, -1 before the first.
     pub last_rewrite_s: i64,
     /// Whether the last rewrite succeeded.
@@ -84,6 +86,19 @@ impl Facts {
     pub fn is_rewriting(&self) -> bool {
         self.rewrite_began.is_some()
     }
+
+    /// Whether the rewrite of `number` is under way, or none that was begun later.
+    fn is_rewrite(&self, number: u64) -> bool {
+        self.rewrites_begun == number && self.is_rewriting()
+    }
+
+    /// The rewrite of `number` has ended; one that was begun since then goes on. True if there is none.
+    fn end_rewrite(&mut self, number: u64) -> bool {
+        if self.rewrites_begun == number {
+            self.rewrite_began = None;
+        }
+        !self.is_rewriting()
+    }
 }
 
 /// What the writer's thread is asked.
@@ -95,6 +110,8 @@ pub(crate) enum Request {
     Close,
     /// Rewrite at this cut.
     Rewrite {
+        /// Which it is of those that were begun.
+        number: u64,
         /// Where.
         cut: Box<Cut>,
         /// It stands there; without one there is to be a base only.
@@ -149,6 +166,7 @@ impl Default for AppendOnly {
             scheduled: None,
             not_before: None,
             rewrite_began: None,
+            rewrites_begun: 0,
             last_rewrite_s: -1,
             last_rewrite_ok: true,
             rewrites: 0,
@@ -317,10 +335,12 @@ impl AppendOnly {
         facts.is_open |= opens;
         facts.scheduled = None;
         facts.rewrite_began = Some(base::clock::monotonic());
+        facts.rewrites_begun += 1;
+        let number = facts.rewrites_begun;
         drop(facts);
         let is_snapshot = node.settings.aof_use_rdb_preamble.get();
         let reader = opens.then_some(reader);
-        self.send(Request::Rewrite { cut: Box::new(cut), reader, is_snapshot });
+        self.send(Request::Rewrite { number, cut: Box::new(cut), reader, is_snapshot });
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 mod rewriting;
 
 use super::increment::{Open, Start, Unfilled};
-use super::{AppendOnly, Facts, Request, directory, rewrite};
+use super::{AppendOnly, Facts, Request, directory};
 use crate::barrier::Watermark;
 use crate::node::Node;
 use crate::placement::{Slices, place, take_slices};
@@ -40,6 +40,7 @@ const SLEEP: Millis = Millis(1000);
 /// A rewrite under way.
 struct Rewrite {
     number: u64,
+    began: Millis,
     walk: Arc<Walk>,
     start: Start,
     /// The base is to be a snapshot, not requests.
@@ -58,8 +59,8 @@ struct Writer {
     manifest: Manifest,
     open: Option<Open>,
     rewrite: Option<Rewrite>,
-    /// Rewrites begun.
-    rewrites: u64,
+    /// The number of the last rewrite that was taken up; one of a greater number is on its way.
+    last_number: u64,
     last_rewrite: Result<(), String>,
     retry_at: Option<Millis>,
 }
@@ -95,7 +96,7 @@ pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
         manifest: Manifest::default(),
         open: None,
         rewrite: None,
-        rewrites: 0,
+        last_number: 0,
         last_rewrite: Ok(()),
         retry_at: None,
     };
@@ -208,30 +209,8 @@ impl Writer {
                 self.publish();
             }
             Request::Close => self.close(),
-            Request::Rewrite { cut, reader, is_snapshot } => {
-                let walk = Arc::clone(cut.walk());
-                let start = Start::at(&self.node, &cut);
-                self.rewrites += 1;
-                let number = self.rewrites;
-                let (rolled, awaited_by) = (reader.is_none(), Vec::new());
-                let base = None;
-                let mut rewrite =
-                    Rewrite { number, walk, start, is_snapshot, rolled, base, awaited_by };
-                if self.open.is_none()
-                    && let Some(reader) = reader
-                {
-                    self.node.append_only.forget_roll();
-                    match self.begin(reader, start) {
-                        Ok(()) => rewrite.rolled = true,
-                        Err(error) => {
-                            cut.discard(&self.node);
-                            return self.rewrite_failed(&error.to_string());
-                        }
-                    }
-                }
-                tracing::info!("Background append only file rewriting started");
-                self.rewrite = Some(rewrite);
-                rewrite::begin(&self.node, &self.directory, *cut, number, is_snapshot);
+            Request::Rewrite { number, cut, reader, is_snapshot } => {
+                self.begin_rewrite(number, *cut, reader, is_snapshot);
             }
             Request::Rewritten(number, result) => {
                 match (self.rewrite.as_mut().filter(|rewrite| rewrite.number == number), result) {
@@ -388,7 +367,13 @@ impl Writer {
         self.retry_at = None;
         let at = if error.is_some() { base::clock::monotonic() + RESTART } else { Millis(0) };
         let mut facts = self.facts();
-        (facts.is_open, facts.rewrite_began, facts.scheduled) = (false, None, Some(at));
+        // With one that was begun meanwhile, and is on its way, the file begins anew as well.
+        if facts.end_rewrite(self.last_number) {
+            facts.is_open = false;
+            if self.node.settings.appendonly.get() {
+                facts.scheduled = Some(at);
+            }
+        }
         drop(facts);
         self.publish();
     }
@@ -494,3 +479,6 @@ impl Writer {
         thread::park_timeout(Duration::from_millis(until.since(now).0));
     }
 }
+
+#[cfg(test)]
+mod tests;
