@@ -559,3 +559,67 @@ fn a_rewrite_of_a_file_turned_on_while_another_ends_is_the_only_one() {
     drop(client);
     no_other_begins(&template, &disk, &node);
 }
+
+/// A write is neither refused nor held, now and when a sync would long be overdue.
+fn goes_through(client: &mut Client<'_>) {
+    let node = client.node;
+    let facts = format!("{:?}", node.append_only.facts());
+    assert_eq!(client.run("set k 2"), "+OK\r\n", "{facts}");
+    for late_ms in [0, 100_000] {
+        let now = clock::monotonic() + Millis(late_ms);
+        assert!(!node.must_hold(client.session.last_write, now), "after {late_ms} ms: {facts}");
+    }
+}
+
+#[test]
+fn a_file_that_is_turned_off_after_a_sync_has_failed_refuses_nothing() {
+    let (template, disk) = (template(), MemoryDisk::default());
+    let node = start(&template, &disk, AppendFsync::Always).expect("a start");
+    let mut client = Client::new(&node);
+    disk.hold_syncs(Some(".incr"));
+    client.run("set k 1");
+    until("a sync", || disk.is_held());
+    disk.set_fault(Some(Fault::From(1, io::ErrorKind::Other)));
+    disk.hold_syncs(None);
+    until("a refusal", || node.append_only.refuses());
+    assert!(client.run("set k 2").starts_with("-MISCONF"));
+    assert_eq!(client.run("config set appendonly no"), "+OK\r\n");
+    // Behind what was asked before.
+    let _ = node.append_only.flush();
+    goes_through(&mut client);
+    // It is not begun anew either.
+    clock::pass(Millis(5000));
+    engine::cron::tick(&node);
+    assert!(!node.append_only.facts().is_rewriting() && !node.append_only.facts().is_open);
+    disk.set_fault(None);
+    assert_eq!(client.run("config set appendonly yes"), "+OK\r\n");
+    until("a file", || node.append_only.facts().is_listed);
+    drop(client);
+    node.append_only.stop().expect("a flush");
+    let node = start(&template, &disk.kill(), AppendFsync::Always).expect("a start");
+    assert_eq!(number_held(&node), 2);
+    node.append_only.stop().expect("a flush");
+}
+
+#[test]
+fn a_file_that_is_turned_off_before_its_first_sync_fails_holds_nothing() {
+    let (template, disk) = (template(), MemoryDisk::default());
+    let node = start(&template, &disk, AppendFsync::Everysec).expect("a start");
+    let mut client = Client::new(&node);
+    disk.hold_syncs(Some(".incr"));
+    client.run("set k 1");
+    let is_announced = || {
+        let late = clock::monotonic() + Millis(2000);
+        node.append_only.facts().written == node.log.end()
+            && node.must_hold(client.session.last_write, late)
+    };
+    until("a time from which on replies wait", is_announced);
+    assert_eq!(client.run("config set appendonly no"), "+OK\r\n");
+    until("a sync", || disk.is_held());
+    disk.set_fault(Some(Fault::From(1, io::ErrorKind::Other)));
+    disk.hold_syncs(None);
+    let _ = node.append_only.flush();
+    goes_through(&mut client);
+    drop(client);
+    let _ = node.append_only.stop();
+}

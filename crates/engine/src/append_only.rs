@@ -281,14 +281,18 @@ impl AppendOnly {
         node: &Node,
         alone: &Exclusive<'_>,
     ) -> Result<(), RewriteRefusal> {
-        let is_open = self.facts.lock().is_open;
+        let (is_open, is_to_be_closed) = {
+            let facts = self.facts.lock();
+            // One that was lost is not open, but may refuse writes and be about to begin anew.
+            (facts.is_open, facts.is_open || facts.error.is_some() || facts.scheduled.is_some())
+        };
         let wanted = node.settings.appendonly.get() && self.thread.get().is_some();
         if wanted && !is_open && node.saves.state().running.is_some() {
             // One walk to the disk at a time is enough.
             self.schedule(Millis(0));
         } else if wanted && !is_open {
             self.begin(node, alone, true)?;
-        } else if !wanted && is_open {
+        } else if !wanted && is_to_be_closed {
             let mut facts = self.facts.lock();
             let was_rewriting = facts.is_rewriting();
             (facts.is_open, facts.rewrite_began, facts.scheduled) = (false, None, None);

@@ -250,6 +250,7 @@ impl Writer {
         }
         self.retry_at = None;
         self.node.append_only.set_error(&self.node, None);
+        self.publish_overdue(None);
         self.publish();
     }
 
@@ -361,6 +362,8 @@ impl Writer {
             self.node.append_only.set_error(&self.node, Some(text));
         } else {
             tracing::info!("The AOF file begins anew: {why}");
+            // What was not synced is of a history that is no more, or comes with the new base.
+            self.publish_overdue(None);
         }
         self.end_rewrite(Err(why));
         self.open = None;
@@ -393,10 +396,10 @@ impl Writer {
             AppendFsync::Everysec => now.since(since) >= SYNC_AGE,
             AppendFsync::No => false,
         };
-        if policy != AppendFsync::Everysec || spares || !open.is_listed() {
-            self.node.barrier.publish_overdue(None);
-        } else {
-            self.node.barrier.publish_overdue(Some(since + OVERDUE_AGE));
+        if policy != AppendFsync::Everysec || spares {
+            self.publish_overdue(None);
+        } else if open.is_listed() {
+            self.publish_overdue(Some(since + OVERDUE_AGE));
         }
         if !due || spares || self.retry_at.is_some() && policy != AppendFsync::Always {
             return;
@@ -418,11 +421,16 @@ impl Writer {
         if base::clock::monotonic().since(began) > OVERDUE_AGE {
             self.node.append_only.facts().delayed_syncs += 1;
         }
-        if self.node.barrier.publish_overdue(None) {
-            self.node.wake_loops();
-        }
+        self.publish_overdue(None);
         self.publish();
         Ok(())
+    }
+
+    /// Tells the barrier from when on replies wait for a sync.
+    fn publish_overdue(&self, at: Option<Millis>) {
+        if self.node.barrier.publish_overdue(at) {
+            self.node.wake_loops();
+        }
     }
 
     /// Tells the barrier, and INFO, how far it has come.
