@@ -19,6 +19,7 @@ use engine::Node;
 use engine::append_only::{self, Tail, load};
 use engine::mailbox::Mailbox;
 use engine::snapshot::LoadOptions;
+use psync::History;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -622,4 +623,68 @@ fn a_file_that_is_turned_off_before_its_first_sync_fails_holds_nothing() {
     goes_through(&mut client);
     drop(client);
     let _ = node.append_only.stop();
+}
+
+/// Gives `node` another history, as a full sync does; its data stays.
+fn replace_history(node: &Node) {
+    let alone = node.keyspace.gate.exclusive();
+    let mut state = node.replication.state();
+    state.history = History::new(RunId::generate(&mut Random::from_system()));
+    node.log.reset(Offset(1_000));
+    node.append_only.history_replaced(node);
+    drop(state);
+    drop(alone);
+}
+
+#[test]
+fn after_a_full_sync_nothing_is_promised_until_a_start_would_load_it() {
+    let template = template();
+    for policy in [AppendFsync::Always, AppendFsync::Everysec, AppendFsync::No] {
+        let disk = MemoryDisk::default();
+        let node = start(&template, &disk, policy).expect("a start");
+        let mut client = Client::new(&node);
+        client.run("set k 1");
+        node.append_only.flush().expect("a flush");
+        assert!(!node.must_hold(client.session.last_write, clock::monotonic()), "{policy:?}");
+        disk.hold_syncs(Some(NEW_BASE));
+        replace_history(&node);
+        // Whoever is promoted now promises what it is told by its own clients.
+        assert_eq!(client.run("set k 2"), "+OK\r\n");
+        let holds = || node.must_hold(client.session.last_write, clock::monotonic());
+        assert!(holds(), "{policy:?}: before the loss is known");
+        node.append_only.flush().expect("nothing to be flushed");
+        assert!(holds(), "{policy:?}: lost");
+        clock::pass(Millis(100));
+        engine::cron::tick(&node);
+        until("a new base", || disk.is_held());
+        let _ = node.append_only.flush();
+        assert!(holds() && !node.append_only.facts().is_listed, "{policy:?}: beginning");
+        disk.hold_syncs(None);
+        until("a reply", || !holds());
+        assert!(node.append_only.facts().is_listed, "{policy:?}");
+        drop(client);
+        let disk = disk.kill();
+        let _ = node.append_only.stop();
+        let node = start(&template, &disk, policy).expect("a start");
+        assert_eq!(number_held(&node), 2, "{policy:?}");
+        node.append_only.stop().expect("a flush");
+    }
+}
+
+#[test]
+fn a_file_that_is_turned_on_for_the_first_time_holds_nothing_until_it_is_there() {
+    let (template, disk) = (template(), MemoryDisk::default());
+    let node = start(&template, &disk, AppendFsync::Always).expect("a start");
+    let mut client = Client::new(&node);
+    assert_eq!(client.run("config set appendonly no"), "+OK\r\n");
+    node.append_only.flush().expect("nothing to be flushed");
+    disk.hold_syncs(Some(NEW_BASE));
+    assert_eq!(client.run("config set appendonly yes"), "+OK\r\n");
+    until("a new base", || disk.is_held());
+    client.run("set k 1");
+    assert!(!node.must_hold(client.session.last_write, clock::monotonic()));
+    disk.hold_syncs(None);
+    until("a file", || node.append_only.facts().is_listed);
+    drop(client);
+    node.append_only.stop().expect("a flush");
 }

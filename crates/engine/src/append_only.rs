@@ -13,7 +13,11 @@
 //! ```
 //!
 //! While beginning or lost, what is on the disk is what was there before. A lost file refuses writes if
-//! it was lost to an error, and begins anew from memory.
+//! it was lost to an error, and begins anew from memory; until it has its base no reply to a write leaves,
+//! since a start would load what was there before.
+//!
+//! Invariant: one rewrite at a time. Each has a number, which is under way from [`AppendOnly::rewrite`] until
+//! the writer has ended that number, or the file is turned off; what comes of an older one does not end it.
 
 mod commands;
 mod increment;
@@ -23,6 +27,7 @@ mod writer;
 
 pub use writer::{Tail, start};
 
+use crate::barrier::Watermark;
 use crate::error::CommandError;
 use crate::node::Node;
 use crate::nudge::Nudge;
@@ -49,6 +54,9 @@ pub struct Facts {
     pub is_open: bool,
     /// It has its base, so that a start would load it.
     pub is_listed: bool,
+    /// What a start would load is not what was promised: the file has begun anew, or is about to, and
+    /// nothing more is promised until it has its base.
+    pub is_lost: bool,
     /// A rewrite is to begin as soon as it can, and not before this monotonic time.
     pub scheduled: Option<Millis>,
     /// No rewrite begins by itself before this monotonic time, since several have failed.
@@ -163,6 +171,7 @@ impl Default for AppendOnly {
         let facts = Facts {
             is_open: false,
             is_listed: false,
+            is_lost: false,
             scheduled: None,
             not_before: None,
             rewrite_began: None,
@@ -212,9 +221,17 @@ impl AppendOnly {
         self.durable().is_some_and(|durable| durable >= offset)
     }
 
-    /// The log has been given another history: nothing of it is in the file.
-    pub fn history_replaced(&self) {
-        self.facts.lock().durable = None;
+    /// The log of `node` has been given another history: nothing of it is in the file, and nothing of it
+    /// is promised until it is. The caller has the whole keyspace alone.
+    pub fn history_replaced(&self, node: &Node) {
+        let mut facts = self.facts.lock();
+        facts.durable = None;
+        facts.is_lost |= facts.is_listed;
+        let is_lost = facts.is_lost;
+        drop(facts);
+        if is_lost {
+            node.barrier.publish(Watermark::Appended, Some(Offset(0)));
+        }
     }
 
     /// Says whom to wake when what is asked for with [`AppendOnly::tell_when_durable`] has come. Once, at

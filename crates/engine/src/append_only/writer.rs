@@ -250,6 +250,7 @@ impl Writer {
         }
         self.retry_at = None;
         self.node.append_only.set_error(&self.node, None);
+        self.facts().is_lost = false;
         self.publish_overdue(None);
         self.publish();
     }
@@ -366,10 +367,11 @@ impl Writer {
             self.publish_overdue(None);
         }
         self.end_rewrite(Err(why));
-        self.open = None;
+        let was_listed = self.open.take().is_some_and(|open| open.is_listed());
         self.retry_at = None;
         let at = if error.is_some() { base::clock::monotonic() + RESTART } else { Millis(0) };
         let mut facts = self.facts();
+        facts.is_lost |= was_listed;
         // With one that was begun meanwhile, and is on its way, the file begins anew as well.
         if facts.end_rewrite(self.last_number) {
             facts.is_open = false;
@@ -437,13 +439,17 @@ impl Writer {
     fn publish(&self) {
         let always = self.policy() == AppendFsync::Always;
         let open = self.open.as_ref();
+        let listed = open.filter(|open| open.is_listed());
         let mut facts = self.node.append_only.facts();
-        facts.is_listed = open.is_some_and(Open::is_listed);
+        // With the facts locked: whoever replaces the history says so there behind that.
+        let current = listed.filter(|open| open.reader.is_current());
+        facts.is_listed = listed.is_some();
+        facts.is_lost &= current.is_none();
+        let is_lost = facts.is_lost;
         if let Some(open) = open {
             (facts.written, facts.synced) = (open.written, open.synced);
         }
-        let counts = |open: &&Open| open.is_listed() && open.reader.is_current();
-        let durable = open.filter(counts).map(|open| open.synced);
+        let durable = current.map(|open| open.synced);
         let is_more = std::mem::replace(&mut facts.durable, durable) < durable;
         drop(facts);
         if let Some(durable) = durable.filter(|_| is_more) {
@@ -452,15 +458,18 @@ impl Writer {
                 self.node.wake_loops();
             }
         }
-        // A file that was lost to an error lets nothing pass until it is there again.
-        if open.is_none() && self.node.append_only.refuses() {
+        self.node.barrier.set_orders_reads(always && (is_lost || listed.is_some()));
+        // A file that was lost lets nothing more pass until it is there again.
+        if is_lost {
             return;
         }
-        let listed = open.filter(|open| open.is_listed());
-        self.node.barrier.set_orders_reads(always && listed.is_some());
         let at = listed.map(|open| if always { open.synced } else { open.written });
         if self.node.barrier.publish(Watermark::Appended, at) {
             self.node.wake_loops();
+        }
+        if listed.is_some_and(|open| !open.reader.is_current()) {
+            // Its history was replaced just now: what was published is no place in the new one.
+            self.node.barrier.publish(Watermark::Appended, Some(base::Offset(0)));
         }
     }
 
