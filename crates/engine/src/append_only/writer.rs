@@ -26,6 +26,9 @@ use std::time::Duration;
 
 /// A piece's buffer that has grown beyond this is given back.
 const PIECE_BYTES_KEPT: usize = 256 << 10;
+/// Pieces that are written before it is looked what else there is to do: syncs, requests. A log that grows
+/// faster than the disk takes it has no end.
+const PIECES_AT_ONCE: usize = 16;
 /// Under `everysec`, how old what is not durable may become before it is synced.
 const SYNC_AGE: Millis = Millis(500);
 /// Under `everysec`, how old what is not durable may become before replies wait.
@@ -240,7 +243,7 @@ impl Writer {
     /// `appendonly no`: what is in the log is made durable, and nothing follows.
     fn close(&mut self) {
         self.end_rewrite(Err("the append-only file was turned off"));
-        self.write(base::clock::monotonic());
+        self.write_all();
         if let Err(error) = self.sync() {
             tracing::warn!("Fail to fsync the AOF file: {error}");
         }
@@ -274,25 +277,38 @@ impl Writer {
 
     fn flush(&mut self, sender: &Sender<Result<(), String>>) {
         self.retry_at = None;
-        self.write(base::clock::monotonic());
+        self.write_all();
         let result = self.facts().error.clone().map_or(Ok(()), Err);
         let result = result.and_then(|()| self.sync().map_err(|error| error.to_string()));
         // Whoever asked may have gone.
         let _ = sender.send(result);
     }
 
-    /// Writes what is in the log.
-    fn write(&mut self, now: Millis) {
+    /// Writes all that is in the log now, as far as the disk takes it.
+    fn write_all(&mut self) {
+        let end = self.node.log.end();
+        let lacks = |open: &Open| open.reader.position() < end;
+        while self.write(base::clock::monotonic()) && self.open.as_ref().is_some_and(lacks) {}
+    }
+
+    /// Writes what is in the log, or the first pieces of it. True if there may be more.
+    fn write(&mut self, now: Millis) -> bool {
         if self.retry_at.is_some_and(|at| at > now) {
-            return;
+            return false;
         }
-        let mut wrote = false;
-        loop {
+        let (mut wrote, mut is_more) = (false, true);
+        for _ in 0..PIECES_AT_ONCE {
             let written = match self.fill() {
                 Ok(true) => self.write_piece(now, &mut wrote),
-                Ok(false) => break,
+                Ok(false) => {
+                    is_more = false;
+                    break;
+                }
                 Err(Unfilled::Disk(error)) => Err(error),
-                Err(Unfilled::Lost) => return self.lose("the history was replaced", None),
+                Err(Unfilled::Lost) => {
+                    self.lose("the history was replaced", None);
+                    return false;
+                }
             };
             match written {
                 Ok(()) => {}
@@ -302,16 +318,19 @@ impl Writer {
                     }
                     self.retry_at = Some(now + RETRY);
                     self.node.append_only.set_error(&self.node, Some(text_of(&error)));
+                    is_more = false;
                     break;
                 }
                 Err(AppendError::Suspect(error)) => {
-                    return self.lose("it cannot be cut back", Some(&error));
+                    self.lose("it cannot be cut back", Some(&error));
+                    return false;
                 }
             }
         }
         if wrote && self.policy() != AppendFsync::Always {
             self.publish();
         }
+        is_more
     }
 
     fn write_piece(&mut self, now: Millis, wrote: &mut bool) -> Result<(), AppendError> {

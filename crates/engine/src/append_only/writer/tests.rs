@@ -1,4 +1,4 @@
-//! The writer on a disk in memory, asked for what nobody should ask it for.
+//! The writer on a disk in memory, asked for what nobody should ask it for, and for very much.
 
 use super::*;
 use base::disk::Disk;
@@ -68,4 +68,36 @@ fn a_second_rewrite_of_a_file_that_begins_comes_to_nothing() {
     let bytes = disk.bytes(&path).expect("an increment");
     assert_eq!(bytes.windows(10).filter(|bytes| bytes == b"vvvvvvvvvv").count(), 2);
     node.append_only.stop().expect("closed");
+}
+
+#[test]
+fn a_log_that_outruns_the_disk_does_not_keep_it_from_all_else() {
+    let disk = MemoryDisk::default();
+    let node = node(&disk, true);
+    let reader = node.log.pinned_reader(node.log.end()).expect("a reader");
+    let sleeper = node.log.subscribe(Arc::new(|| {}));
+    let mut writer = Writer {
+        node: Arc::clone(&node),
+        sleeper,
+        directory: directory(&node.settings, &node.disk),
+        manifest: Manifest::default(),
+        open: None,
+        rewrite: None,
+        last_number: 0,
+        last_rewrite: Ok(()),
+        retry_at: None,
+    };
+    let (appender, manifest) = writer.next_increment().expect("an increment");
+    writer.manifest = manifest;
+    writer.open = Some(Open::new(appender, reader, Start::default(), None));
+    // A piece is a megabyte at most.
+    log(&node, PIECES_AT_ONCE << 21);
+    let now = base::clock::monotonic();
+    assert!(writer.write(now), "it goes on later");
+    writer.sync().expect("a sync in the middle of a batch");
+    assert!(node.append_only.facts().written < node.log.end());
+    // All of it, once somebody waits for that.
+    writer.write_all();
+    assert_eq!(writer.open.as_ref().map(|open| open.written), Some(node.log.end()));
+    assert!(!writer.write(now), "there is no more");
 }
