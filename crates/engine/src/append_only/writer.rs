@@ -442,7 +442,9 @@ impl Writer {
         if base::clock::monotonic().since(began) > OVERDUE_AGE {
             self.node.append_only.facts().delayed_syncs += 1;
         }
-        self.publish_overdue(None);
+        if self.open.as_ref().is_some_and(Open::is_listed) {
+            self.publish_overdue(None);
+        }
         self.publish();
         Ok(())
     }

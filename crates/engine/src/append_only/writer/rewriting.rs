@@ -161,6 +161,7 @@ impl Writer {
             self.node.append_only.set_error(&self.node, None);
         }
         tracing::info!("Background AOF rewrite finished successfully");
+        self.publish_overdue(None);
         self.publish();
         self.end_rewrite(Ok(()));
     }
