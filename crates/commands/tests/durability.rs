@@ -19,6 +19,7 @@ use engine::Node;
 use engine::append_only::{self, Tail, load};
 use engine::mailbox::Mailbox;
 use engine::snapshot::LoadOptions;
+use psync::History;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -33,6 +34,8 @@ const WRITERS: u64 = 3;
 const CYCLES: [u64; 2] = [100, 5_000];
 /// How often it is looked whether a disk that works again is used.
 const LOOKS_MAX: u32 = 100_000;
+/// How often a test looks for what another thread is to do before it gives up.
+const WAITS_MAX: u32 = 20_000_000;
 
 fn cycles() -> u64 {
     CYCLES[usize::from(std::env::var_os("PROPTEST_CASES").is_some())]
@@ -469,5 +472,219 @@ fn a_restart_goes_on_at_the_offset_where_the_file_ends() {
     let history = node.replication.state().history;
     assert_eq!((node.log.end(), history.replid2, history.second_offset), (end, replid, Some(end)));
     assert_eq!(number_held(&node), 2);
+    node.append_only.stop().expect("a flush");
+}
+
+/// Looks until something has come about.
+///
+/// # Panics
+/// If it does not.
+fn until(what: &str, has_come: impl Fn() -> bool) {
+    for _ in 0..WAITS_MAX {
+        if has_come() {
+            return;
+        }
+        thread::yield_now();
+    }
+    panic!("never: {what}");
+}
+
+/// Waits until a sync of a file with `text` in its name is held up.
+fn hold(disk: &MemoryDisk, text: &str) {
+    disk.hold_syncs(Some(text));
+    until(text, || disk.is_held());
+}
+
+/// What the new base of a rewrite is called until it is in place.
+const NEW_BASE: &str = "temp-rewriteaof";
+const RUNNING: &str = "-ERR Background append only file rewriting already in progress\r\n";
+
+/// While a rewrite whose base is held up is under way no other begins; behind it all is as ever: what was
+/// acknowledged is there after a kill.
+fn no_other_begins(template: &Node, disk: &MemoryDisk, node: &Arc<Node>) {
+    let mut client = Client::new(node);
+    assert!(node.append_only.facts().is_rewriting());
+    for _ in 0..3 {
+        clock::pass(Millis(2000));
+        engine::cron::tick(node);
+        assert_eq!(client.run("bgrewriteaof"), RUNNING);
+    }
+    assert!(node.append_only.facts().is_rewriting());
+    disk.hold_syncs(None);
+    until("the end of the rewrite", || !node.append_only.facts().is_rewriting());
+    let facts = format!("{:?}", node.append_only.facts());
+    assert!(node.append_only.facts().is_listed && !node.append_only.refuses(), "{facts}");
+    assert_eq!(client.run("set k 9"), "+OK\r\n", "{facts}");
+    node.append_only.flush().expect("a flush");
+    assert!(!node.must_hold(client.session.last_write, clock::monotonic()), "{facts}");
+    let disk = disk.kill();
+    let _ = node.append_only.stop();
+    let node = start(template, &disk, AppendFsync::Always).expect("a start");
+    assert_eq!(number_held(&node), 9);
+    node.append_only.stop().expect("a flush");
+}
+
+#[test]
+fn a_rewrite_that_begins_while_a_sync_fails_is_the_only_one() {
+    let (template, disk) = (template(), MemoryDisk::default());
+    let node = start(&template, &disk, AppendFsync::Always).expect("a start");
+    let mut client = Client::new(&node);
+    disk.hold_syncs(Some(".incr"));
+    client.run("set k 1");
+    until("a sync", || disk.is_held());
+    assert!(client.run("bgrewriteaof").starts_with("+Background"));
+    disk.set_fault(Some(Fault::Once(1, io::ErrorKind::Other)));
+    hold(&disk, NEW_BASE);
+    drop(client);
+    no_other_begins(&template, &disk, &node);
+}
+
+#[test]
+fn a_rewrite_of_a_file_turned_on_while_another_ends_is_the_only_one() {
+    let (template, disk) = (template(), MemoryDisk::default());
+    let node = start(&template, &disk, AppendFsync::No).expect("a start");
+    let mut client = Client::new(&node);
+    disk.hold_syncs(Some(NEW_BASE));
+    client.run("set k 1");
+    client.run("bgrewriteaof");
+    until("a new base", || disk.is_held());
+    let increment = Path::new("/data/appendonlydir/appendonly.aof.2.incr.aof");
+    until("an increment", || disk.bytes(increment).is_some());
+    client.run("set k 2");
+    until("it is written", || node.append_only.facts().written == node.log.end());
+    // The sync before the new base is put in place, of what the policy alone would not have synced.
+    hold(&disk, ".incr");
+    assert_eq!(client.run("config set appendonly no"), "+OK\r\n");
+    assert_eq!(client.run("config set appendonly yes"), "+OK\r\n");
+    hold(&disk, NEW_BASE);
+    drop(client);
+    no_other_begins(&template, &disk, &node);
+}
+
+/// A write is neither refused nor held, now and when a sync would long be overdue.
+fn goes_through(client: &mut Client<'_>) {
+    let node = client.node;
+    let facts = format!("{:?}", node.append_only.facts());
+    assert_eq!(client.run("set k 2"), "+OK\r\n", "{facts}");
+    for late_ms in [0, 100_000] {
+        let now = clock::monotonic() + Millis(late_ms);
+        assert!(!node.must_hold(client.session.last_write, now), "after {late_ms} ms: {facts}");
+    }
+}
+
+#[test]
+fn a_file_that_is_turned_off_after_a_sync_has_failed_refuses_nothing() {
+    let (template, disk) = (template(), MemoryDisk::default());
+    let node = start(&template, &disk, AppendFsync::Always).expect("a start");
+    let mut client = Client::new(&node);
+    disk.hold_syncs(Some(".incr"));
+    client.run("set k 1");
+    until("a sync", || disk.is_held());
+    disk.set_fault(Some(Fault::From(1, io::ErrorKind::Other)));
+    disk.hold_syncs(None);
+    until("a refusal", || node.append_only.refuses());
+    assert!(client.run("set k 2").starts_with("-MISCONF"));
+    assert_eq!(client.run("config set appendonly no"), "+OK\r\n");
+    // Behind what was asked before.
+    let _ = node.append_only.flush();
+    goes_through(&mut client);
+    // It is not begun anew either.
+    clock::pass(Millis(5000));
+    engine::cron::tick(&node);
+    assert!(!node.append_only.facts().is_rewriting() && !node.append_only.facts().is_open);
+    disk.set_fault(None);
+    assert_eq!(client.run("config set appendonly yes"), "+OK\r\n");
+    until("a file", || node.append_only.facts().is_listed);
+    drop(client);
+    node.append_only.stop().expect("a flush");
+    let node = start(&template, &disk.kill(), AppendFsync::Always).expect("a start");
+    assert_eq!(number_held(&node), 2);
+    node.append_only.stop().expect("a flush");
+}
+
+#[test]
+fn a_file_that_is_turned_off_before_its_first_sync_fails_holds_nothing() {
+    let (template, disk) = (template(), MemoryDisk::default());
+    let node = start(&template, &disk, AppendFsync::Everysec).expect("a start");
+    let mut client = Client::new(&node);
+    disk.hold_syncs(Some(".incr"));
+    client.run("set k 1");
+    let is_announced = || {
+        let late = clock::monotonic() + Millis(2000);
+        node.append_only.facts().written == node.log.end()
+            && node.must_hold(client.session.last_write, late)
+    };
+    until("a time from which on replies wait", is_announced);
+    assert_eq!(client.run("config set appendonly no"), "+OK\r\n");
+    until("a sync", || disk.is_held());
+    disk.set_fault(Some(Fault::From(1, io::ErrorKind::Other)));
+    disk.hold_syncs(None);
+    let _ = node.append_only.flush();
+    goes_through(&mut client);
+    drop(client);
+    let _ = node.append_only.stop();
+}
+
+/// Gives `node` another history, as a full sync does; its data stays.
+fn replace_history(node: &Node) {
+    let alone = node.keyspace.gate.exclusive();
+    let mut state = node.replication.state();
+    state.history = History::new(RunId::generate(&mut Random::from_system()));
+    node.log.reset(Offset(1_000));
+    node.append_only.history_replaced(node);
+    drop(state);
+    drop(alone);
+}
+
+#[test]
+fn after_a_full_sync_nothing_is_promised_until_a_start_would_load_it() {
+    let template = template();
+    for policy in [AppendFsync::Always, AppendFsync::Everysec, AppendFsync::No] {
+        let disk = MemoryDisk::default();
+        let node = start(&template, &disk, policy).expect("a start");
+        let mut client = Client::new(&node);
+        client.run("set k 1");
+        node.append_only.flush().expect("a flush");
+        assert!(!node.must_hold(client.session.last_write, clock::monotonic()), "{policy:?}");
+        disk.hold_syncs(Some(NEW_BASE));
+        replace_history(&node);
+        // Whoever is promoted now promises what it is told by its own clients.
+        assert_eq!(client.run("set k 2"), "+OK\r\n");
+        let holds = || node.must_hold(client.session.last_write, clock::monotonic());
+        assert!(holds(), "{policy:?}: before the loss is known");
+        node.append_only.flush().expect("nothing to be flushed");
+        assert!(holds(), "{policy:?}: lost");
+        clock::pass(Millis(100));
+        engine::cron::tick(&node);
+        until("a new base", || disk.is_held());
+        let _ = node.append_only.flush();
+        assert!(holds() && !node.append_only.facts().is_listed, "{policy:?}: beginning");
+        disk.hold_syncs(None);
+        until("a reply", || !holds());
+        assert!(node.append_only.facts().is_listed, "{policy:?}");
+        drop(client);
+        let disk = disk.kill();
+        let _ = node.append_only.stop();
+        let node = start(&template, &disk, policy).expect("a start");
+        assert_eq!(number_held(&node), 2, "{policy:?}");
+        node.append_only.stop().expect("a flush");
+    }
+}
+
+#[test]
+fn a_file_that_is_turned_on_for_the_first_time_holds_nothing_until_it_is_there() {
+    let (template, disk) = (template(), MemoryDisk::default());
+    let node = start(&template, &disk, AppendFsync::Always).expect("a start");
+    let mut client = Client::new(&node);
+    assert_eq!(client.run("config set appendonly no"), "+OK\r\n");
+    node.append_only.flush().expect("nothing to be flushed");
+    disk.hold_syncs(Some(NEW_BASE));
+    assert_eq!(client.run("config set appendonly yes"), "+OK\r\n");
+    until("a new base", || disk.is_held());
+    client.run("set k 1");
+    assert!(!node.must_hold(client.session.last_write, clock::monotonic()));
+    disk.hold_syncs(None);
+    until("a file", || node.append_only.facts().is_listed);
+    drop(client);
     node.append_only.stop().expect("a flush");
 }

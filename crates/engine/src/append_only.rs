@@ -13,7 +13,11 @@
 //! ```
 //!
 //! While beginning or lost, what is on the disk is what was there before. A lost file refuses writes if
-//! it was lost to an error, and begins anew from memory.
+//! it was lost to an error, and begins anew from memory; until it has its base no reply to a write leaves,
+//! since a start would load what was there before.
+//!
+//! Invariant: one rewrite at a time. Each has a number, which is under way from [`AppendOnly::rewrite`] until
+//! the writer has ended that number, or the file is turned off; what comes of an older one does not end it.
 
 mod commands;
 mod increment;
@@ -23,6 +27,7 @@ mod writer;
 
 pub use writer::{Tail, start};
 
+use crate::barrier::Watermark;
 use crate::error::CommandError;
 use crate::node::Node;
 use crate::nudge::Nudge;
@@ -49,12 +54,17 @@ pub struct Facts {
     pub is_open: bool,
     /// It has its base, so that a start would load it.
     pub is_listed: bool,
+    /// What a start would load is not what was promised: the file has begun anew, or is about to, and
+    /// nothing more is promised until it has its base.
+    pub is_lost: bool,
     /// A rewrite is to begin as soon as it can, and not before this monotonic time.
     pub scheduled: Option<Millis>,
     /// No rewrite begins by itself before this monotonic time, since several have failed.
     pub not_before: Option<Millis>,
     /// Monotonic time at which the rewrite under way began; `None` if none is.
     pub rewrite_began: Option<Millis>,
+    /// Rewrites that were begun: the number of the last, which is the one under way if one is.
+    pub rewrites_begun: u64,
     /// Seconds the last rewrite took, -1 before the first.
     pub last_rewrite_s: i64,
     /// Whether the last rewrite succeeded.
@@ -84,6 +94,19 @@ impl Facts {
     pub fn is_rewriting(&self) -> bool {
         self.rewrite_began.is_some()
     }
+
+    /// Whether the rewrite of `number` is under way, or none that was begun later.
+    fn is_rewrite(&self, number: u64) -> bool {
+        self.rewrites_begun == number && self.is_rewriting()
+    }
+
+    /// The rewrite of `number` has ended; one that was begun since then goes on. True if there is none.
+    fn end_rewrite(&mut self, number: u64) -> bool {
+        if self.rewrites_begun == number {
+            self.rewrite_began = None;
+        }
+        !self.is_rewriting()
+    }
 }
 
 /// What the writer's thread is asked.
@@ -95,6 +118,8 @@ pub(crate) enum Request {
     Close,
     /// Rewrite at this cut.
     Rewrite {
+        /// Which it is of those that were begun.
+        number: u64,
         /// Where.
         cut: Box<Cut>,
         /// It stands there; without one there is to be a base only.
@@ -146,9 +171,11 @@ impl Default for AppendOnly {
         let facts = Facts {
             is_open: false,
             is_listed: false,
+            is_lost: false,
             scheduled: None,
             not_before: None,
             rewrite_began: None,
+            rewrites_begun: 0,
             last_rewrite_s: -1,
             last_rewrite_ok: true,
             rewrites: 0,
@@ -194,9 +221,17 @@ impl AppendOnly {
         self.durable().is_some_and(|durable| durable >= offset)
     }
 
-    /// The log has been given another history: nothing of it is in the file.
-    pub fn history_replaced(&self) {
-        self.facts.lock().durable = None;
+    /// The log of `node` has been given another history: nothing of it is in the file, and nothing of it
+    /// is promised until it is. The caller has the whole keyspace alone.
+    pub fn history_replaced(&self, node: &Node) {
+        let mut facts = self.facts.lock();
+        facts.durable = None;
+        facts.is_lost |= facts.is_listed;
+        let is_lost = facts.is_lost;
+        drop(facts);
+        if is_lost {
+            node.barrier.publish(Watermark::Appended, Some(Offset(0)));
+        }
     }
 
     /// Says whom to wake when what is asked for with [`AppendOnly::tell_when_durable`] has come. Once, at
@@ -263,14 +298,18 @@ impl AppendOnly {
         node: &Node,
         alone: &Exclusive<'_>,
     ) -> Result<(), RewriteRefusal> {
-        let is_open = self.facts.lock().is_open;
+        let (is_open, is_to_be_closed) = {
+            let facts = self.facts.lock();
+            // One that was lost is not open, but may refuse writes and be about to begin anew.
+            (facts.is_open, facts.is_open || facts.error.is_some() || facts.scheduled.is_some())
+        };
         let wanted = node.settings.appendonly.get() && self.thread.get().is_some();
         if wanted && !is_open && node.saves.state().running.is_some() {
             // One walk to the disk at a time is enough.
             self.schedule(Millis(0));
         } else if wanted && !is_open {
             self.begin(node, alone, true)?;
-        } else if !wanted && is_open {
+        } else if !wanted && is_to_be_closed {
             let mut facts = self.facts.lock();
             let was_rewriting = facts.is_rewriting();
             (facts.is_open, facts.rewrite_began, facts.scheduled) = (false, None, None);
@@ -317,10 +356,12 @@ impl AppendOnly {
         facts.is_open |= opens;
         facts.scheduled = None;
         facts.rewrite_began = Some(base::clock::monotonic());
+        facts.rewrites_begun += 1;
+        let number = facts.rewrites_begun;
         drop(facts);
         let is_snapshot = node.settings.aof_use_rdb_preamble.get();
         let reader = opens.then_some(reader);
-        self.send(Request::Rewrite { cut: Box::new(cut), reader, is_snapshot });
+        self.send(Request::Rewrite { number, cut: Box::new(cut), reader, is_snapshot });
         Ok(())
     }
 

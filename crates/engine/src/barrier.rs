@@ -4,7 +4,8 @@
 //! must be as durable as writes, of everything that was written when it was made. It may leave when
 //! every *watermark* has passed the tag. Each has one publisher: how far the log has been handed to a
 //! replica that keeps up (decision 0011), and how far it has come in the append-only file, written or
-//! synced as `appendfsync` wants it. A watermark that does not count stands at the greatest offset.
+//! synced as `appendfsync` wants it; of the latter it goes back to the beginning when the history is replaced.
+//! A watermark that does not count stands at the greatest offset.
 //!
 //! While no watermark counts, asking costs two loads.
 

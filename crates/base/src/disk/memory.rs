@@ -4,7 +4,8 @@
 //! all; a gap before a later piece reads as zeros, as on a real file system. Until a directory is
 //! synced, any of the changes of its names may be lost. Nothing else can happen: what was synced stays.
 //!
-//! Calls are counted from one, and one of them, or all from one on, can be made to fail.
+//! Calls are counted from one, and one of them, or all from one on, can be made to fail. Syncs can be held
+//! up, so that a test has things happen in the middle of one.
 
 use super::{Disk, DiskFile, Scratch};
 use crate::lock::{Mutex, Rank};
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +109,10 @@ struct State {
     calls: u64,
     syncs: u64,
     fault: Option<Fault>,
+    /// What the names of files have in them whose syncs are held up.
+    held: Option<String>,
+    /// One is.
+    is_held: bool,
     is_off: bool,
 }
 
@@ -173,6 +179,18 @@ impl MemoryDisk {
     /// Makes a call fail; `None` mends the disk.
     pub fn set_fault(&self, fault: Option<Fault>) {
         self.state.lock().fault = fault;
+    }
+
+    /// Holds up syncs of files that were opened by a name with `text` in it, instead of those that were
+    /// held up so far, which go on; `None` for none.
+    pub fn hold_syncs(&self, text: Option<&str>) {
+        let mut state = self.state.lock();
+        (state.held, state.is_held) = (text.map(str::to_owned), false);
+    }
+
+    /// Whether a sync is held up.
+    pub fn is_held(&self) -> bool {
+        self.state.lock().is_held
     }
 
     /// How many calls there were.
@@ -270,6 +288,19 @@ fn survivor(content: &Content, random: &mut Random) -> Content {
 struct MemoryFile {
     state: Arc<Mutex<State>>,
     file: usize,
+    /// By which it was opened.
+    name: String,
+}
+
+impl MemoryFile {
+    /// Whether its sync is held up; that is then known.
+    fn is_held(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_held =
+            !state.is_off && state.held.as_ref().is_some_and(|text| self.name.contains(text));
+        state.is_held |= is_held;
+        is_held
+    }
 }
 
 impl Write for MemoryFile {
@@ -297,6 +328,9 @@ impl Write for MemoryFile {
 
 impl DiskFile for MemoryFile {
     fn sync(&mut self) -> io::Result<()> {
+        while self.is_held() {
+            thread::yield_now();
+        }
         let mut state = self.state.lock();
         state.call()?;
         state.syncs += 1;
@@ -350,8 +384,9 @@ impl Seek for MemoryScratch {
 }
 
 impl MemoryDisk {
-    fn handle(&self, file: usize) -> Box<dyn DiskFile> {
-        Box::new(MemoryFile { state: Arc::clone(&self.state), file })
+    fn handle(&self, file: usize, path: &Path) -> Box<dyn DiskFile> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Box::new(MemoryFile { state: Arc::clone(&self.state), file, name })
     }
 }
 
@@ -363,7 +398,7 @@ impl Disk for MemoryDisk {
         state.contents.push(Content { written_s: now_s(), ..Content::default() });
         state.name(Naming::Link(path.to_owned(), file));
         drop(state);
-        Ok(self.handle(file))
+        Ok(self.handle(file, path))
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -371,7 +406,7 @@ impl Disk for MemoryDisk {
         state.call()?;
         let file = state.find(path)?;
         drop(state);
-        Ok(self.handle(file))
+        Ok(self.handle(file, path))
     }
 
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {

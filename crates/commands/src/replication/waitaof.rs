@@ -114,7 +114,7 @@ mod tests {
         server.check("waitaof 1 0 0", "*2\r\n:1\r\n:0\r\n");
         // Another history: nothing of it is in the file yet, whatever the offsets.
         node.log.reset(Offset(1));
-        node.append_only.history_replaced();
+        node.append_only.history_replaced(node);
         assert!(!node.append_only.is_durable(Offset(1)));
         node.append_only.stop().expect("closed");
     }

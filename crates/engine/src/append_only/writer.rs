@@ -6,7 +6,7 @@
 mod rewriting;
 
 use super::increment::{Open, Start, Unfilled};
-use super::{AppendOnly, Facts, Request, directory, rewrite};
+use super::{AppendOnly, Facts, Request, directory};
 use crate::barrier::Watermark;
 use crate::node::Node;
 use crate::placement::{Slices, place, take_slices};
@@ -26,6 +26,9 @@ use std::time::Duration;
 
 /// A piece's buffer that has grown beyond this is given back.
 const PIECE_BYTES_KEPT: usize = 256 << 10;
+/// Pieces that are written before it is looked what else there is to do: syncs, requests. A log that grows
+/// faster than the disk takes it has no end.
+const PIECES_AT_ONCE: usize = 16;
 /// Under `everysec`, how old what is not durable may become before it is synced.
 const SYNC_AGE: Millis = Millis(500);
 /// Under `everysec`, how old what is not durable may become before replies wait.
@@ -40,6 +43,7 @@ const SLEEP: Millis = Millis(1000);
 /// A rewrite under way.
 struct Rewrite {
     number: u64,
+    began: Millis,
     walk: Arc<Walk>,
     start: Start,
     /// The base is to be a snapshot, not requests.
@@ -58,8 +62,8 @@ struct Writer {
     manifest: Manifest,
     open: Option<Open>,
     rewrite: Option<Rewrite>,
-    /// Rewrites begun.
-    rewrites: u64,
+    /// The number of the last rewrite that was taken up; one of a greater number is on its way.
+    last_number: u64,
     last_rewrite: Result<(), String>,
     retry_at: Option<Millis>,
 }
@@ -97,7 +101,7 @@ pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
         manifest: Manifest::default(),
         open: None,
         rewrite: None,
-        rewrites: 0,
+        last_number: 0,
         last_rewrite: Ok(()),
         retry_at: None,
     };
@@ -218,30 +222,8 @@ impl Writer {
                 self.publish();
             }
             Request::Close => self.close(),
-            Request::Rewrite { cut, reader, is_snapshot } => {
-                let walk = Arc::clone(cut.walk());
-                let start = Start::at(&self.node, &cut);
-                self.rewrites += 1;
-                let number = self.rewrites;
-                let (rolled, awaited_by) = (reader.is_none(), Vec::new());
-                let base = None;
-                let mut rewrite =
-                    Rewrite { number, walk, start, is_snapshot, rolled, base, awaited_by };
-                if self.open.is_none()
-                    && let Some(reader) = reader
-                {
-                    self.node.append_only.forget_roll();
-                    match self.begin(reader, start) {
-                        Ok(()) => rewrite.rolled = true,
-                        Err(error) => {
-                            cut.discard(&self.node);
-                            return self.rewrite_failed(&error.to_string());
-                        }
-                    }
-                }
-                tracing::info!("Background append only file rewriting started");
-                self.rewrite = Some(rewrite);
-                rewrite::begin(&self.node, &self.directory, *cut, number, is_snapshot);
+            Request::Rewrite { number, cut, reader, is_snapshot } => {
+                self.begin_rewrite(number, *cut, reader, is_snapshot);
             }
             Request::Rewritten(number, result) => {
                 match (self.rewrite.as_mut().filter(|rewrite| rewrite.number == number), result) {
@@ -271,7 +253,7 @@ impl Writer {
     /// `appendonly no`: what is in the log is made durable, and nothing follows.
     fn close(&mut self) {
         self.end_rewrite(Err("the append-only file was turned off"));
-        self.write(base::clock::monotonic());
+        self.write_all();
         if let Err(error) = self.sync() {
             tracing::warn!("Fail to fsync the AOF file: {error}");
         }
@@ -281,6 +263,8 @@ impl Writer {
         }
         self.retry_at = None;
         self.node.append_only.set_error(&self.node, None);
+        self.facts().is_lost = false;
+        self.publish_overdue(None);
         self.publish();
     }
 
@@ -303,25 +287,38 @@ impl Writer {
 
     fn flush(&mut self, sender: &Sender<Result<(), String>>) {
         self.retry_at = None;
-        self.write(base::clock::monotonic());
+        self.write_all();
         let result = self.facts().error.clone().map_or(Ok(()), Err);
         let result = result.and_then(|()| self.sync().map_err(|error| error.to_string()));
         // Whoever asked may have gone.
         let _ = sender.send(result);
     }
 
-    /// Writes what is in the log.
-    fn write(&mut self, now: Millis) {
+    /// Writes all that is in the log now, as far as the disk takes it.
+    fn write_all(&mut self) {
+        let end = self.node.log.end();
+        let lacks = |open: &Open| open.reader.position() < end;
+        while self.write(base::clock::monotonic()) && self.open.as_ref().is_some_and(lacks) {}
+    }
+
+    /// Writes what is in the log, or the first pieces of it. True if there may be more.
+    fn write(&mut self, now: Millis) -> bool {
         if self.retry_at.is_some_and(|at| at > now) {
-            return;
+            return false;
         }
-        let mut wrote = false;
-        loop {
+        let (mut wrote, mut is_more) = (false, true);
+        for _ in 0..PIECES_AT_ONCE {
             let written = match self.fill() {
                 Ok(true) => self.write_piece(now, &mut wrote),
-                Ok(false) => break,
+                Ok(false) => {
+                    is_more = false;
+                    break;
+                }
                 Err(Unfilled::Disk(error)) => Err(error),
-                Err(Unfilled::Lost) => return self.lose("the history was replaced", None),
+                Err(Unfilled::Lost) => {
+                    self.lose("the history was replaced", None);
+                    return false;
+                }
             };
             match written {
                 Ok(()) => {}
@@ -331,16 +328,19 @@ impl Writer {
                     }
                     self.retry_at = Some(now + RETRY);
                     self.node.append_only.set_error(&self.node, Some(text_of(&error)));
+                    is_more = false;
                     break;
                 }
                 Err(AppendError::Suspect(error)) => {
-                    return self.lose("it cannot be cut back", Some(&error));
+                    self.lose("it cannot be cut back", Some(&error));
+                    return false;
                 }
             }
         }
         if wrote && self.policy() != AppendFsync::Always {
             self.publish();
         }
+        is_more
     }
 
     fn write_piece(&mut self, now: Millis, wrote: &mut bool) -> Result<(), AppendError> {
@@ -392,13 +392,22 @@ impl Writer {
             self.node.append_only.set_error(&self.node, Some(text));
         } else {
             tracing::info!("The AOF file begins anew: {why}");
+            // What was not synced is of a history that is no more, or comes with the new base.
+            self.publish_overdue(None);
         }
         self.end_rewrite(Err(why));
-        self.open = None;
+        let was_listed = self.open.take().is_some_and(|open| open.is_listed());
         self.retry_at = None;
         let at = if error.is_some() { base::clock::monotonic() + RESTART } else { Millis(0) };
         let mut facts = self.facts();
-        (facts.is_open, facts.rewrite_began, facts.scheduled) = (false, None, Some(at));
+        facts.is_lost |= was_listed;
+        // With one that was begun meanwhile, and is on its way, the file begins anew as well.
+        if facts.end_rewrite(self.last_number) {
+            facts.is_open = false;
+            if self.node.settings.appendonly.get() {
+                facts.scheduled = Some(at);
+            }
+        }
         drop(facts);
         self.publish();
     }
@@ -418,10 +427,10 @@ impl Writer {
             AppendFsync::Everysec => now.since(since) >= SYNC_AGE,
             AppendFsync::No => false,
         };
-        if policy != AppendFsync::Everysec || spares || !open.is_listed() {
-            self.node.barrier.publish_overdue(None);
-        } else {
-            self.node.barrier.publish_overdue(Some(since + OVERDUE_AGE));
+        if policy != AppendFsync::Everysec || spares {
+            self.publish_overdue(None);
+        } else if open.is_listed() {
+            self.publish_overdue(Some(since + OVERDUE_AGE));
         }
         if !due || spares || self.retry_at.is_some() && policy != AppendFsync::Always {
             return;
@@ -443,24 +452,35 @@ impl Writer {
         if base::clock::monotonic().since(began) > OVERDUE_AGE {
             self.node.append_only.facts().delayed_syncs += 1;
         }
-        if self.node.barrier.publish_overdue(None) {
-            self.node.wake_loops();
+        if self.open.as_ref().is_some_and(Open::is_listed) {
+            self.publish_overdue(None);
         }
         self.publish();
         Ok(())
+    }
+
+    /// Tells the barrier from when on replies wait for a sync.
+    fn publish_overdue(&self, at: Option<Millis>) {
+        if self.node.barrier.publish_overdue(at) {
+            self.node.wake_loops();
+        }
     }
 
     /// Tells the barrier, and INFO, how far it has come.
     fn publish(&self) {
         let always = self.policy() == AppendFsync::Always;
         let open = self.open.as_ref();
+        let listed = open.filter(|open| open.is_listed());
         let mut facts = self.node.append_only.facts();
-        facts.is_listed = open.is_some_and(Open::is_listed);
+        // With the facts locked: whoever replaces the history says so there behind that.
+        let current = listed.filter(|open| open.reader.is_current());
+        facts.is_listed = listed.is_some();
+        facts.is_lost &= current.is_none();
+        let is_lost = facts.is_lost;
         if let Some(open) = open {
             (facts.written, facts.synced) = (open.written, open.synced);
         }
-        let counts = |open: &&Open| open.is_listed() && open.reader.is_current();
-        let durable = open.filter(counts).map(|open| open.synced);
+        let durable = current.map(|open| open.synced);
         let is_more = std::mem::replace(&mut facts.durable, durable) < durable;
         drop(facts);
         if let Some(durable) = durable.filter(|_| is_more) {
@@ -469,15 +489,18 @@ impl Writer {
                 self.node.wake_loops();
             }
         }
-        // A file that was lost to an error lets nothing pass until it is there again.
-        if open.is_none() && self.node.append_only.refuses() {
+        self.node.barrier.set_orders_reads(always && (is_lost || listed.is_some()));
+        // A file that was lost lets nothing more pass until it is there again.
+        if is_lost {
             return;
         }
-        let listed = open.filter(|open| open.is_listed());
-        self.node.barrier.set_orders_reads(always && listed.is_some());
         let at = listed.map(|open| if always { open.synced } else { open.written });
         if self.node.barrier.publish(Watermark::Appended, at) {
             self.node.wake_loops();
+        }
+        if listed.is_some_and(|open| !open.reader.is_current()) {
+            // Its history was replaced just now: what was published is no place in the new one.
+            self.node.barrier.publish(Watermark::Appended, Some(base::Offset(0)));
         }
     }
 
@@ -504,3 +527,6 @@ impl Writer {
         thread::park_timeout(Duration::from_millis(until.since(now).0));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use base::Millis;
 use base::lock::{Mutex, MutexGuard, Rank};
 use conf::Schedule;
 use keyspace::Walk;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -193,12 +194,21 @@ fn carry_out(node: &Node, cut: Cut, whom: For) -> Result<(), rdb::SaveError> {
     let options = rdb::Options { incremental_sync, ..options(node) };
     let walk = Arc::clone(cut.walk());
     let mut cut = Some(cut);
-    let result = rdb::save_to_file(&*node.disk, &dir, &name, options, |writer| match cut.take() {
-        Some(cut) => cut.write(node, writer, |keys| {
-            node.saves.state().keys_saved = keys;
-            true
-        }),
-        None => Err(io::ErrorKind::InvalidInput.into()),
+    let save = || {
+        rdb::save_to_file(&*node.disk, &dir, &name, options, |writer| match cut.take() {
+            Some(cut) => cut.write(node, writer, |keys| {
+                node.saves.state().keys_saved = keys;
+                true
+            }),
+            None => Err(io::ErrorKind::InvalidInput.into()),
+        })
+    };
+    let result = catch_unwind(AssertUnwindSafe(save)).unwrap_or_else(|_| {
+        node.incomplete.store(true, Ordering::Release);
+        walk.abort();
+        let source =
+            io::Error::other("the save panicked; this node no longer vouches for its data");
+        Err(rdb::SaveError { action: "Cannot write", path: dir.join(&name), source })
     });
     if let Some(cut) = cut {
         // The file could not even be made: the walk must still be taken out of the shards.
@@ -291,6 +301,69 @@ fn finish(node: &Node, cut: Result<Cut, SaveRefusal>) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base::disk::{Disk, DiskFile, Scratch};
+    use conf::Settings;
+    use std::path::Path;
+
+    /// A disk with a bug.
+    #[derive(Debug)]
+    struct Panics;
+
+    impl Disk for Panics {
+        fn create(&self, _: &Path) -> io::Result<Box<dyn DiskFile>> {
+            panic!("a bug");
+        }
+
+        fn append(&self, _: &Path) -> io::Result<Box<dyn DiskFile>> {
+            panic!("a bug");
+        }
+
+        fn read(&self, _: &Path) -> io::Result<Box<dyn io::Read + Send>> {
+            panic!("a bug");
+        }
+
+        fn scratch(&self, _: &Path) -> io::Result<Box<dyn Scratch>> {
+            panic!("a bug");
+        }
+
+        fn look(&self, _: &Path) -> io::Result<(u64, u64)> {
+            panic!("a bug");
+        }
+
+        fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+            panic!("a bug");
+        }
+
+        fn remove(&self, _: &Path) -> io::Result<()> {
+            panic!("a bug");
+        }
+
+        fn make_directory(&self, _: &Path) -> io::Result<()> {
+            panic!("a bug");
+        }
+
+        fn names(&self, _: &Path) -> io::Result<Vec<String>> {
+            panic!("a bug");
+        }
+
+        fn sync_directory(&self, _: &Path) -> io::Result<()> {
+            panic!("a bug");
+        }
+    }
+
+    #[test]
+    fn a_save_that_panics_is_over_and_has_failed() {
+        let node = Node::new(Arc::new(Settings::default()), None, &[], &[], 1, None);
+        let node = Arc::new(node.another(Arc::clone(&node.settings), Arc::new(Panics), 1));
+        save_in_background(&node, &node.keyspace.gate.exclusive()).expect("begun");
+        while node.saves.state().running.is_some() && Arc::strong_count(&node) > 1 {
+            thread::yield_now();
+        }
+        assert!(node.saves.state().running.is_none() && node.saves.last_failed());
+        assert!(node.incomplete.load(Ordering::Acquire));
+        save_now(&node, &node.keyspace.gate.exclusive()).expect_err("a bug");
+        assert!(node.saves.state().running.is_none());
+    }
 
     #[test]
     fn rules_are_asked_as_in_stock() {

@@ -102,7 +102,11 @@ pub(super) struct Closing<'a>(&'a Spool);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        self.0.is_closed.store(true, Ordering::Release);
+        {
+            // The spiller says who it is under the same lock: it is woken, or sees this.
+            let _state = self.0.state.lock();
+            self.0.is_closed.store(true, Ordering::Release);
+        }
         self.0.wake_spiller();
     }
 }
@@ -227,8 +231,12 @@ impl Spool {
     /// Moves pieces to a file in `directory` whenever more waits in memory than is good, until the spool
     /// is closed or the disk fails.
     pub(super) fn spill(&self, disk: &dyn Disk, directory: &Path) {
-        if self.spiller.set(thread::current()).is_err() {
-            return;
+        {
+            // Whatever was queued, or closed, before is seen below; whoever does so later wakes this thread.
+            let _state = self.state.lock();
+            if self.spiller.set(thread::current()).is_err() {
+                return;
+            }
         }
         let mut end = 0;
         while !self.is_closed.load(Ordering::Acquire) {

@@ -339,7 +339,7 @@ impl Inbound<'_> {
             state.history = History::new(replid);
             state.link.ever_synced = true;
             self.node.log.reset(offset);
-            self.node.append_only.history_replaced();
+            self.node.append_only.history_replaced(self.node);
             self.node.replication.set_stream_db(stream_db);
             self.node.log.retain(settings::backlog_bytes(self.node));
             if let Some(group) = peer.and_then(|peer| peer.group)

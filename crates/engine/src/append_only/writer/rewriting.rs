@@ -1,13 +1,16 @@
 //! How the writer takes part in a rewrite: it goes on in a new increment at the cut, and puts the new
 //! base in place once that is durable.
 
-use super::{RESTART, Writer};
+use super::{RESTART, Rewrite, Writer};
 use crate::append_only::increment::{Open, Start};
+use crate::append_only::rewrite;
+use crate::snapshot::Cut;
 use aof::{Appender, DirectoryError, Manifest};
 use base::Millis;
 use oplog::Reader;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Rewrites that may fail one after the other before the next is put off.
 const FAILURES_MAX: u64 = 3;
@@ -30,6 +33,66 @@ impl Writer {
         Ok((appender, manifest))
     }
 
+    /// Takes up the rewrite of `number`, which was begun at `cut`.
+    pub(super) fn begin_rewrite(
+        &mut self,
+        number: u64,
+        cut: Cut,
+        reader: Option<Reader>,
+        is_snapshot: bool,
+    ) {
+        if !self.facts().is_rewrite(number) {
+            // Given up meanwhile; the order to close the file follows.
+            self.last_rewrite = Err("the append-only file was turned off".to_owned());
+            return cut.discard(&self.node);
+        }
+        if self.rewrite.is_some() || self.open.as_ref().is_some_and(|open| !open.is_listed()) {
+            return self.refuse_rewrite(number, cut);
+        }
+        self.last_number = number;
+        let mut rewrite = Rewrite {
+            number,
+            began: base::clock::monotonic(),
+            walk: Arc::clone(cut.walk()),
+            start: Start::at(&self.node, &cut),
+            is_snapshot,
+            rolled: reader.is_none(),
+            base: None,
+            awaited_by: Vec::new(),
+        };
+        if self.open.is_none()
+            && let Some(reader) = reader
+        {
+            self.node.append_only.forget_roll();
+            match self.begin(reader, rewrite.start) {
+                Ok(()) => rewrite.rolled = true,
+                Err(error) => {
+                    cut.discard(&self.node);
+                    return self.rewrite_failed(&error.to_string());
+                }
+            }
+        }
+        tracing::info!("Background append only file rewriting started");
+        self.rewrite = Some(rewrite);
+        rewrite::begin(&self.node, &self.directory, cut, number, is_snapshot);
+    }
+
+    /// Two rewrites at once would cut the log twice, and put an increment behind the base of the other.
+    /// [`crate::append_only::AppendOnly`] begins none while one is under way; if it does all the same, the
+    /// second comes to nothing, and so does the first if its end of the increment has been forgotten.
+    fn refuse_rewrite(&mut self, number: u64, cut: Cut) {
+        tracing::error!("A rewrite of the append-only file was begun while one is under way");
+        cut.discard(&self.node);
+        self.node.append_only.forget_roll();
+        let mut facts = self.facts();
+        facts.end_rewrite(number);
+        facts.last_rewrite_ok = false;
+        drop(facts);
+        if self.rewrite.as_ref().is_none_or(|rewrite| !rewrite.rolled) {
+            self.rewrite_failed("another was begun");
+        }
+    }
+
     /// A file that the manifest does not name until its base is there.
     pub(super) fn begin(&mut self, reader: Reader, start: Start) -> Result<(), DirectoryError> {
         self.manifest = self.directory.open()?.unwrap_or_default();
@@ -38,7 +101,6 @@ impl Writer {
         let appender = Appender::create(self.directory.disk(), &path)
             .map_err(failed("Cannot create", &path))?;
         self.open = Some(Open::new(appender, reader, start, Some(path)));
-        self.facts().is_open = true;
         Ok(())
     }
 
@@ -48,6 +110,9 @@ impl Writer {
         rewrite.rolled = true;
         self.node.append_only.forget_roll();
         let start = rewrite.start;
+        if self.open.as_ref().is_none_or(|open| !open.is_listed()) {
+            return self.rewrite_failed("there is no increment behind which to go on");
+        }
         if let Err(error) = self.sync() {
             return self.lose("it cannot be synced", Some(&error));
         }
@@ -74,16 +139,17 @@ impl Writer {
     pub(super) fn finish_rewrite(&mut self) {
         let Some(rewrite) = &self.rewrite else { return };
         let (Some(base), true) = (rewrite.base.clone(), rewrite.rolled) else { return };
+        let rewrite_began = rewrite.began;
         if let Err(error) = self.sync() {
             return self.lose("it cannot be synced", Some(&error));
         }
         if let Err(error) = self.install(&base) {
             return self.rewrite_failed(&error.to_string());
         }
+        let took = base::clock::monotonic().since(rewrite_began).0 / 1000;
         let size = self.size();
         let mut facts = self.facts();
-        let took = facts.rewrite_began.map_or(0, |at| base::clock::monotonic().since(at).0 / 1000);
-        facts.rewrite_began = None;
+        facts.end_rewrite(self.last_number);
         facts.last_rewrite_s = i64::try_from(took).unwrap_or(i64::MAX);
         facts.last_rewrite_ok = true;
         facts.rewrites += 1;
@@ -95,6 +161,7 @@ impl Writer {
             self.node.append_only.set_error(&self.node, None);
         }
         tracing::info!("Background AOF rewrite finished successfully");
+        self.publish_overdue(None);
         self.publish();
         self.end_rewrite(Ok(()));
     }
@@ -163,12 +230,14 @@ impl Writer {
         }
         let now = base::clock::monotonic();
         let mut facts = self.facts();
-        facts.rewrite_began = None;
         facts.last_rewrite_ok = false;
         facts.failures += 1;
-        facts.is_open = !begins;
-        if begins && self.node.settings.appendonly.get() {
-            facts.scheduled = Some(now + RESTART);
+        // One that was begun meanwhile, and is on its way, begins the file anew as well.
+        if facts.end_rewrite(self.last_number) && begins {
+            facts.is_open = false;
+            if self.node.settings.appendonly.get() {
+                facts.scheduled = Some(now + RESTART);
+            }
         }
         if let Some(doublings) = facts.failures.checked_sub(FAILURES_MAX) {
             let minutes = (1 << doublings.min(10)).min(RETRY_MINUTES_MAX);
