@@ -10,6 +10,7 @@ use crate::error::{CommandError, CommandResult};
 use crate::expiry::Expirer;
 use crate::gates;
 use crate::node::Node;
+use crate::pause::Extent;
 use crate::replication::Address;
 use crate::session::Session;
 use crate::snapshot::{LoadOptions, load_file, save_at_exit, save_in_background};
@@ -255,7 +256,7 @@ fn the_log_stands_still_while_writes_are_paused() {
     client.call("put k v");
     client.call("put other v");
     client.call("until k 1");
-    node.pause.begin(Millis(u64::MAX), true);
+    node.pause.begin(Millis(u64::MAX), Extent::Writes);
     node.refresh();
     let end = node.log.end();
     client.check("take k", "$-1\r\n");

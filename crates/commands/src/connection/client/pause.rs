@@ -2,6 +2,7 @@
 
 use super::OTHERS;
 use base::Millis;
+use engine::pause::Extent;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Group, ReplyShape};
 
@@ -41,10 +42,10 @@ pub(super) const UNPAUSE: Command = Command {
 
 fn pause(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let timeout = args.bytes()?;
-    let writes_only = match args.next() {
-        None => false,
-        Some(mode) if mode.eq_ignore_ascii_case(b"all") => false,
-        Some(mode) if mode.eq_ignore_ascii_case(b"write") => true,
+    let extent = match args.next() {
+        None => Extent::All,
+        Some(mode) if mode.eq_ignore_ascii_case(b"all") => Extent::All,
+        Some(mode) if mode.eq_ignore_ascii_case(b"write") => Extent::Writes,
         Some(_) => {
             return Err(CommandError::text("ERR CLIENT PAUSE mode must be WRITE or ALL"));
         }
@@ -55,7 +56,7 @@ fn pause(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let span = values::string::parse_i64(timeout)
         .ok_or_else(|| CommandError::text("ERR timeout is not an integer or out of range"))?;
     let span = u64::try_from(span).map_err(|_| CommandError::text("ERR timeout is negative"))?;
-    cx.node.pause.begin(base::clock::monotonic() + Millis(span), writes_only);
+    cx.node.pause.begin(base::clock::monotonic() + Millis(span), extent);
     cx.node.refresh();
     cx.reply.ok();
     Ok(())
