@@ -4,7 +4,7 @@ use super::OTHERS;
 use base::Millis;
 use engine::pause::Extent;
 use engine::{Args, Command, CommandError, CommandResult, Context};
-use spec::{Arg, CommandSpec, Group, ReplyShape};
+use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
 
 pub(super) const PAUSE: Command = Command {
     spec: CommandSpec {
@@ -12,7 +12,8 @@ pub(super) const PAUSE: Command = Command {
         since: "2.9.50",
         group: Group::Connection,
         summary: "Lets clients wait for so many milliseconds, all or those that write.",
-        flags: OTHERS,
+        // Alone: what has passed the gates before the pause has run when it is told.
+        flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::WholeKeyspace],
         args: &[
             Arg::integer("timeout"),
             Arg::one_of("mode", &[Arg::word("write", "WRITE"), Arg::word("all", "ALL")]).optional(),
