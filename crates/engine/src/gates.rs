@@ -26,7 +26,7 @@ pub const READ_ONLY: u32 = 1 << 3;
 pub const STALE: u32 = 1 << 4;
 /// The data set is being loaded.
 pub const LOADING: u32 = 1 << 5;
-/// Writes are paused (CLIENT PAUSE WRITE, a failover).
+/// Writes are paused (CLIENT PAUSE WRITE, a stop).
 pub const PAUSED_WRITES: u32 = 1 << 6;
 /// Everything is paused (CLIENT PAUSE ALL).
 pub const PAUSED: u32 = 1 << 7;

@@ -19,7 +19,7 @@ use crate::mailbox::{Answer, Mailbox, Message};
 use crate::memory::Memory;
 use crate::migration::{Migration, Moves};
 use crate::monitor::Monitors;
-use crate::pause::Pause;
+use crate::pause::{Extent, Pause};
 use crate::placement::Slices;
 use crate::pubsub::PubSub;
 use crate::replication::{Address, Replication};
@@ -138,7 +138,7 @@ pub struct Node {
     pub latency: Latency,
     /// Commands that were slow or large.
     pub commandlogs: CommandLogs,
-    /// CLIENT PAUSE.
+    /// CLIENT PAUSE, and the pause of a stop.
     pub pause: Pause,
     /// Saving.
     pub saves: Saves,
@@ -428,9 +428,9 @@ impl Node {
         let stale = replica && !self.replication.is_link_up();
         set(gates::STALE, stale && !settings.replica_serve_stale_data.get());
         set(gates::LOADING, self.loading.load(Ordering::Acquire));
-        if let Some((_, writes_only)) = self.pause.current(base::clock::monotonic()) {
-            set(if writes_only { gates::PAUSED_WRITES } else { gates::PAUSED }, true);
-        }
+        let paused = self.pause.current(base::clock::monotonic());
+        set(gates::PAUSED_WRITES, paused == Some(Extent::Writes));
+        set(gates::PAUSED, paused == Some(Extent::All));
         shut
     }
 

@@ -15,7 +15,7 @@
 //!
 //! Source: Redis documentation, "Client-side caching in Redis"; behaviour observed with Redis 7.0.15.
 
-use crate::client::ClientInfo;
+use crate::client::{ClientInfo, Clients};
 use crate::keys::{NOTES_CHANGES, Place};
 use crate::mailbox::{Message, Push, Via};
 use crate::node::Node;
@@ -26,6 +26,7 @@ use base::random::Random;
 use resp::reply::{Protocol, Writer};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -52,6 +53,9 @@ const SEGMENTS: usize = 64;
 /// The channel by which RESP2 connections are told.
 const CHANNEL: &[u8] = b"__redis__:invalidate";
 
+/// A key's readers are looked through for those that are gone when there are so many for the first time.
+const LOOK_THROUGH_FIRST: usize = 16;
+
 /// Ids of connections.
 type Ids = SmallVec<[u64; 2]>;
 
@@ -60,7 +64,30 @@ type Ids = SmallVec<[u64; 2]>;
 struct Readers {
     /// Its place in `Segment::order`.
     at: usize,
+    /// In ascending order. Some of them may be gone: no more than [`LOOK_THROUGH_FIRST`], or than as
+    /// many again as were connected at the last look.
     clients: Ids,
+    /// With so many they are looked through for those that are gone.
+    look_at: usize,
+}
+
+impl Readers {
+    fn new(at: usize, client: u64) -> Readers {
+        Readers { at, clients: Ids::from_slice(&[client]), look_at: LOOK_THROUGH_FIRST }
+    }
+
+    /// Enters a reader, if it is new; by how many there are more then. What looking through them costs
+    /// is spread over as many that were entered since the last time.
+    fn enter(&mut self, client: u64, is_there: impl Fn(u64) -> bool) -> isize {
+        let Err(at) = self.clients.binary_search(&client) else { return 0 };
+        let before = self.clients.len();
+        self.clients.insert(at, client);
+        if self.clients.len() >= self.look_at {
+            self.clients.retain(|&mut id| id == client || is_there(id));
+            self.look_at = LOOK_THROUGH_FIRST.max(2 * self.clients.len());
+        }
+        self.clients.len().cast_signed() - before.cast_signed()
+    }
 }
 
 /// The keys of some shards that were read.
@@ -74,7 +101,7 @@ struct Segment {
 impl Segment {
     /// Takes a key out, and its readers.
     fn take(&mut self, key: &[u8]) -> Option<Ids> {
-        let Readers { at, clients } = self.readers.remove(key)?;
+        let Readers { at, clients, .. } = self.readers.remove(key)?;
         self.order.swap_remove(at);
         if let Some(moved) = self.order.get(at)
             && let Some(readers) = self.readers.get_mut(moved)
@@ -90,7 +117,37 @@ impl Segment {
 struct Prefixes {
     clients: usize,
     by_name: AHashMap<Box<[u8]>, Vec<u64>>,
-    len_max: usize,
+    /// The lengths that prefixes have, and how many have each: no other is looked for in a key.
+    lens: BTreeMap<usize, usize>,
+}
+
+impl Prefixes {
+    fn add(&mut self, prefix: &[u8], client: u64) {
+        if let Some(clients) = self.by_name.get_mut(prefix) {
+            return clients.push(client);
+        }
+        self.by_name.insert(prefix.into(), vec![client]);
+        *self.lens.entry(prefix.len()).or_default() += 1;
+    }
+
+    fn remove(&mut self, prefix: &[u8], client: u64) {
+        let Some(clients) = self.by_name.get_mut(prefix) else { return };
+        clients.retain(|&id| id != client);
+        if clients.is_empty() {
+            self.by_name.remove(prefix);
+            if let Entry::Occupied(mut count) = self.lens.entry(prefix.len()) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
+        }
+    }
+
+    /// The beginnings of `key` that are as long as some prefix.
+    fn beginnings<'a>(&self, key: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.lens.range(..=key.len()).map(|(&len, _)| &key[..len])
+    }
 }
 
 /// A key that has changed: who changed it (0 is the server itself), and who had read it.
@@ -162,15 +219,15 @@ impl Tracking {
         for &prefix in added.iter().filter(|_| flags & flag::BCAST != 0) {
             if session.prefixes.insert(prefix.into()) {
                 session.prefixes_bytes += name_bytes(prefix.len());
-                held.len_max = held.len_max.max(prefix.len());
-                held.by_name.entry(prefix.into()).or_default().push(info.id);
+                held.add(prefix, info.id);
             }
         }
         self.publish(node, &held);
     }
 
     /// CLIENT TRACKING OFF, or the end of the connection. What it has read stays in the table until it
-    /// changes or is pushed out, as in stock.
+    /// changes or is pushed out, as in stock, or until a connection that has ended stands in the way of
+    /// others.
     pub fn end(&self, node: &Node, session: &mut Session) {
         if !session.info.tracks(flag::ON) {
             return;
@@ -181,13 +238,8 @@ impl Tracking {
         let mut held = self.prefixes.lock();
         held.clients -= 1;
         for prefix in std::mem::take(&mut session.prefixes) {
-            let Some(clients) = held.by_name.get_mut(&prefix) else { continue };
-            clients.retain(|&id| id != session.info.id);
-            if clients.is_empty() {
-                held.by_name.remove(&prefix);
-            }
+            held.remove(&prefix, session.info.id);
         }
-        held.len_max = held.by_name.keys().map(|prefix| prefix.len()).max().unwrap_or(0);
         self.publish(node, &held);
     }
 
@@ -203,20 +255,18 @@ impl Tracking {
     }
 
     /// A connection has read `key`, whose shard's lock the caller holds.
-    fn remember(&self, key: &[u8], client: u64) {
+    fn remember(&self, clients: &Clients, key: &[u8], client: u64) {
         let mut segment = self.segment(key).lock();
         if let Some(readers) = segment.readers.get_mut(key) {
-            if !readers.clients.contains(&client) {
-                readers.clients.push(client);
-                self.items.fetch_add(1, Ordering::Relaxed);
-            }
+            let more = readers.enter(client, |id| clients.get(id).is_some());
+            // Fewer are a large number that wraps.
+            self.items.fetch_add(more.cast_unsigned(), Ordering::Relaxed);
             return;
         }
         let key: Arc<[u8]> = key.into();
         let at = segment.order.len();
         segment.order.push(Arc::clone(&key));
-        let clients = Ids::from_slice(&[client]);
-        segment.readers.insert(key, Readers { at, clients });
+        segment.readers.insert(key, Readers::new(at, client));
         self.keys.fetch_add(1, Ordering::Relaxed);
         self.items.fetch_add(1, Ordering::Relaxed);
     }
@@ -255,8 +305,8 @@ impl Tracking {
         let mut below: BTreeMap<&[u8], Vec<&Changed>> = BTreeMap::new();
         let held = self.prefixes.lock();
         for one in changed {
-            for len in 0..=one.key.len().min(held.len_max) {
-                if let Some((prefix, _)) = held.by_name.get_key_value(&one.key[..len]) {
+            for beginning in held.beginnings(&one.key) {
+                if let Some((prefix, _)) = held.by_name.get_key_value(beginning) {
                     below.entry(prefix).or_default().push(one);
                 }
             }
@@ -357,7 +407,7 @@ pub(crate) fn note_reads<'a>(
         return;
     }
     for key in keys {
-        node.tracking.remember(key, client.id);
+        node.tracking.remember(&node.clients, key, client.id);
     }
     node.tracking.limit(node);
 }
@@ -419,4 +469,67 @@ fn post(node: &Node, to: &ClientInfo, redirected: bool, encode: impl Fn(Protocol
     let (resp2, resp3) = (encode(Protocol::Resp2).into(), encode(Protocol::Resp3).into());
     let (clients, via) = (vec![to.id], Via::Tracking(redirected));
     mailbox.send(Message::Push(Push { clients, via, resp2, resp3 }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Origin;
+
+    #[test]
+    fn a_key_is_compared_with_prefixes_of_their_own_lengths_only() {
+        let mut held = Prefixes::default();
+        let long = vec![b'a'; 40_000];
+        held.add(&long, 1);
+        held.add(b"a", 2);
+        held.add(b"b", 2);
+        held.add(b"b", 3);
+        let lens = |held: &Prefixes, key: &[u8]| -> Vec<usize> {
+            held.beginnings(key).map(<[u8]>::len).collect()
+        };
+        assert_eq!(lens(&held, &long), [1, 40_000]);
+        assert_eq!(lens(&held, &long[1..]), [1]);
+        held.remove(b"a", 2);
+        held.remove(b"b", 2);
+        assert_eq!(lens(&held, &long), [1, 40_000], "another has this one");
+        held.remove(b"b", 3);
+        held.remove(b"never given", 3);
+        assert_eq!(lens(&held, &long), [40_000]);
+        held.remove(&long, 1);
+        assert!(lens(&held, &long).is_empty() && held.by_name.is_empty());
+    }
+
+    #[test]
+    fn readers_that_come_and_go_do_not_pile_up() {
+        let (tracking, clients) = (Tracking::default(), Clients::default());
+        let stays: Vec<u64> = (0..50).map(|_| clients.add(Origin::default()).id).collect();
+        for &id in &stays {
+            tracking.remember(&clients, b"key", id);
+        }
+        for _ in 0..10_000 {
+            let id = clients.add(Origin::default()).id;
+            tracking.remember(&clients, b"key", id);
+            tracking.remember(&clients, b"key", id);
+            clients.remove(id);
+            assert!(tracking.counts().1 <= 2 * (stays.len() + 1), "{:?}", tracking.counts());
+        }
+        let readers = tracking.segment(b"key").lock().take(b"key").unwrap_or_default();
+        assert_eq!(tracking.counts(), (1, readers.len(), 0));
+        assert!(stays.iter().all(|id| readers.contains(id)), "whoever is there is told");
+    }
+
+    /// What it costs to look through them is spread over those that were entered.
+    #[test]
+    fn readers_are_looked_through_as_often_as_they_double() {
+        let looks = std::cell::Cell::new(0);
+        let is_there = |id: u64| {
+            looks.set(looks.get() + 1);
+            id.is_multiple_of(100) || id < 1_000
+        };
+        let mut readers = Readers::new(0, 1);
+        for id in 2..100_000 {
+            readers.enter(id, is_there);
+        }
+        assert!(looks.get() <= 2 * 100_000, "{} looks", looks.get());
+    }
 }

@@ -12,6 +12,7 @@ use crate::expiry::Expirer;
 use crate::gates;
 use crate::migration::{Delivery, Migration, Parcel, Target};
 use crate::node::{Node, Services, ShutdownRequest};
+use crate::pause::Extent;
 use crate::replication::Address;
 use crate::session::{ReplicaFacts, Session};
 use crate::snapshot::{LoadOptions, load_file, save_at_exit, save_in_background};
@@ -348,7 +349,7 @@ fn the_log_stands_still_while_writes_are_paused() {
     client.call("put k v");
     client.call("put other v");
     client.call("until k 1");
-    node.pause.begin(Millis(u64::MAX), true);
+    node.pause.begin(Millis(u64::MAX), Extent::Writes);
     node.refresh();
     let end = node.log.end();
     client.check("take k", "$-1\r\n");

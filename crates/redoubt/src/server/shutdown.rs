@@ -87,8 +87,7 @@ pub(crate) fn prepare(
     }
     if is_open && !begins {
         // Nothing may be acknowledged that the file lacks.
-        node.pause.begin(Millis(u64::MAX), true);
-        node.refresh();
+        begin_pause(node);
         tracing::info!("Calling fsync() on the AOF file.");
         if let Err(text) = node.append_only.flush() {
             tracing::error!("Error writing the AOF file, can't exit: {text}");
@@ -102,8 +101,7 @@ pub(crate) fn prepare(
     if wanted {
         tracing::info!("Saving the final RDB snapshot before exiting.");
         // Nothing may be acknowledged that the snapshot lacks.
-        node.pause.begin(Millis(u64::MAX), true);
-        node.refresh();
+        begin_pause(node);
         node.saves.abort();
         wait_for_saver(node);
         if let Err(text) = engine::snapshot::save_at_exit(node) {
@@ -160,8 +158,7 @@ fn wait_for_replicas(node: &Node, deadline: Millis, is_called_off: &dyn Fn() -> 
         return true;
     }
     tracing::info!("Waiting for replicas before shutting down.");
-    node.pause.begin(deadline, true);
-    node.refresh();
+    begin_pause(node);
     node.replication.note_waiting(true);
     node.stops_at_ms.store(deadline.0, Ordering::Release);
     let mut go_on = true;
@@ -181,8 +178,17 @@ fn wait_for_replicas(node: &Node, deadline: Millis, is_called_off: &dyn Fn() -> 
     go_on
 }
 
+/// From here on nothing is written: what was about to be has been.
+fn begin_pause(node: &Node) {
+    node.pause.begin_stop();
+    node.refresh();
+    // Whoever had passed the gates before is inside until its command has run.
+    drop(node.keyspace.gate.exclusive());
+}
+
+/// The stop has come to nothing. A pause of clients goes on.
 fn end_pause(node: &Node) {
-    node.pause.end();
+    node.pause.end_stop();
     node.refresh();
     node.wake_loops();
 }
@@ -196,6 +202,24 @@ fn wait_for_saver(node: &Node) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use conf::Settings;
+
+    #[test]
+    fn a_stop_goes_on_when_nobody_is_in_the_middle_of_a_command() {
+        let settings = Arc::new(Settings::default());
+        let node = Node::new(settings, None, &commands::all(), &[], 1, None);
+        let writer = node.keyspace.gate.seat().expect("a thread's place");
+        writer.enter();
+        thread::scope(|scope| {
+            let stopping = scope.spawn(|| begin_pause(&node));
+            while !node.keyspace.gate.is_closed() && !stopping.is_finished() {
+                thread::yield_now();
+            }
+            let is_early = stopping.is_finished();
+            writer.leave();
+            assert!(!is_early && node.pause.is_running(base::clock::monotonic()));
+        });
+    }
 
     #[test]
     fn a_stop_is_called_off_with_those_before_it() {

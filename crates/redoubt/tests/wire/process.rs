@@ -1,9 +1,13 @@
 //! The process: its title, where its threads run, stops by signal, called off and insisted on, and what a background save says
 //! of itself.
 
-use crate::server::{Client, Server};
+use crate::server::{Client, Server, request};
 use resp::value::Value;
 use std::net::TcpStream;
+
+fn ok() -> Value {
+    Value::Simple("OK".into())
+}
 
 #[test]
 fn a_signal_is_called_off() {
@@ -49,6 +53,45 @@ fn a_second_interrupt_ends_a_save_at_once() {
     assert_eq!(server.code(), Some(1));
     server.wait_for_file("temp-", false);
     server.wait_for_file("dump.rdb", false);
+}
+
+/// The pause of a stop is not that of clients: what is acknowledged during the last save would be lost.
+#[test]
+fn nobody_lifts_the_pause_of_a_stop() {
+    let mut server = Server::start(&[]);
+    let mut control = server.connect();
+    for number in 0..100 {
+        control.call(&["set", &number.to_string(), "v"]);
+    }
+    control.set("rdb-key-save-delay", "10000000");
+    let (mut stopping, mut writer) = (server.connect(), server.connect());
+    stopping.send(&request(&["shutdown", "save"]));
+    server.wait_for_file("temp-", true);
+    assert_eq!(control.call(&["client", "pause", "100000", "write"]), ok());
+    assert_eq!(control.call(&["client", "unpause"]), ok());
+    writer.send(&request(&["set", "late", "v"]));
+    // It waits, and so does who has asked for the stop.
+    server.wait_for_parked(1);
+    control.set("rdb-key-save-delay", "0");
+    assert!(writer.rest().is_empty(), "what the file lacks is acknowledged");
+    assert_eq!(server.code(), Some(0));
+}
+
+#[test]
+fn a_stop_that_fails_leaves_the_pause_of_clients() {
+    let server = Server::start(&[]);
+    // The snapshot cannot take this name.
+    std::fs::create_dir(server.dir.path().join("dump.rdb")).unwrap();
+    let (mut control, mut writer) = (server.connect(), server.connect());
+    assert_eq!(control.call(&["client", "pause", "100000", "write"]), ok());
+    let failed = "ERR Errors trying to SHUTDOWN. Check logs.";
+    assert_eq!(control.call(&["shutdown", "save"]), Value::Error(failed.into()));
+    control.send(&request(&["set", "k", "v"]));
+    writer.send(&request(&["incr", "n"]));
+    // There is nobody else who waits.
+    server.wait_for_parked(1);
+    assert_eq!(server.connect().call(&["client", "unpause"]), ok());
+    assert_eq!((control.reply(), writer.reply()), (ok(), Value::Integer(1)));
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use super::OTHERS;
 use base::Millis;
+use engine::pause::Extent;
 use engine::{Args, Command, CommandError, CommandResult, Context};
-use spec::{Arg, CommandSpec, Group, ReplyShape};
+use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
 
 pub(super) const PAUSE: Command = Command {
     spec: CommandSpec {
@@ -11,7 +12,8 @@ pub(super) const PAUSE: Command = Command {
         since: "2.9.50",
         group: Group::Connection,
         summary: "Lets clients wait for so many milliseconds, all or those that write.",
-        flags: OTHERS,
+        // Alone: what has passed the gates before the pause has run when it is told.
+        flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::WholeKeyspace],
         args: &[
             Arg::integer("timeout"),
             Arg::one_of("mode", &[Arg::word("write", "WRITE"), Arg::word("all", "ALL")]).optional(),
@@ -41,10 +43,10 @@ pub(super) const UNPAUSE: Command = Command {
 
 fn pause(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let timeout = args.bytes()?;
-    let writes_only = match args.next() {
-        None => false,
-        Some(mode) if mode.eq_ignore_ascii_case(b"all") => false,
-        Some(mode) if mode.eq_ignore_ascii_case(b"write") => true,
+    let extent = match args.next() {
+        None => Extent::All,
+        Some(mode) if mode.eq_ignore_ascii_case(b"all") => Extent::All,
+        Some(mode) if mode.eq_ignore_ascii_case(b"write") => Extent::Writes,
         Some(_) => {
             return Err(CommandError::text("ERR CLIENT PAUSE mode must be WRITE or ALL"));
         }
@@ -55,7 +57,7 @@ fn pause(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let span = values::string::parse_i64(timeout)
         .ok_or_else(|| CommandError::text("ERR timeout is not an integer or out of range"))?;
     let span = u64::try_from(span).map_err(|_| CommandError::text("ERR timeout is negative"))?;
-    cx.node.pause.begin(base::clock::monotonic() + Millis(span), writes_only);
+    cx.node.pause.begin(base::clock::monotonic() + Millis(span), extent);
     cx.node.refresh();
     cx.reply.ok();
     Ok(())

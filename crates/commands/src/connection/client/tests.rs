@@ -3,6 +3,7 @@
 use crate::harness::Server;
 use engine::client::Origin;
 use engine::context::Outcome;
+use std::thread;
 
 fn add(server: &Server, address: &str) -> std::sync::Arc<engine::client::ClientInfo> {
     let origin = Origin {
@@ -187,6 +188,25 @@ fn pause_parks_and_unpause_lets_go() {
     for words in [&[&b"get"[..], b"k"][..], &[b"client", b"unpause"]] {
         assert!(matches!(server.run(words).1, Outcome::Parked), "everything waits, as in stock");
     }
+}
+
+/// Whoever reads the offset once the pause is told sees it stand still.
+#[test]
+fn a_pause_begins_when_nobody_is_in_the_middle_of_a_command() {
+    let mut server = Server::new();
+    let node = server.node();
+    let writer = node.keyspace.gate.seat().expect("another thread's place");
+    writer.enter();
+    thread::scope(|scope| {
+        let pausing = scope.spawn(|| server.line("client pause 100000 write"));
+        while !node.keyspace.gate.is_closed() && !pausing.is_finished() {
+            thread::yield_now();
+        }
+        let is_early = node.pause.is_running(base::clock::monotonic());
+        writer.leave();
+        assert_eq!(pausing.join().expect("no panic"), "+OK\r\n");
+        assert!(!is_early && node.pause.is_running(base::clock::monotonic()));
+    });
 }
 
 #[test]
