@@ -222,6 +222,17 @@ fn what_a_rewrite_has_forgotten_is_not_restored() {
 }
 
 #[test]
+fn nothing_is_written_once_a_stop_is_answered() {
+    for _ in 0..100 {
+        let disk = one_key();
+        let file = disk.bytes(Path::new("/data/appendonlydir/appendonly.aof.1.incr.aof"));
+        let text = String::from_utf8(file.expect("a file")).expect("text");
+        let last = text.lines().next_back().expect("a line");
+        assert!(last.starts_with("#SUM:"), "{text}");
+    }
+}
+
+#[test]
 fn a_file_without_times_is_restored_to_its_end_only() {
     let disk = one_key();
     let end = pass_a_second();

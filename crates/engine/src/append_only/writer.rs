@@ -239,13 +239,15 @@ impl Writer {
                 // Whoever asked may have gone; here and below.
                 None => drop(sender.send(self.last_rewrite.clone())),
             },
-            Request::Flush(sender) => self.flush(&sender),
+            Request::Flush(sender) => drop(sender.send(self.flush())),
             Request::Stop(sender) => {
                 self.end_rewrite(Err("the server stops"));
-                self.flush(&sender);
+                let flushed = self.flush();
                 if let Some(mut open) = self.open.take() {
                     open.end();
                 }
+                // Now the server may end.
+                drop(sender.send(flushed));
             }
         }
     }
@@ -285,13 +287,11 @@ impl Writer {
         }
     }
 
-    fn flush(&mut self, sender: &Sender<Result<(), String>>) {
+    fn flush(&mut self) -> Result<(), String> {
         self.retry_at = None;
         self.write_all();
         let result = self.facts().error.clone().map_or(Ok(()), Err);
-        let result = result.and_then(|()| self.sync().map_err(|error| error.to_string()));
-        // Whoever asked may have gone.
-        let _ = sender.send(result);
+        result.and_then(|()| self.sync().map_err(|error| error.to_string()))
     }
 
     /// Writes all that is in the log now, as far as the disk takes it.

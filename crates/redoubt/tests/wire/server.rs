@@ -181,8 +181,10 @@ fn wait_for(child: &mut Child, port: u16) -> bool {
         }
         if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) {
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            // While it loads, it says so.
-            let told = Client::new(stream).raw(b"PING\r\nQUIT\r\n");
+            let mut client = Client::new(stream);
+            // While it loads, it says so; when it ends, it resets the connection.
+            let is_sent = client.stream.write_all(b"PING\r\nQUIT\r\n").is_ok();
+            let told = if is_sent { client.rest() } else { Vec::new() };
             if !told.is_empty() && !told.starts_with(b"-LOADING") {
                 return true;
             }
