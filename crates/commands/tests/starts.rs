@@ -222,6 +222,29 @@ fn what_a_rewrite_has_forgotten_is_not_restored() {
 }
 
 #[test]
+fn an_increment_of_the_second_of_its_cut_notes_it() {
+    let disk = MemoryDisk::default();
+    let (node, tail) = loaded(&disk);
+    node.settings.aof_timestamp_enabled.set(true);
+    append_only::start(&node, tail).expect("a start");
+    let in_one_second = |increment: u32| {
+        let began = base::clock::unix().0 / 1000;
+        Client::new(&node).run("set k 1");
+        node.append_only.flush().expect("a flush");
+        rewrite(&node);
+        Client::new(&node).run("set k 2");
+        node.append_only.flush().expect("a flush");
+        let name = format!("/data/appendonlydir/appendonly.aof.{increment}.incr.aof");
+        (base::clock::unix().0 / 1000 == began).then_some((began, name))
+    };
+    let (second, name) = (2..).find_map(in_one_second).expect("a second");
+    let path = Path::new(&name);
+    let text = String::from_utf8(disk.bytes(path).expect("a file")).expect("text");
+    assert!(text.contains(&format!("#TS:{second}\r\n")), "{text}");
+    node.append_only.stop().expect("a flush");
+}
+
+#[test]
 fn nothing_is_written_once_a_stop_is_answered() {
     for _ in 0..100 {
         let disk = one_key();

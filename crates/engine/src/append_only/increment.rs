@@ -143,6 +143,12 @@ impl Open {
         self.reader.is_current().then_some(state.history)
     }
 
+    /// What follows goes to another file; `start` is what that says so far.
+    pub(super) fn go_on_in(&mut self, appender: Appender, start: Start) {
+        (self.appender, self.noted, self.select) = (appender, start.noted, start.select);
+        self.noted_s = 0;
+    }
+
     /// What stands in front of a batch: the second, if it is to be noted.
     fn head(&mut self, node: &Node) {
         if node.settings.aof_timestamp_enabled.get() {

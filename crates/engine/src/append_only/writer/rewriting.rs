@@ -124,8 +124,7 @@ impl Writer {
             Ok((appender, manifest)) => {
                 self.manifest = manifest;
                 if let Some(open) = &mut self.open {
-                    open.appender = appender;
-                    (open.noted, open.select) = (start.noted, start.select);
+                    open.go_on_in(appender, start);
                 }
             }
             Err(error) => {
