@@ -315,10 +315,13 @@ impl Worker<'_> {
     }
 }
 
-/// Bytes in use that are no reason to evict: those of the log, or the deletion of keys that it holds
-/// would itself evict; those that a snapshot has queued, since they go with it.
+/// Bytes in use that are no reason to evict, or evictions would cause each other: the log and what is on
+/// its way from it to replicas, which hold the deletions; pushes that tell of them, until they were
+/// sent or have to wait in a connection's output; what a snapshot has queued.
 pub fn not_counted(node: &Node) -> u64 {
-    (node.log.memory() + node.walk_queues.bytes()) as u64
+    let log = node.log.memory() + node.replication.buffer_bytes();
+    let pushes: usize = node.mailboxes().iter().map(|mailbox| mailbox.push_bytes()).sum();
+    (log + pushes + node.walk_queues.bytes()) as u64
 }
 
 /// Bytes in use beyond the limit, without those that do not count or are about to be freed.

@@ -11,7 +11,7 @@ use base::lock::{Mutex, Rank};
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Bytes of undelivered pushes that one mailbox holds.
 pub const MAILBOX_BYTES_MAX: usize = 256 << 20;
@@ -83,6 +83,8 @@ pub struct Mailbox {
     queue: Mutex<Queue>,
     /// Messages ever sent.
     sent: AtomicU64,
+    /// Bytes that pushes take here and in outputs, until they are settled.
+    push_bytes: AtomicUsize,
     notified: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -90,7 +92,10 @@ pub struct Mailbox {
 #[derive(Debug, Default)]
 struct Queue {
     messages: VecDeque<Message>,
+    /// Bytes of the pushes among them.
     push_bytes: usize,
+    /// The same with what they will take in outputs.
+    copied_bytes: usize,
     /// Messages ever taken.
     taken: u64,
     /// Whom a push that found no room closes; each once.
@@ -103,6 +108,7 @@ impl Mailbox {
         Mailbox {
             queue: Mutex::new(Rank::Mailbox, Queue::default()),
             sent: AtomicU64::new(0),
+            push_bytes: AtomicUsize::new(0),
             notified: AtomicBool::new(false),
             wake,
         }
@@ -122,6 +128,9 @@ impl Mailbox {
                 }
                 Message::Push(push) => {
                     queue.push_bytes += push.len_bytes();
+                    let copied_bytes = push.len_bytes() * (1 + push.clients.len());
+                    queue.copied_bytes += copied_bytes;
+                    self.push_bytes.fetch_add(copied_bytes, Ordering::Relaxed);
                     queue.messages.push_back(Message::Push(push));
                 }
                 Message::Recheck if matches!(queue.messages.back(), Some(Message::Recheck)) => {}
@@ -146,6 +155,20 @@ impl Mailbox {
         self.sent.load(Ordering::Acquire)
     }
 
+    /// Bytes of pushes that wait here, or were taken since [`Mailbox::settle`] was called last, and of
+    /// their copies in the outputs of those who get them.
+    pub fn push_bytes(&self) -> usize {
+        self.push_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Says that what was taken has been delivered.
+    pub fn settle(&self) {
+        if self.push_bytes() > 0 {
+            let queue = self.queue.lock();
+            self.push_bytes.store(queue.copied_bytes, Ordering::Relaxed);
+        }
+    }
+
     /// Takes every message.
     pub fn take(&self) -> VecDeque<Message> {
         self.take_numbered().1
@@ -155,7 +178,7 @@ impl Mailbox {
     pub fn take_numbered(&self) -> (u64, VecDeque<Message>) {
         self.notified.store(false, Ordering::Release);
         let mut queue = self.queue.lock();
-        queue.push_bytes = 0;
+        (queue.push_bytes, queue.copied_bytes) = (0, 0);
         queue.closing.clear();
         let first = queue.taken;
         queue.taken += queue.messages.len() as u64;
@@ -172,7 +195,6 @@ impl fmt::Debug for Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
 
     fn push(clients: &[u64], len: usize) -> Message {
         let bytes: Arc<[u8]> = vec![0; len].into();
@@ -217,5 +239,21 @@ mod tests {
         assert_eq!(mailbox.sent(), 1);
         mailbox.send(Message::Reconfigure);
         assert_eq!(wakes.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn pushes_count_until_they_are_settled() {
+        let mailbox = Mailbox::new(Box::new(|| ()));
+        mailbox.send(push(&[1], 100));
+        let bytes = mailbox.push_bytes();
+        assert!(bytes >= 200);
+        mailbox.take();
+        mailbox.send(push(&[1], 100));
+        assert_eq!(mailbox.push_bytes(), 2 * bytes);
+        mailbox.settle();
+        assert_eq!(mailbox.push_bytes(), bytes);
+        mailbox.take();
+        mailbox.settle();
+        assert_eq!(mailbox.push_bytes(), 0);
     }
 }

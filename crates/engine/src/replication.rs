@@ -101,6 +101,7 @@ pub struct Replication {
     waiting: AtomicUsize,
     acks_wanted: AtomicBool,
     stream_db: AtomicU32,
+    buffer_bytes: AtomicUsize,
     nudge: Nudge,
 }
 
@@ -125,6 +126,7 @@ impl Replication {
             waiting: AtomicUsize::new(0),
             acks_wanted: AtomicBool::new(false),
             stream_db: AtomicU32::new(0),
+            buffer_bytes: AtomicUsize::new(0),
             nudge: Nudge::default(),
         }
     }
@@ -198,6 +200,16 @@ impl Replication {
     /// acknowledgements. Once, at start; `nudge` must be quick and take no lock.
     pub fn set_nudge(&self, nudge: Box<dyn Fn() + Send + Sync>) {
         self.nudge.set(nudge);
+    }
+
+    /// Bytes that were taken from the log and wait for the sockets of replicas.
+    pub fn buffer_bytes(&self) -> usize {
+        self.buffer_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Says how many bytes wait for the sockets of replicas.
+    pub fn set_buffer_bytes(&self, bytes: usize) {
+        self.buffer_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// A session begins or ends to wait for acknowledgements.

@@ -10,6 +10,7 @@ use base::lock::{Mutex, Rank};
 use conf::Settings;
 use engine::client::Origin;
 use engine::expiry::Expirer;
+use engine::gates::LIMITED;
 use engine::mailbox::{Mailbox, Message};
 use engine::pipeline::Worker;
 use engine::session::Blocked;
@@ -260,6 +261,7 @@ impl Running<'_> {
                 self.take_mail();
             }
             self.retry_held();
+            self.pool.set_tight(self.node.shut_gates() & LIMITED != 0);
             self.run_windows();
             self.limit_clients();
             self.write_all();
@@ -275,6 +277,7 @@ impl Running<'_> {
             }
             self.free_dead();
             self.flush()?;
+            self.home.mailbox.settle();
             self.count_turn(began_us, began_cpu_us, before);
         }
         self.close_all();

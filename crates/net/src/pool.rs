@@ -1,18 +1,25 @@
 //! Spare buffers: idle connections own none, and those in use stay warm in the cache.
 
+use crate::connection::READ_BYTES;
+
 /// Buffers kept by one loop.
 const SPARE_MAX: usize = 256;
 /// Buffers that have grown beyond this are given back to the allocator.
 const KEPT_BYTES_MAX: usize = 64 << 10;
+/// Buffers kept while memory is limited: each one more would cost keys.
+const TIGHT_SPARE_MAX: usize = 8;
 
 /// Spare buffers of one loop.
 #[derive(Debug, Default)]
-pub(crate) struct Pool(Vec<Vec<u8>>);
+pub(crate) struct Pool {
+    spare: Vec<Vec<u8>>,
+    is_tight: bool,
+}
 
 impl Pool {
     /// A buffer with room for `len` bytes or more.
     pub(crate) fn take(&mut self, len: usize) -> Vec<u8> {
-        let mut buffer = self.0.pop().unwrap_or_default();
+        let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.reserve(len);
         buffer
     }
@@ -20,10 +27,48 @@ impl Pool {
     /// Takes `buffer`, leaving nothing, and keeps its memory if that is worth it.
     pub(crate) fn give(&mut self, buffer: &mut Vec<u8>) {
         let mut buffer = std::mem::take(buffer);
-        if buffer.capacity() > 0 && buffer.capacity() <= KEPT_BYTES_MAX && self.0.len() < SPARE_MAX
-        {
+        let (most, bytes_max) = self.limits();
+        if buffer.capacity() > 0 && buffer.capacity() <= bytes_max && self.spare.len() < most {
             buffer.clear();
-            self.0.push(buffer);
+            self.spare.push(buffer);
         }
+    }
+
+    /// Says whether memory is limited.
+    pub(crate) fn set_tight(&mut self, is_tight: bool) {
+        if is_tight != self.is_tight {
+            self.is_tight = is_tight;
+            let (most, bytes_max) = self.limits();
+            self.spare.retain(|buffer| buffer.capacity() <= bytes_max);
+            self.spare.truncate(most);
+        }
+    }
+
+    /// How many buffers are kept, and how large each may be.
+    fn limits(&self) -> (usize, usize) {
+        if self.is_tight { (TIGHT_SPARE_MAX, READ_BYTES) } else { (SPARE_MAX, KEPT_BYTES_MAX) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_are_kept_while_memory_is_limited() {
+        let mut pool = Pool::default();
+        let give = |pool: &mut Pool, bytes| {
+            (0..SPARE_MAX).for_each(|_| pool.give(&mut Vec::with_capacity(bytes)));
+            pool.spare.len()
+        };
+        assert_eq!(give(&mut pool, KEPT_BYTES_MAX + 1), 0);
+        assert_eq!(give(&mut pool, KEPT_BYTES_MAX), SPARE_MAX);
+        pool.set_tight(true);
+        assert_eq!(give(&mut pool, KEPT_BYTES_MAX), 0);
+        assert_eq!(give(&mut pool, READ_BYTES), TIGHT_SPARE_MAX);
+        pool.set_tight(false);
+        assert_eq!(give(&mut pool, READ_BYTES), SPARE_MAX);
+        pool.set_tight(true);
+        assert_eq!(pool.spare.len(), TIGHT_SPARE_MAX);
     }
 }

@@ -218,11 +218,19 @@ impl Running<'_> {
             return;
         }
         let Some(connection) = self.slots[slot].as_mut() else { return };
-        if connection.has_much_output()
-            && connection.exceeds_output_limit(&self.node.settings, self.now)
-        {
-            return self.close_for_output(slot);
+        if connection.has_much_output() {
+            if connection.exceeds_output_limit(&self.node.settings, self.now) {
+                return self.close_for_output(slot);
+            }
+            if self.node.shut_gates() & CLIENTS != 0 {
+                connection.publish(&self.node.clients);
+                // Clients go before the next request evicts a key.
+                self.limit_clients();
+            }
         }
+        let Some(connection) = self.slots[slot].as_mut().filter(|other| !other.dead) else {
+            return;
+        };
         let info = &connection.session.info;
         let close = matches!(outcome, Outcome::Close) || info.closing.load(Ordering::Relaxed);
         let drain = connection.unsent() > OUTPUT_PAUSE_BYTES;
@@ -534,13 +542,26 @@ impl Running<'_> {
         for client in self.node.clients.evict(limit) {
             tracing::info!("Evicting client: id={} addr={}", client.id, client.address);
             match self.slot_of(client.id) {
-                Some(slot) => self.kill(slot),
+                Some(slot) => {
+                    self.kill(slot);
+                    self.drop_output(slot);
+                }
                 None => {
                     if let Some(mailbox) = self.node.mailboxes().get(client.loop_index) {
                         mailbox.send(Message::Close(client.id, false));
                     }
                 }
             }
+        }
+    }
+
+    /// Frees what a dead connection would have sent, but for what is under way.
+    fn drop_output(&mut self, slot: usize) {
+        if let Some(connection) = self.slots[slot].as_mut()
+            && connection.in_flight == 0
+        {
+            connection.output = Vec::new();
+            connection.sent = 0;
         }
     }
 

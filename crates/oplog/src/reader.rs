@@ -95,7 +95,10 @@ impl Reader {
         } else {
             copy(held, max, out)
         };
-        self.position.at.store(position + copied as u64, Ordering::Release);
+        let position = position + copied as u64;
+        // What was read to its end is the log's to free.
+        self.segment.take_if(|segment| segment.from(position).is_empty());
+        self.position.at.store(position, Ordering::Release);
         Ok(copied)
     }
 
@@ -131,4 +134,24 @@ fn copy(bytes: &[u8], max: usize, out: &mut Vec<u8>) -> usize {
     let bytes = bytes.get(..max).unwrap_or(bytes);
     out.extend_from_slice(bytes);
     bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segments::SEGMENT_BYTES;
+
+    #[test]
+    fn a_segment_is_held_until_it_was_read() {
+        let log = Log::new(Offset(0));
+        let mut reader = log.reader(Offset(0)).unwrap();
+        log.set_mode(crate::Mode::Proxy);
+        log.append_raw(&vec![0; SEGMENT_BYTES + 1]);
+        let mut out = Vec::new();
+        reader.read(SEGMENT_BYTES - 1, &mut out).unwrap();
+        assert!(reader.segment.is_some());
+        reader.read(1, &mut out).unwrap();
+        assert!(reader.segment.is_none());
+        assert_eq!((reader.read(2, &mut out), out.len()), (Ok(1), SEGMENT_BYTES + 1));
+    }
 }

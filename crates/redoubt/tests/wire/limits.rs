@@ -62,6 +62,75 @@ fn a_client_that_does_not_read_is_closed() {
 }
 
 #[test]
+fn clients_that_hold_too_much_go_before_keys() {
+    let limits = ["--maxmemory", "24mb", "--maxmemory-clients", "3mb"];
+    let server = Server::start(&[&limits[..], &["--maxmemory-policy", "allkeys-lru"]].concat());
+    let mut client = server.connect();
+    for number in 0..50 {
+        client.call(&["setrange", &number.to_string(), "100000", "x"]);
+    }
+    // Nobody reads what is more than the limit of memory allows.
+    let mut greedy = server.connect();
+    greedy.send(&b"GET 1\r\n".repeat(300));
+    server.wait_for_info("evicted_clients", 1);
+    assert_eq!(server.info("evicted_keys"), 0);
+    assert_eq!(client.call(&["dbsize"]), Value::Integer(50));
+}
+
+#[test]
+fn what_waits_for_a_replica_does_not_count() {
+    let server = Server::start(&["--io-threads", "1", "--repl-diskless-sync-delay", "0"]);
+    let mut client = server.connect();
+    let value = "x".repeat(1_000);
+    let request = request(&["setrange", "k", "0", &value]);
+    client.send(&request);
+    client.expect(b":1000\r\n");
+    // It never takes what follows the snapshot.
+    let mut replica = server.connect();
+    replica.send(b"PSYNC ? -1\r\n");
+    server.wait_for_info("sync_full", 1);
+    let counted = |server: &Server| {
+        let of = |name| server.info(name);
+        of("used_memory") - of("mem_not_counted_for_evict") - of("mem_clients_normal")
+    };
+    let before = counted(&server);
+    for _ in 0..200 {
+        client.send(&request.repeat(100));
+        client.expect(&b":1000\r\n".repeat(100));
+    }
+    assert!(server.info("mem_clients_slaves") > 5 << 20);
+    let after = counted(&server);
+    assert!(after < before + (200 << 10), "{before} became {after}");
+}
+
+#[test]
+fn the_news_of_an_eviction_evict_nothing() {
+    let server = Server::start(&["--maxmemory-policy", "allkeys-lru", "--latency-tracking", "no"]);
+    let mut client = server.connect();
+    let mut listeners: Vec<_> = (0..10).map(|_| server.connect()).collect();
+    for listener in &mut listeners {
+        listener.send(b"HELLO 3\r\nCLIENT TRACKING on\r\n");
+        listener.reply();
+        assert_eq!(listener.reply(), Value::Simple(b"OK".to_vec()));
+    }
+    for number in 0..300 {
+        let key = format!("{number}{}", "x".repeat(1_000));
+        client.call(&["set", &key, "x"]);
+        for listener in &mut listeners {
+            listener.call(&["get", &key]);
+        }
+    }
+    let limit = server.info("used_memory") - server.info("mem_not_counted_for_evict") - 40_000;
+    client.set("maxmemory", &limit.to_string());
+    // Each key that goes is told of to ten, which takes ten times what it frees.
+    for listener in &mut listeners {
+        assert!(matches!(listener.reply(), Value::Push(_)));
+    }
+    let Value::Integer(left) = client.call(&["dbsize"]) else { panic!("a number") };
+    assert!((200..300).contains(&left), "{left} of 300 keys are left");
+}
+
+#[test]
 fn one_client_too_many() {
     let server = Server::start(&["--maxclients", "3"]);
     let mut clients = Vec::new();

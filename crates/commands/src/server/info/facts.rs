@@ -30,9 +30,9 @@ pub(in crate::server) struct Memory {
     pub(in crate::server) total_system: u64,
     /// Buffers of clients, without those of replicas, which read the log.
     pub(in crate::server) clients: u64,
-    /// What the log holds.
+    /// What the log holds, and what is on its way from it to replicas.
     pub(in crate::server) log: u64,
-    /// The part of it that is held for slow replicas beyond the backlog.
+    /// The part of it that is there for slow replicas, beyond the backlog.
     pub(in crate::server) replicas: u64,
 }
 
@@ -68,6 +68,8 @@ impl<'a> Facts<'a> {
             let clients = self.clients().iter().filter(|client| !is_replica(client));
             let log = self.node.log.memory() as u64;
             let backlog = self.node.log.backlog().map_or(0, |window| window.capacity);
+            let replicas = self.node.log.lag_bytes().saturating_sub(backlog).min(log);
+            let buffers = self.node.replication.buffer_bytes() as u64;
             Memory {
                 used,
                 peak,
@@ -76,8 +78,8 @@ impl<'a> Facts<'a> {
                 resident: bytes(tikv_jemalloc_ctl::stats::resident::read()),
                 total_system: total_system_bytes(),
                 clients: clients.map(|client| buffer_bytes(client)).sum(),
-                log,
-                replicas: self.node.log.lag_bytes().saturating_sub(backlog).min(log),
+                log: log + buffers,
+                replicas: replicas + buffers,
             }
         })
     }

@@ -91,6 +91,12 @@ impl ReplicaLink {
         self.out.len() - self.sent
     }
 
+    /// Bytes of memory that hold what is sent, or are about to.
+    pub(super) fn buffer_bytes(&self) -> usize {
+        let least = if self.stream.is_some() { FILL_BYTES + LOW_BYTES } else { 0 };
+        self.out.capacity().max(least)
+    }
+
     /// Gives the socket to the thread that sends the snapshot, behind what is to be sent before it.
     pub(super) fn lend(&mut self) -> Arc<Target> {
         let before = self.out.split_off(self.sent);
@@ -118,6 +124,7 @@ impl ReplicaLink {
         let Some(stream) = &mut self.stream else { return Ok(()) };
         self.out.drain(..self.sent);
         self.sent = 0;
+        self.out.reserve_exact(FILL_BYTES + LOW_BYTES - self.out.len());
         stream.read(FILL_BYTES, &mut self.out).map(drop)
     }
 
