@@ -271,7 +271,7 @@ impl Worker<'_> {
         if !node.expires() {
             return Room::Enough;
         }
-        let over = excess(node, node.memory.recent(), limit);
+        let over = excess(node, limit);
         if over == 0 {
             return Room::Enough;
         }
@@ -325,8 +325,11 @@ pub fn not_counted(node: &Node) -> u64 {
 }
 
 /// Bytes in use beyond the limit, without those that do not count or are about to be freed.
-fn excess(node: &Node, used: i64, limit: i64) -> u64 {
-    let spared = not_counted(node) + node.lazyfree.pending_bytes();
+fn excess(node: &Node, limit: i64) -> u64 {
+    // What does not count first, or what is freed in between would seem to count.
+    let spared = not_counted(node);
+    let used = node.memory.recent(spared);
+    let spared = spared + node.lazyfree.pending_bytes();
     let over = used.saturating_sub_unsigned(spared).saturating_sub(limit);
     u64::try_from(over).unwrap_or(0)
 }

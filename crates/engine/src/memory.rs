@@ -12,6 +12,8 @@ use tikv_jemalloc_ctl::{Access, AsName};
 
 /// Microseconds for which the allocator's sum is believed before eviction asks for another.
 const CONFIRMED_US: u64 = 1_000;
+/// So many bytes may go of what does not count, before eviction asks for another.
+const SPARED_STEP_BYTES: u64 = 256 << 10;
 /// Bytes in the caches of all threads, which the allocator counts as handed out.
 const CACHED: &[u8] = b"stats.arenas.4096.tcache_bytes\0";
 
@@ -114,6 +116,8 @@ pub fn purge() -> bool {
 pub struct Memory {
     used: AtomicI64,
     confirmed_us: AtomicU64,
+    /// Bytes that did not count then.
+    spared_bytes: AtomicU64,
     /// Eviction did not come to its end in its time; loops go on with it.
     pub(crate) evicting: AtomicBool,
 }
@@ -142,11 +146,19 @@ impl Memory {
         used
     }
 
-    /// As [`Memory::publish`], confirmed if that was not done lately.
-    pub fn recent(&self) -> i64 {
+    /// As [`Memory::publish`], confirmed if that was not done lately, or if less is spared now than then:
+    /// whoever freed the rest may not have said so yet. `spared_bytes` are those that do not count now.
+    pub fn recent(&self, spared_bytes: u64) -> i64 {
         let age =
             base::clock::monotonic_us().saturating_sub(self.confirmed_us.load(Ordering::Relaxed));
-        if age > CONFIRMED_US { self.confirm() } else { self.publish() }
+        let then = self.spared_bytes.load(Ordering::Relaxed);
+        if age > CONFIRMED_US || spared_bytes + SPARED_STEP_BYTES < then {
+            self.spared_bytes.store(spared_bytes, Ordering::Relaxed);
+            self.confirm()
+        } else {
+            self.spared_bytes.fetch_max(spared_bytes, Ordering::Relaxed);
+            self.publish()
+        }
     }
 }
 
@@ -167,5 +179,15 @@ mod tests {
         drop(held);
         assert!(memory.publish() - before < 1 << 16);
         assert!(used_memory() > 0);
+    }
+
+    #[test]
+    fn what_another_thread_frees_of_the_spared_is_seen_at_once() {
+        let memory = Memory::default();
+        let spared = vec![1u8; 4 << 20];
+        memory.confirm();
+        let before = memory.recent(4 << 20);
+        std::thread::spawn(move || drop(spared)).join().unwrap();
+        assert!(before - memory.recent(0) > 3 << 20);
     }
 }

@@ -6,8 +6,8 @@ use crate::connection::READ_BYTES;
 const SPARE_MAX: usize = 256;
 /// Buffers that have grown beyond this are given back to the allocator.
 const KEPT_BYTES_MAX: usize = 64 << 10;
-/// Buffers kept while memory is limited: each one more would cost keys.
-const TIGHT_SPARE_MAX: usize = 8;
+/// The same while memory is limited and what is kept may cost keys: buffers that have not grown.
+const TIGHT_BYTES_MAX: usize = READ_BYTES;
 
 /// Spare buffers of one loop.
 #[derive(Debug, Default)]
@@ -27,8 +27,8 @@ impl Pool {
     /// Takes `buffer`, leaving nothing, and keeps its memory if that is worth it.
     pub(crate) fn give(&mut self, buffer: &mut Vec<u8>) {
         let mut buffer = std::mem::take(buffer);
-        let (most, bytes_max) = self.limits();
-        if buffer.capacity() > 0 && buffer.capacity() <= bytes_max && self.spare.len() < most {
+        let fits = buffer.capacity() > 0 && buffer.capacity() <= self.bytes_max();
+        if fits && self.spare.len() < SPARE_MAX {
             buffer.clear();
             self.spare.push(buffer);
         }
@@ -38,15 +38,14 @@ impl Pool {
     pub(crate) fn set_tight(&mut self, is_tight: bool) {
         if is_tight != self.is_tight {
             self.is_tight = is_tight;
-            let (most, bytes_max) = self.limits();
+            let bytes_max = self.bytes_max();
             self.spare.retain(|buffer| buffer.capacity() <= bytes_max);
-            self.spare.truncate(most);
         }
     }
 
-    /// How many buffers are kept, and how large each may be.
-    fn limits(&self) -> (usize, usize) {
-        if self.is_tight { (TIGHT_SPARE_MAX, READ_BYTES) } else { (SPARE_MAX, KEPT_BYTES_MAX) }
+    /// How large a buffer may be that is kept.
+    fn bytes_max(&self) -> usize {
+        if self.is_tight { TIGHT_BYTES_MAX } else { KEPT_BYTES_MAX }
     }
 }
 
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_are_kept_while_memory_is_limited() {
+    fn none_that_has_grown_is_kept_while_memory_is_limited() {
         let mut pool = Pool::default();
         let give = |pool: &mut Pool, bytes| {
             (0..SPARE_MAX).for_each(|_| pool.give(&mut Vec::with_capacity(bytes)));
@@ -64,11 +63,9 @@ mod tests {
         assert_eq!(give(&mut pool, KEPT_BYTES_MAX + 1), 0);
         assert_eq!(give(&mut pool, KEPT_BYTES_MAX), SPARE_MAX);
         pool.set_tight(true);
-        assert_eq!(give(&mut pool, KEPT_BYTES_MAX), 0);
-        assert_eq!(give(&mut pool, READ_BYTES), TIGHT_SPARE_MAX);
-        pool.set_tight(false);
+        assert_eq!(pool.spare.len(), 0);
+        assert_eq!(give(&mut pool, READ_BYTES + 1), 0);
         assert_eq!(give(&mut pool, READ_BYTES), SPARE_MAX);
-        pool.set_tight(true);
-        assert_eq!(pool.spare.len(), TIGHT_SPARE_MAX);
+        assert_eq!(give(&mut pool, READ_BYTES), SPARE_MAX);
     }
 }

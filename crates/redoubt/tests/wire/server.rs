@@ -74,11 +74,18 @@ impl Server {
 
     /// The figure that INFO shows under `name`.
     pub fn info(&self, name: &str) -> u64 {
+        self.infos([name])[0]
+    }
+
+    /// The figures that one INFO shows under `names`.
+    pub fn infos<const N: usize>(&self, names: [&str; N]) -> [u64; N] {
         let mut client = self.connect();
         let Value::Bulk(text) = client.call(&["info", "everything"]) else { panic!("INFO") };
         let text = String::from_utf8(text).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
-        line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+        names.map(|name| {
+            let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+            line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+        })
     }
 
     /// Waits until `count` connections are held back.

@@ -3,12 +3,16 @@
 use base::Millis;
 use engine::Node;
 use engine::client::ClientInfo;
+use engine::evict::not_counted;
 use engine::memory::used_memory;
 use engine::replication::{Address, Link, ReplicaRow};
 use psync::history::History;
 use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Looks at what is in use until two figures of it are of one moment.
+const LOOKS_MAX: usize = 5;
 
 /// The facts of one instant.
 pub(in crate::server) struct Facts<'a> {
@@ -23,6 +27,8 @@ pub(in crate::server) struct Facts<'a> {
 /// The memory of the process, in bytes.
 pub(in crate::server) struct Memory {
     pub(in crate::server) used: u64,
+    /// The part of it that is no reason to evict.
+    pub(in crate::server) not_counted: u64,
     pub(in crate::server) peak: u64,
     pub(in crate::server) rss: u64,
     pub(in crate::server) active: u64,
@@ -59,7 +65,7 @@ impl<'a> Facts<'a> {
 
     pub(in crate::server) fn memory(&self) -> &Memory {
         self.memory.get_or_init(|| {
-            let used = used_memory();
+            let (used, not_counted) = used_memory_and_spared(self.node);
             let peak = self.node.stats.peak_memory.fetch_max(used, Ordering::Relaxed).max(used);
             let bytes = |read: Result<usize, tikv_jemalloc_ctl::Error>| {
                 read.map_or(0, |bytes| bytes as u64)
@@ -72,6 +78,7 @@ impl<'a> Facts<'a> {
             let buffers = self.node.replication.buffer_bytes() as u64;
             Memory {
                 used,
+                not_counted,
                 peak,
                 rss: resident_bytes(),
                 active: bytes(tikv_jemalloc_ctl::stats::active::read()),
@@ -152,6 +159,21 @@ pub(in crate::server) fn ratio(part: u64, whole: u64) -> f64 {
 /// `yes` as 1.
 pub(in crate::server) fn flag(holds: bool) -> String {
     u8::from(holds).to_string()
+}
+
+/// Bytes in use, and those of them that are no reason to evict: of one moment, unless they change all the
+/// time.
+fn used_memory_and_spared(node: &Node) -> (u64, u64) {
+    let mut spared = not_counted(node);
+    for _ in 0..LOOKS_MAX {
+        let used = used_memory();
+        let after = not_counted(node);
+        if after == spared {
+            return (used, spared);
+        }
+        spared = after;
+    }
+    (used_memory(), spared)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 
 use super::Field::{self, Always};
 use super::facts::{Facts, human, ratio};
-use engine::evict::not_counted;
 use std::sync::atomic::Ordering;
 
 pub(super) const FIELDS: &[Field] = &[
@@ -52,7 +51,7 @@ pub(super) const FIELDS: &[Field] = &[
     Always("rss_overhead_bytes", |facts| beyond(facts.memory().rss, facts.memory().resident)),
     Always("mem_fragmentation_ratio", |facts| over(facts.memory().rss, facts.memory().used)),
     Always("mem_fragmentation_bytes", |facts| beyond(facts.memory().rss, facts.memory().used)),
-    Always("mem_not_counted_for_evict", |facts| not_counted(facts.node).to_string()),
+    Always("mem_not_counted_for_evict", |facts| facts.memory().not_counted.to_string()),
     Always("mem_replication_backlog", |facts| {
         (facts.memory().log - facts.memory().replicas).to_string()
     }),
