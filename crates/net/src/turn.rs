@@ -217,7 +217,7 @@ impl Running<'_> {
             self.kill(slot);
             return;
         }
-        let Some(connection) = self.slots[slot].as_mut() else { return };
+        let Some(mut connection) = self.slots[slot].as_mut() else { return };
         if connection.has_much_output() {
             if connection.exceeds_output_limit(&self.node.settings, self.now) {
                 return self.close_for_output(slot);
@@ -226,11 +226,12 @@ impl Running<'_> {
                 connection.publish(&self.node.clients);
                 // Clients go before the next request evicts a key.
                 self.limit_clients();
+                match self.slots[slot].as_mut() {
+                    Some(same) if !same.dead => connection = same,
+                    _ => return,
+                }
             }
         }
-        let Some(connection) = self.slots[slot].as_mut().filter(|other| !other.dead) else {
-            return;
-        };
         let info = &connection.session.info;
         let close = matches!(outcome, Outcome::Close) || info.closing.load(Ordering::Relaxed);
         let drain = connection.unsent() > OUTPUT_PAUSE_BYTES;
