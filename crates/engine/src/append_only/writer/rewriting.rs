@@ -145,9 +145,16 @@ impl Writer {
         if let Err(error) = self.install(&base) {
             return self.rewrite_failed(&error.to_string());
         }
+        if self.retry_at.is_none() {
+            self.node.append_only.set_error(&self.node, None);
+        }
+        tracing::info!("Background AOF rewrite finished successfully");
+        self.publish_overdue(None);
+        self.publish();
         let took = base::clock::monotonic().since(rewrite_began).0 / 1000;
         let size = self.size();
         let mut facts = self.facts();
+        // Whoever sees its end sees what it has brought.
         facts.end_rewrite(self.last_number);
         facts.last_rewrite_s = i64::try_from(took).unwrap_or(i64::MAX);
         facts.last_rewrite_ok = true;
@@ -156,12 +163,6 @@ impl Writer {
         facts.not_before = None;
         (facts.size, facts.base_size) = (size, size);
         drop(facts);
-        if self.retry_at.is_none() {
-            self.node.append_only.set_error(&self.node, None);
-        }
-        tracing::info!("Background AOF rewrite finished successfully");
-        self.publish_overdue(None);
-        self.publish();
         self.end_rewrite(Ok(()));
     }
 
