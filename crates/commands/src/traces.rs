@@ -106,6 +106,15 @@ fn event(push: &[u8]) -> String {
     format!("{db} {name} {key}")
 }
 
+/// Somebody who is told of every event, and the mailbox to which that comes.
+pub(crate) fn listener(server: &Server) -> (engine::Session, &'static Mailbox) {
+    server.node().settings.notify_keyspace_events.set(b"AE"[..].into());
+    server.node().refresh();
+    let mut session = server.other_session();
+    server.node().pubsub.subscribe(&mut session, Kind::Pattern, b"__key*");
+    (session, server.node().mailboxes().first().expect("the only loop's"))
+}
+
 /// The events that have come to a mailbox, in their order.
 pub(crate) fn events(mailbox: &Mailbox) -> Vec<String> {
     let pushed = mailbox.take().into_iter().filter_map(|message| match message {
@@ -118,11 +127,7 @@ pub(crate) fn events(mailbox: &Mailbox) -> Vec<String> {
 #[test]
 fn events_hits_and_misses() {
     let mut server = Server::new();
-    let mailbox = server.node().mailboxes().first().expect("the only loop's");
-    server.node().settings.notify_keyspace_events.set(b"AE"[..].into());
-    server.node().refresh();
-    let mut listener = server.other_session();
-    server.node().pubsub.subscribe(&mut listener, Kind::Pattern, b"__key*");
+    let (_listener, mailbox) = listener(&server);
     for &(line, hits, misses, expected) in ROWS {
         let counts = |server: &Server| {
             let stats = server.stats();

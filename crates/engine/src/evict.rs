@@ -319,17 +319,17 @@ impl Worker<'_> {
 /// its way from it to replicas, which hold the deletions; pushes that tell of them, until they were
 /// sent or have to wait in a connection's output; what a snapshot has queued.
 pub fn not_counted(node: &Node) -> u64 {
-    let log = node.log.memory() + node.replication.buffer_bytes();
-    let pushes: usize = node.mailboxes().iter().map(|mailbox| mailbox.push_bytes()).sum();
+    let log = node.log.memory() + node.replication.output_buffer_bytes();
+    let pushes: usize = node.mailboxes().iter().map(|mailbox| mailbox.in_transit_bytes()).sum();
     (log + pushes + node.walk_queues.bytes()) as u64
 }
 
 /// Bytes in use beyond the limit, without those that do not count or are about to be freed.
 fn excess(node: &Node, limit: i64) -> u64 {
     // What does not count first, or what is freed in between would seem to count.
-    let spared = not_counted(node);
-    let used = node.memory.recent(spared);
-    let spared = spared + node.lazyfree.pending_bytes();
-    let over = used.saturating_sub_unsigned(spared).saturating_sub(limit);
+    let not_counted = not_counted(node);
+    let used = node.memory.recent(not_counted);
+    let not_counted = not_counted + node.lazyfree.pending_bytes();
+    let over = used.saturating_sub_unsigned(not_counted).saturating_sub(limit);
     u64::try_from(over).unwrap_or(0)
 }

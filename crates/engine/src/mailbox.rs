@@ -83,8 +83,8 @@ pub struct Mailbox {
     queue: Mutex<Queue>,
     /// Messages ever sent.
     sent: AtomicU64,
-    /// Bytes that pushes take here and in outputs, until they are settled.
-    push_bytes: AtomicUsize,
+    /// See [`Mailbox::in_transit_bytes`].
+    in_transit_bytes: AtomicUsize,
     notified: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -95,7 +95,7 @@ struct Queue {
     /// Bytes of the pushes among them.
     push_bytes: usize,
     /// The same with what they will take in outputs.
-    copied_bytes: usize,
+    in_transit_bytes: usize,
     /// Messages ever taken.
     taken: u64,
     /// Whom a push that found no room closes; each once.
@@ -108,7 +108,7 @@ impl Mailbox {
         Mailbox {
             queue: Mutex::new(Rank::Mailbox, Queue::default()),
             sent: AtomicU64::new(0),
-            push_bytes: AtomicUsize::new(0),
+            in_transit_bytes: AtomicUsize::new(0),
             notified: AtomicBool::new(false),
             wake,
         }
@@ -128,9 +128,9 @@ impl Mailbox {
                 }
                 Message::Push(push) => {
                     queue.push_bytes += push.len_bytes();
-                    let copied_bytes = push.len_bytes() * (1 + push.clients.len());
-                    queue.copied_bytes += copied_bytes;
-                    self.push_bytes.fetch_add(copied_bytes, Ordering::Relaxed);
+                    let in_transit_bytes = push.len_bytes() * (1 + push.clients.len());
+                    queue.in_transit_bytes += in_transit_bytes;
+                    self.in_transit_bytes.fetch_add(in_transit_bytes, Ordering::Relaxed);
                     queue.messages.push_back(Message::Push(push));
                 }
                 Message::Recheck if matches!(queue.messages.back(), Some(Message::Recheck)) => {}
@@ -157,15 +157,15 @@ impl Mailbox {
 
     /// Bytes of pushes that wait here, or were taken since [`Mailbox::settle`] was called last, and of
     /// their copies in the outputs of those who get them.
-    pub fn push_bytes(&self) -> usize {
-        self.push_bytes.load(Ordering::Relaxed)
+    pub fn in_transit_bytes(&self) -> usize {
+        self.in_transit_bytes.load(Ordering::Relaxed)
     }
 
     /// Says that what was taken has been delivered.
     pub fn settle(&self) {
-        if self.push_bytes() > 0 {
+        if self.in_transit_bytes() > 0 {
             let queue = self.queue.lock();
-            self.push_bytes.store(queue.copied_bytes, Ordering::Relaxed);
+            self.in_transit_bytes.store(queue.in_transit_bytes, Ordering::Relaxed);
         }
     }
 
@@ -178,7 +178,7 @@ impl Mailbox {
     pub fn take_numbered(&self) -> (u64, VecDeque<Message>) {
         self.notified.store(false, Ordering::Release);
         let mut queue = self.queue.lock();
-        (queue.push_bytes, queue.copied_bytes) = (0, 0);
+        (queue.push_bytes, queue.in_transit_bytes) = (0, 0);
         queue.closing.clear();
         let first = queue.taken;
         queue.taken += queue.messages.len() as u64;
@@ -242,18 +242,18 @@ mod tests {
     }
 
     #[test]
-    fn pushes_count_until_they_are_settled() {
+    fn pushes_are_in_transit_until_they_are_settled() {
         let mailbox = Mailbox::new(Box::new(|| ()));
         mailbox.send(push(&[1], 100));
-        let bytes = mailbox.push_bytes();
+        let bytes = mailbox.in_transit_bytes();
         assert!(bytes >= 200);
         mailbox.take();
         mailbox.send(push(&[1], 100));
-        assert_eq!(mailbox.push_bytes(), 2 * bytes);
+        assert_eq!(mailbox.in_transit_bytes(), 2 * bytes);
         mailbox.settle();
-        assert_eq!(mailbox.push_bytes(), bytes);
+        assert_eq!(mailbox.in_transit_bytes(), bytes);
         mailbox.take();
         mailbox.settle();
-        assert_eq!(mailbox.push_bytes(), 0);
+        assert_eq!(mailbox.in_transit_bytes(), 0);
     }
 }

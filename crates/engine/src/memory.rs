@@ -13,7 +13,7 @@ use tikv_jemalloc_ctl::{Access, AsName};
 /// Microseconds for which the allocator's sum is believed before eviction asks for another.
 const CONFIRMED_US: u64 = 1_000;
 /// So many bytes may go of what does not count, before eviction asks for another.
-const SPARED_STEP_BYTES: u64 = 256 << 10;
+const NOT_COUNTED_STEP_BYTES: u64 = 256 << 10;
 /// Bytes in the caches of all threads, which the allocator counts as handed out.
 const CACHED: &[u8] = b"stats.arenas.4096.tcache_bytes\0";
 
@@ -116,8 +116,8 @@ pub fn purge() -> bool {
 pub struct Memory {
     used: AtomicI64,
     confirmed_us: AtomicU64,
-    /// Bytes that did not count then.
-    spared_bytes: AtomicU64,
+    /// Bytes that did not count for eviction since then, at most.
+    not_counted: AtomicU64,
     /// Eviction did not come to its end in its time; loops go on with it.
     pub(crate) evicting: AtomicBool,
 }
@@ -146,19 +146,17 @@ impl Memory {
         used
     }
 
-    /// As [`Memory::publish`], confirmed if that was not done lately, or if less is spared now than then:
-    /// whoever freed the rest may not have said so yet. `spared_bytes` are those that do not count now.
-    pub fn recent(&self, spared_bytes: u64) -> i64 {
+    /// As [`Memory::publish`], confirmed if that was not done lately, or if fewer bytes are not counted for
+    /// eviction, `not_counted` now, than were then: whoever freed the rest may not have said so yet.
+    pub fn recent(&self, not_counted: u64) -> i64 {
         let age =
             base::clock::monotonic_us().saturating_sub(self.confirmed_us.load(Ordering::Relaxed));
-        let then = self.spared_bytes.load(Ordering::Relaxed);
-        if age > CONFIRMED_US || spared_bytes + SPARED_STEP_BYTES < then {
-            self.spared_bytes.store(spared_bytes, Ordering::Relaxed);
-            self.confirm()
-        } else {
-            self.spared_bytes.fetch_max(spared_bytes, Ordering::Relaxed);
-            self.publish()
+        let before = self.not_counted.load(Ordering::Relaxed);
+        let is_confirmed = age <= CONFIRMED_US && not_counted + NOT_COUNTED_STEP_BYTES >= before;
+        if !is_confirmed || not_counted > before {
+            self.not_counted.store(not_counted, Ordering::Relaxed);
         }
+        if is_confirmed { self.publish() } else { self.confirm() }
     }
 }
 

@@ -101,7 +101,7 @@ pub struct Replication {
     waiting: AtomicUsize,
     acks_wanted: AtomicBool,
     stream_db: AtomicU32,
-    buffer_bytes: AtomicUsize,
+    output_buffer_bytes: AtomicUsize,
     nudge: Nudge,
 }
 
@@ -126,7 +126,7 @@ impl Replication {
             waiting: AtomicUsize::new(0),
             acks_wanted: AtomicBool::new(false),
             stream_db: AtomicU32::new(0),
-            buffer_bytes: AtomicUsize::new(0),
+            output_buffer_bytes: AtomicUsize::new(0),
             nudge: Nudge::default(),
         }
     }
@@ -202,14 +202,14 @@ impl Replication {
         self.nudge.set(nudge);
     }
 
-    /// Bytes that were taken from the log and wait for the sockets of replicas.
-    pub fn buffer_bytes(&self) -> usize {
-        self.buffer_bytes.load(Ordering::Relaxed)
+    /// The memory of all replicas' output buffers, in bytes.
+    pub fn output_buffer_bytes(&self) -> usize {
+        self.output_buffer_bytes.load(Ordering::Relaxed)
     }
 
-    /// Says how many bytes wait for the sockets of replicas.
-    pub fn set_buffer_bytes(&self, bytes: usize) {
-        self.buffer_bytes.store(bytes, Ordering::Relaxed);
+    /// Says what replicas' output buffers take, before they take it.
+    pub fn set_output_buffer_bytes(&self, bytes: usize) {
+        self.output_buffer_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// A session begins or ends to wait for acknowledgements.

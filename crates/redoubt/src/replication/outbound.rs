@@ -340,8 +340,8 @@ impl Outbound<'_> {
     /// Moves the log to the sockets.
     fn pump(&mut self, now: Millis) {
         // Before they grow, or a key might be evicted for them.
-        let buffers = self.links.values().map(ReplicaLink::buffer_bytes).sum();
-        self.node.replication.set_buffer_bytes(buffers);
+        let buffers = self.links.values().map(ReplicaLink::output_buffer_bytes).sum();
+        self.node.replication.set_output_buffer_bytes(buffers);
         let mut ended = Vec::new();
         for (&client, link) in &mut self.links {
             match link.fill() {

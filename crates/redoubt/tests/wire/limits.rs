@@ -88,9 +88,7 @@ fn what_waits_for_a_replica_does_not_count() {
     // It never takes what follows the snapshot.
     let mut replica = server.connect();
     replica.send(b"PSYNC ? -1\r\n");
-    while server.info("mem_clients_slaves") == 0 {
-        std::thread::yield_now();
-    }
+    server.wait_for_info_that("mem_clients_slaves", |bytes| bytes > 0);
     let counted = |server: &Server| {
         let names = ["used_memory", "mem_not_counted_for_evict", "mem_clients_normal"];
         let [used, not_counted, clients] = server.infos(names);

@@ -90,19 +90,14 @@ impl Server {
 
     /// Waits until `count` connections are held back.
     pub fn wait_for_parked(&self, count: usize) {
-        let began = base::clock::monotonic();
         let mut client = self.connect();
-        loop {
+        let is_held = |line: &&str| line.contains(" flags=b ") || line.contains(" flags=xb ");
+        let mut held = || {
             let Value::Bulk(list) = client.call(&["client", "list"]) else { panic!("a list") };
-            let list = String::from_utf8(list).unwrap();
-            let is_held = |line: &&str| line.contains(" flags=b ") || line.contains(" flags=xb ");
-            // The one that migrates is held as well.
-            if list.lines().filter(is_held).count() == count + 1 {
-                return;
-            }
-            let waited = base::clock::monotonic().since(began).0;
-            assert!(u128::from(waited) < PATIENCE.as_millis(), "not {count} of {list}");
-        }
+            String::from_utf8(list).unwrap().lines().filter(is_held).count()
+        };
+        // The one that migrates is held as well.
+        wait_until(|| held() == count + 1, || format!("not {count} are held"));
     }
 
     /// The path of the program.
@@ -136,18 +131,12 @@ impl Server {
 
     /// Waits until a file whose name begins so is there, or is not.
     pub fn wait_for_file(&self, name: &str, is_there: bool) {
-        let began = base::clock::monotonic();
-        let holds = || self.names().iter().any(|found| found.starts_with(name));
-        while holds() != is_there {
-            let waited = base::clock::monotonic().since(began).0;
-            assert!(u128::from(waited) < PATIENCE.as_millis(), "{name} there is not {is_there}");
-            std::thread::yield_now();
-        }
+        let found = || self.names().iter().any(|found| found.starts_with(name));
+        wait_until(|| found() == is_there, || format!("{name} there is not {is_there}"));
     }
 
     /// Waits until the thread `name` is there and `fact` of its status file is `expected`.
     pub fn wait_for_thread(&self, name: &str, expected: &str, fact: impl Fn(&str) -> String) {
-        let began = base::clock::monotonic();
         let tasks = format!("/proc/{}/task", self.child.id());
         let holds = || {
             std::fs::read_dir(&tasks).unwrap().flatten().any(|task| {
@@ -156,20 +145,27 @@ impl Server {
                 found.trim_end() == name && fact(&file("status")) == expected
             })
         };
-        while !holds() {
-            let waited = base::clock::monotonic().since(began).0;
-            assert!(u128::from(waited) < PATIENCE.as_millis(), "{name} is not on {expected}");
-            std::thread::yield_now();
-        }
+        wait_until(holds, || format!("{name} is not on {expected}"));
+    }
+
+    /// Waits until what INFO shows under `name` is as asked for.
+    pub fn wait_for_info_that(&self, name: &str, is_so: impl Fn(u64) -> bool) {
+        wait_until(|| is_so(self.info(name)), || format!("{name} stays {}", self.info(name)));
     }
 
     /// Waits until INFO shows `value` under `name`.
     pub fn wait_for_info(&self, name: &str, value: u64) {
-        let began = base::clock::monotonic();
-        while self.info(name) != value {
-            let waited = base::clock::monotonic().since(began).0;
-            assert!(u128::from(waited) < PATIENCE.as_millis(), "{name} does not become {value}");
-        }
+        self.wait_for_info_that(name, |shown| shown == value);
+    }
+}
+
+/// Waits until something holds, and panics with what `otherwise` says if it does not come to that.
+fn wait_until(mut holds: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
+    let began = base::clock::monotonic();
+    while !holds() {
+        let waited = base::clock::monotonic().since(began).0;
+        assert!(u128::from(waited) < PATIENCE.as_millis(), "{}", otherwise());
+        std::thread::yield_now();
     }
 }
 

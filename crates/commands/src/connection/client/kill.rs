@@ -4,12 +4,13 @@
 //! marked while no loop is in the middle of a command. Links to replicas and to the primary belong to the
 //! replication driver, which closes them. The caller itself is closed once it has its answer.
 
+use super::OTHERS_ALONE;
 use super::filter::{Filter, KILL_WORDS};
 use engine::client::{Class, ClientInfo};
 use engine::context::Outcome;
 use engine::mailbox::Message;
 use engine::{Args, Command, CommandError, CommandResult, Context};
-use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
+use spec::{Arg, CommandSpec, Group, ReplyShape};
 use std::sync::atomic::Ordering;
 
 pub(super) const KILL: Command = Command {
@@ -19,7 +20,7 @@ pub(super) const KILL: Command = Command {
         group: Group::Connection,
         summary: "Closes connections.",
         complexity: "O(N) in the connections.",
-        flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::WholeKeyspace],
+        flags: OTHERS_ALONE,
         args: &[Arg::one_of(
             "filter",
             &[Arg::bytes("ip:port"), Arg::one_of("new-format", KILL_WORDS).multiple()],

@@ -20,6 +20,9 @@ use spec::{CommandSpec, Flag, Group, ReplyShape};
 const OWN: &[Flag] = &[Flag::NoScript, Flag::Loading, Flag::Stale];
 /// Flags of subcommands that concern other connections.
 const OTHERS: &[Flag] = &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale];
+/// Flags of those after whose answer nothing of the others may be under way any more.
+const OTHERS_ALONE: &[Flag] =
+    &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::WholeKeyspace];
 
 /// CLIENT.
 pub const CLIENT: Command = Command {

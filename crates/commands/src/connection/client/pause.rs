@@ -1,10 +1,10 @@
 //! CLIENT PAUSE and UNPAUSE: clients wait for a while, all of them or those that write.
 
-use super::OTHERS;
+use super::{OTHERS, OTHERS_ALONE};
 use base::Millis;
 use engine::pause::Extent;
 use engine::{Args, Command, CommandError, CommandResult, Context};
-use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
+use spec::{Arg, CommandSpec, Group, ReplyShape};
 
 pub(super) const PAUSE: Command = Command {
     spec: CommandSpec {
@@ -13,7 +13,7 @@ pub(super) const PAUSE: Command = Command {
         group: Group::Connection,
         summary: "Lets clients wait for so many milliseconds, all or those that write.",
         // Alone: what has passed the gates before the pause has run when it is told.
-        flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::WholeKeyspace],
+        flags: OTHERS_ALONE,
         args: &[
             Arg::integer("timeout"),
             Arg::one_of("mode", &[Arg::word("write", "WRITE"), Arg::word("all", "ALL")]).optional(),

@@ -1,9 +1,8 @@
 //! Members that end, among all who may look at them.
 
 use crate::harness::Server;
-use crate::traces::events;
+use crate::traces::{events, listener};
 use base::{Millis, clock};
-use engine::pubsub::Kind;
 use keyspace::Keyspace;
 use structures::{ValueMut, ValueRef};
 use values::Object;
@@ -245,11 +244,7 @@ fn a_replica_waits_for_its_primary() {
 #[test]
 fn what_has_ended_goes_even_if_nobody_looks() {
     let mut server = Server::new();
-    server.node().settings.notify_keyspace_events.set(b"AE"[..].into());
-    server.node().refresh();
-    let mailbox = server.node().mailboxes().first().expect("the only loop's");
-    let mut listener = server.other_session();
-    server.node().pubsub.subscribe(&mut listener, Kind::Pattern, b"__key*");
+    let (_listener, mailbox) = listener(&server);
     server.line("zadd z 1 a 2 b");
     server.line("sadd s a");
     server.line("pexpiremember z a 1");

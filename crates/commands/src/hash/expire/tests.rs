@@ -2,8 +2,7 @@
 //! is told.
 
 use crate::harness::Server;
-use crate::traces::events;
-use engine::pubsub::Kind;
+use crate::traces::{events, listener};
 
 const FAR: &str = "66666666666000";
 
@@ -263,11 +262,7 @@ fn a_primary_may_go_beyond_the_limit() {
 #[test]
 fn setting_what_has_passed_tells_of_the_setting_and_the_removal() {
     let mut server = Server::new();
-    server.node().settings.notify_keyspace_events.set(b"AE"[..].into());
-    server.node().refresh();
-    let mailbox = server.node().mailboxes().first().expect("the only loop's");
-    let mut listener = server.other_session();
-    server.node().pubsub.subscribe(&mut listener, Kind::Pattern, b"__key*");
+    let (_listener, mailbox) = listener(&server);
     let (both, emptied) = (&["0 hset h", "0 hdel h"][..], &["0 hset h", "0 hdel h", "0 del h"][..]);
     for (line, reply, expected) in [
         ("hsetex h pxat 1 fields 1 a 1", ":1\r\n", emptied),

@@ -65,7 +65,7 @@ impl<'a> Facts<'a> {
 
     pub(in crate::server) fn memory(&self) -> &Memory {
         self.memory.get_or_init(|| {
-            let (used, not_counted) = used_memory_and_spared(self.node);
+            let (used, not_counted) = used_and_not_counted(self.node);
             let peak = self.node.stats.peak_memory.fetch_max(used, Ordering::Relaxed).max(used);
             let bytes = |read: Result<usize, tikv_jemalloc_ctl::Error>| {
                 read.map_or(0, |bytes| bytes as u64)
@@ -75,7 +75,7 @@ impl<'a> Facts<'a> {
             let log = self.node.log.memory() as u64;
             let backlog = self.node.log.backlog().map_or(0, |window| window.capacity);
             let replicas = self.node.log.lag_bytes().saturating_sub(backlog).min(log);
-            let buffers = self.node.replication.buffer_bytes() as u64;
+            let buffers = self.node.replication.output_buffer_bytes() as u64;
             Memory {
                 used,
                 not_counted,
@@ -163,17 +163,17 @@ pub(in crate::server) fn flag(holds: bool) -> String {
 
 /// Bytes in use, and those of them that are no reason to evict: of one moment, unless they change all the
 /// time.
-fn used_memory_and_spared(node: &Node) -> (u64, u64) {
-    let mut spared = not_counted(node);
+fn used_and_not_counted(node: &Node) -> (u64, u64) {
+    let mut before = not_counted(node);
     for _ in 0..LOOKS_MAX {
         let used = used_memory();
         let after = not_counted(node);
-        if after == spared {
-            return (used, spared);
+        if after == before {
+            return (used, before);
         }
-        spared = after;
+        before = after;
     }
-    (used_memory(), spared)
+    (used_memory(), before)
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! Groups: what they are given, hold, are told and log.
 
 use super::*;
-use crate::traces::events;
-use engine::pubsub::Kind;
+use crate::traces::{events, listener};
 
 #[test]
 fn groups_share_entries_out() {
@@ -342,11 +341,7 @@ fn delref_takes_references_to_what_is_gone() {
         server.line(&format!("xreadgroup group {group} c streams s >"));
     }
     server.line("xdel s 1-2 2-0");
-    server.node().settings.notify_keyspace_events.set(b"AE"[..].into());
-    server.node().refresh();
-    let mailbox = server.node().mailboxes().first().expect("the only loop's");
-    let mut listener = server.other_session();
-    server.node().pubsub.subscribe(&mut listener, Kind::Pattern, b"__key*");
+    let (_listener, mailbox) = listener(&server);
     let held = |ids: &str| format!("*4\r\n{ids}*1\r\n*2\r\n$1\r\nc\r\n");
     let two = held(":2\r\n$3\r\n1-1\r\n$3\r\n1-2\r\n") + "$1\r\n2\r\n";
     let one = held(":1\r\n$3\r\n1-1\r\n$3\r\n1-1\r\n") + "$1\r\n1\r\n";

@@ -91,8 +91,8 @@ impl ReplicaLink {
         self.out.len() - self.sent
     }
 
-    /// Bytes of memory that hold what is sent, or are about to.
-    pub(super) fn buffer_bytes(&self) -> usize {
+    /// The memory of its output buffer, in bytes: what that takes now, or is about to.
+    pub(super) fn output_buffer_bytes(&self) -> usize {
         let least = if self.stream.is_some() { FILL_BYTES + LOW_BYTES } else { 0 };
         self.out.capacity().max(least)
     }
