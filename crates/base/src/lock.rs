@@ -20,6 +20,8 @@ pub enum Rank {
     Walk,
     /// What a snapshot walk has encoded, in memory and in its file.
     Spool,
+    /// The connections of this node's replicas.
+    Replicas,
     /// Role, primary address and replica list of the node.
     Replication,
     /// The ordered log.

@@ -61,6 +61,8 @@ pub struct ShutdownRequest {
 pub trait Services: Send + Sync {
     /// The role has changed: follow `primary`, or nobody.
     fn follow(&self, primary: Option<Address>);
+    /// Hands what was written to the log to replicas, or sees to it that another thread does. Does not wait.
+    fn hand_over(&self) {}
     /// A connection asks to be a replica: it leaves its loop. `unread` was read but not parsed.
     fn adopt_replica(&self, client: u64, facts: ReplicaFacts, socket: OwnedFd, unread: Vec<u8>);
     /// Closes replica connections by client id; CLIENT KILL of a replica or of the primary's link.
@@ -451,6 +453,19 @@ impl Node {
     #[inline]
     pub fn is_full(&self) -> bool {
         self.log.is_full() || self.walk_queues.are_crowded()
+    }
+
+    /// Hands what was written to the log to whom it is for: the writer of the append-only file, and
+    /// replicas. Called once per turn by those who write, not per write, holding no lock.
+    pub fn hand_over(&self) {
+        let has_woken = self.log.wake_readers();
+        if let Some(services) = self.services() {
+            services.hand_over();
+        }
+        if has_woken {
+            // On one core the writer is done when this comes back, and replies leave in the same turn.
+            std::thread::yield_now();
+        }
     }
 
     /// Wakes every loop to look at parked and blocked sessions again.

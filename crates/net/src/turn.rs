@@ -569,7 +569,7 @@ impl Running<'_> {
     /// Phase 4: one write per connection. Replies that the barrier does not let pass yet are held back;
     /// whoever moves it wakes the loop.
     pub(crate) fn write_all(&mut self) {
-        self.node.log.wake_readers();
+        self.node.hand_over();
         while let Some(tag) = self.write_passing() {
             if !self.node.barrier.hold(tag, base::clock::monotonic()) {
                 break;

@@ -336,9 +336,9 @@ impl Log {
         self.watermark.may_sleep(who.bit, seen.0)
     }
 
-    /// Wakes sleeping readers. Called once per loop turn by those who append, not per append; costs
-    /// a fence and a load if nobody sleeps.
-    pub fn wake_readers(&self) {
+    /// Wakes sleeping readers; true if there was one. Called once per loop turn by those who append, not
+    /// per append; costs a fence and a load if nobody sleeps.
+    pub fn wake_readers(&self) -> bool {
         let sleepers = self.watermark.take_sleepers();
         if sleepers != 0 {
             let wakers = Arc::clone(&self.wakers.lock());
@@ -348,6 +348,7 @@ impl Log {
                 }
             }
         }
+        sleepers != 0
     }
 
     pub(crate) fn generation(&self) -> u64 {

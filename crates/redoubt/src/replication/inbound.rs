@@ -273,7 +273,7 @@ impl Inbound<'_> {
                 self.machine.handle_apply_failed(now, &error);
             }
         }
-        self.node.log.wake_readers();
+        self.node.hand_over();
     }
 
     /// The primary continues our history, perhaps under another name from here on.

@@ -1,9 +1,9 @@
 //! The driver of replication: runs the PSYNC machines of `psync` against sockets for a node.
 //!
-//! Two threads, each the only owner of its machine and its sockets. The *link* thread follows the
-//! primary: it connects, has snapshots loaded aside, and applies the stream. The *replicas* thread
-//! serves this node's replicas: it streams the log, takes acknowledgements, and makes the cuts of full
-//! syncs. Loading a snapshot and walking the data for one are threads of their own, which report back.
+//! Two threads, each the only owner of its machine. The *link* thread follows the primary: it connects,
+//! has snapshots loaded aside, and applies the stream. The *replicas* thread serves this node's replicas:
+//! it takes acknowledgements, makes the cuts of full syncs, and streams the log, if whoever has written
+//! has not done so at once ([`Handle::hand_over`]). Loading a snapshot and walking the data for one are threads of their own, which report back.
 //! Everybody else speaks to the two through mailboxes ([`Shared`]), which never make the caller wait.
 //!
 //! Invariants:
@@ -70,8 +70,24 @@ struct Shared {
     stopping: AtomicBool,
     inbound: Inbox<inbound::Message>,
     outbound: Inbox<outbound::Message>,
+    replicas: outbound::Replicas,
     /// The client id of the link to the primary, 0 while there is none.
     link_client: AtomicU64,
+}
+
+impl Shared {
+    fn new(node: Arc<Node>) -> io::Result<Shared> {
+        let told = node.replication.state().history;
+        Ok(Shared {
+            node,
+            turn: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            inbound: Inbox::new()?,
+            outbound: Inbox::new()?,
+            replicas: outbound::Replicas::new(told),
+            link_client: AtomicU64::new(0),
+        })
+    }
 }
 
 /// The driver, as the server holds it.
@@ -92,22 +108,13 @@ impl fmt::Debug for Handle {
 /// Those of starting threads.
 pub(crate) fn start(node: Arc<Node>, identity: Identity) -> io::Result<Handle> {
     prepare_history(&node, &identity);
-    let shared = Arc::new(Shared {
-        node,
-        turn: AtomicU64::new(0),
-        stopping: AtomicBool::new(false),
-        inbound: Inbox::new()?,
-        outbound: Inbox::new()?,
-        link_client: AtomicU64::new(0),
-    });
-    let (by_log, by_wait) = (Arc::clone(&shared), Arc::clone(&shared));
-    let waker: oplog::Waker = Arc::new(move || by_log.outbound.wake.wake());
-    let sleeper = shared.node.log.subscribe(waker);
+    let shared = Arc::new(Shared::new(node)?);
+    let by_wait = Arc::clone(&shared);
     shared.node.replication.set_nudge(Box::new(move || by_wait.outbound.wake.wake()));
     let by_file = Arc::clone(&shared);
     shared.node.append_only.set_nudge(Box::new(move || by_file.inbound.wake.wake()));
     let link = spawn("repl-link", &shared, move |shared| inbound::run(shared, identity))?;
-    let replicas = spawn("repl-replicas", &shared, move |shared| outbound::run(shared, sleeper))?;
+    let replicas = spawn("repl-replicas", &shared, outbound::run)?;
     let threads = Mutex::new(Rank::Leaf, vec![link, replicas]);
     Ok(Handle { shared, threads })
 }
@@ -148,6 +155,11 @@ impl Handle {
         let turn = self.shared.turn.fetch_add(1, Ordering::AcqRel) + 1;
         self.shared.inbound.send(inbound::Message::Follow(primary, turn));
         self.shared.outbound.wake.wake();
+    }
+
+    /// Hands what was written to the replicas.
+    pub(crate) fn hand_over(&self) {
+        self.shared.hand_over();
     }
 
     /// Takes a connection that asks to be a replica.

@@ -1,10 +1,11 @@
 //! The replicas thread: serves those who follow this node.
 //!
-//! It owns the machine of a primary, the sockets of all replicas and their cursors in the log. A turn
-//! takes messages, lets the machine do what is due, performs its actions, moves the log to the sockets,
-//! publishes what is known of the replicas, and waits for sockets, for the log to move, or for a
-//! message. Sockets never block; what a replica has not taken stays in the log and counts against its
-//! output limit.
+//! It owns the machine of a primary and decides about the replicas' connections, which loops use as well
+//! to hand the log on (`links`). A turn takes messages, lets the machine do what is due, performs its
+//! actions, moves the log to the sockets, publishes what is known of the replicas, and waits for sockets
+//! or for whoever wakes it: with a message, or because there is more to be handed on than a loop does.
+//! Sockets never block; what a replica has not taken stays in the log and counts against its output
+//! limit.
 //!
 //! While a snapshot is sent, the thread that sends it writes to the replica's socket and this one does
 //! not (`lent`), but goes on reading from it.
@@ -12,22 +13,26 @@
 mod cut;
 mod fan;
 mod link;
+mod links;
 
-use super::{Shared, log_line, settings, wake};
+use super::wake::{self, Watch};
+use super::{Shared, log_line, settings};
 use base::disk::Scratch;
+use base::lock::MutexGuard;
 use base::{Millis, Offset, RunId};
 use cut::RunningCut;
 use engine::Node;
-use engine::barrier::Watermark;
 use engine::replication::ReplicaRow;
 use engine::session::ReplicaFacts;
 use keyspace::Seat;
 use link::ReplicaLink;
-use oplog::{Batch, Framing, ReadError};
+pub(super) use links::Replicas;
+use links::{Links, Pumped, limits};
+use oplog::{Batch, Framing};
 use psync::primary::{Action, CutId, PsyncAnswer, ReplicaId, ReplicaState, SyncCounts};
 use psync::{Primary, Window};
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -62,10 +67,8 @@ pub(super) enum Message {
 struct Outbound<'n> {
     shared: &'n Arc<Shared>,
     node: &'n Node,
-    sleeper: oplog::Sleeper,
     machine: Primary,
     seat: Seat<'n>,
-    links: BTreeMap<u64, ReplicaLink>,
     cuts: BTreeMap<CutId, RunningCut>,
     counted: SyncCounts,
     /// Something of what is published has changed.
@@ -77,20 +80,20 @@ struct Outbound<'n> {
 }
 
 /// The thread's body.
-pub(super) fn run(shared: &Arc<Shared>, sleeper: oplog::Sleeper) {
+pub(super) fn run(shared: &Arc<Shared>) {
     let node = &*shared.node;
     let Some(seat) = node.keyspace.gate.seat() else {
         tracing::error!("no seat is left for serving replicas");
         return;
     };
+    let _end = End(shared);
     let history = node.replication.state().history;
+    shared.replicas.links().told = history;
     let mut outbound = Outbound {
         shared,
         node,
-        sleeper,
         machine: Primary::new(settings::of_primary(node), history),
         seat,
-        links: BTreeMap::new(),
         cuts: BTreeMap::new(),
         counted: SyncCounts::default(),
         changed: true,
@@ -105,18 +108,32 @@ pub(super) fn run(shared: &Arc<Shared>, sleeper: oplog::Sleeper) {
         outbound.wait(seen, SLEEP_MAX);
     }
     let deadline = base::clock::monotonic() + STOP_MAX;
-    while outbound.owes() && base::clock::monotonic() < deadline {
+    while outbound.links().owe() && base::clock::monotonic() < deadline {
         let seen = outbound.turn();
         outbound.wait(seen, Millis(10));
     }
     outbound.cuts.values().for_each(RunningCut::cancel);
-    node.barrier.publish(Watermark::Handed, None);
-    node.wake_loops();
 }
 
-impl Outbound<'_> {
+/// Ends the connections with the thread, even if it panics.
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.replicas.end(&self.0.node);
+    }
+}
+
+impl<'n> Outbound<'n> {
+    /// The connections. Nothing that asks for them is called while they are locked.
+    fn links(&self) -> MutexGuard<'n, Links> {
+        self.shared.replicas.links()
+    }
+
     /// One turn; gives the log's end as it was before the log was read.
     fn turn(&mut self) -> Offset {
+        // Who asks from here on is heard in the next turn.
+        self.shared.replicas.take_asked();
         self.take_messages();
         self.follow_history();
         let now = base::clock::monotonic();
@@ -128,8 +145,7 @@ impl Outbound<'_> {
             self.machine.handle_timeout(now);
         }
         self.perform();
-        let seen = self.node.log.end();
-        self.pump(now);
+        let seen = self.pump(now);
         self.perform();
         self.publish(now);
         seen
@@ -156,13 +172,14 @@ impl Outbound<'_> {
                     }
                 }
                 Message::Sent(client) => {
-                    if let Some(link) = self.links.get_mut(&client) {
-                        link.lent = None;
+                    let lent = self.links().by_client.get_mut(&client).map(|link| link.lent.take());
+                    if lent.is_some() {
                         self.machine.handle_snapshot_sent(now, ReplicaId(client));
                     }
                 }
                 Message::SendFailed(client, error) => {
-                    if self.links.contains_key(&client) {
+                    let is_there = self.links().by_client.contains_key(&client);
+                    if is_there {
                         tracing::warn!("Cannot send the snapshot to a replica: {error}");
                         self.machine.handle_closed(now, ReplicaId(client));
                         self.close(client);
@@ -183,16 +200,8 @@ impl Outbound<'_> {
         self.machine.set_settings(settings::of_primary(self.node));
         let backlog = settings::backlog_bytes(self.node);
         self.node.log.resize(backlog);
-        let hard = self.hard_limit();
+        let (hard, _) = limits(self.node);
         self.node.log.set_reader_lag_bytes_max(hard.saturating_add(LAG_MARGIN_BYTES));
-    }
-
-    /// The hard output limit of replicas: never below the backlog, as in stock.
-    fn hard_limit(&self) -> u64 {
-        match self.node.settings.client_output_buffer_limit.get()[1].hard_bytes {
-            0 => u64::MAX,
-            hard => hard.max(settings::backlog_bytes(self.node)),
-        }
     }
 
     /// Takes over the node's history. Replicas must learn of a new name.
@@ -210,6 +219,7 @@ impl Outbound<'_> {
                 self.machine.disconnect_all(now, "the replication id has changed");
                 self.perform();
             }
+            self.links().told = history;
         }
     }
 
@@ -231,7 +241,7 @@ impl Outbound<'_> {
             }
         };
         let (id, end, ip) = (ReplicaId(client), self.node.log.end(), link.ip.clone());
-        self.links.insert(client, link);
+        self.shared.replicas.insert(client, link);
         for (option, value) in &facts.options {
             // An option that was refused was so when it came.
             let _ = self.machine.handle_replconf(now, id, &ip, &[option, value], end);
@@ -247,7 +257,7 @@ impl Outbound<'_> {
         };
         if let PsyncAnswer::Error(text) = answer {
             self.machine.handle_closed(now, id);
-            if let Some(link) = self.links.get_mut(&client) {
+            if let Some(link) = self.links().by_client.get_mut(&client) {
                 link.queue(format!("-{text}\r\n").as_bytes());
                 link.closing = true;
             }
@@ -261,7 +271,7 @@ impl Outbound<'_> {
             match action {
                 Action::Log(level, text) => log_line(level, &text),
                 Action::Send(id, bytes) => {
-                    if let Some(link) = self.links.get_mut(&id.0) {
+                    if let Some(link) = self.links().by_client.get_mut(&id.0) {
                         link.queue(&bytes);
                     }
                 }
@@ -282,9 +292,12 @@ impl Outbound<'_> {
                 Action::AppendGetAck => self.append(&[b"REPLCONF", b"GETACK", b"*"]),
                 Action::Disconnect { id, flush, reason } => {
                     tracing::debug!("Closing the link to a replica: {reason}");
-                    match self.links.get_mut(&id.0) {
-                        Some(link) if flush => link.closing = true,
-                        _ => self.close(id.0),
+                    if flush {
+                        if let Some(link) = self.links().by_client.get_mut(&id.0) {
+                            link.closing = true;
+                        }
+                    } else {
+                        self.close(id.0);
                     }
                 }
             }
@@ -301,11 +314,12 @@ impl Outbound<'_> {
             self.node.log.append(&batch);
         }
         self.seat.leave();
-        self.node.log.wake_readers();
+        self.node.hand_over();
     }
 
     fn start_stream(&mut self, now: Millis, id: ReplicaId, from: Offset) {
-        let Some(link) = self.links.get_mut(&id.0) else { return };
+        let mut links = self.links();
+        let Some(link) = links.by_client.get_mut(&id.0) else { return };
         let held = link.held.take().filter(|reader| reader.position() == from);
         let reader = held.or_else(|| {
             let state = self.node.replication.state();
@@ -313,7 +327,9 @@ impl Outbound<'_> {
             self.node.log.reader(from).ok().filter(|_| same)
         });
         link.stream = reader;
-        if link.stream.is_none() {
+        let is_lost = link.stream.is_none();
+        drop(links);
+        if is_lost {
             tracing::warn!("The log no longer holds what a replica was promised");
             self.machine.handle_closed(now, id);
             self.close(id.0);
@@ -321,7 +337,7 @@ impl Outbound<'_> {
     }
 
     fn close(&mut self, client: u64) {
-        if let Some(link) = self.links.remove(&client) {
+        if let Some(link) = self.shared.replicas.remove(client, self.node) {
             link.end();
             self.node.clients.remove(client);
             self.changed = true;
@@ -330,51 +346,30 @@ impl Outbound<'_> {
 
     /// Tells the machine how far snapshots came.
     fn note_progress(&mut self, now: Millis) {
-        for (&client, link) in &mut self.links {
+        for (&client, link) in &mut self.links().by_client {
             if link.has_progressed() {
                 self.machine.handle_progress(now, ReplicaId(client));
             }
         }
     }
 
-    /// Moves the log to the sockets.
-    fn pump(&mut self, now: Millis) {
-        // Before they grow, or a key might be evicted for them.
-        let buffers = self.links.values().map(ReplicaLink::output_buffer_bytes).sum();
-        self.node.replication.set_output_buffer_bytes(buffers);
-        let mut ended = Vec::new();
-        for (&client, link) in &mut self.links {
-            match link.fill() {
-                Ok(()) => {}
-                Err(ReadError::Lagged) => ended.push((client, true)),
-                Err(ReadError::HistoryReplaced) => ended.push((client, false)),
+    /// Moves the log to the sockets; gives its end before.
+    fn pump(&mut self, now: Millis) -> Offset {
+        let (seen, ended) = loop {
+            let pumped = self.shared.replicas.pump(&mut self.links(), self.node, now);
+            match pumped {
+                Pumped::Untold => self.follow_history(),
+                Pumped::Sent { seen, ended } => break (seen, ended),
             }
-        }
-        // What was read may belong to a history that the replicas have not been told of.
-        self.follow_history();
-        let (hard, limits) =
-            (self.hard_limit(), self.node.settings.client_output_buffer_limit.get()[1]);
-        let mut sent_bytes = 0;
-        for (&client, link) in &mut self.links {
-            let Ok(sent) = link.write() else {
-                ended.push((client, false));
-                continue;
-            };
-            sent_bytes += sent;
-            if link.closing && link.lent.is_none() && link.unsent() == 0 {
-                ended.push((client, false));
-            } else if link.exceeds(now, hard, &limits) {
-                ended.push((client, true));
-            }
-        }
-        self.node.stats.repl_bytes_out.fetch_add(sent_bytes, Ordering::Relaxed);
+        };
         for (client, overcame) in ended {
-            let Some(link) = self.links.get(&client) else { continue };
+            let info = self.links().by_client.get(&client).map(|link| Arc::clone(&link.info));
+            let Some(info) = info else { continue };
             if overcame {
                 tracing::warn!(
                     "Client id={client} addr={} scheduled to be closed ASAP for overcoming of \
                      output buffer limits.",
-                    link.info.address
+                    info.address
                 );
                 let limits = &self.node.stats.output_buffer_limit_disconnections;
                 limits.fetch_add(1, Ordering::Relaxed);
@@ -382,18 +377,7 @@ impl Outbound<'_> {
             self.machine.handle_closed(now, ReplicaId(client));
             self.close(client);
         }
-        let handed = self.links.values().filter_map(ReplicaLink::handed).max();
-        if self.node.barrier.publish(Watermark::Handed, handed) {
-            self.node.wake_loops();
-        }
-    }
-
-    /// Whether a replica lacks bytes that are in the log.
-    fn owes(&self) -> bool {
-        let owed = |link: &ReplicaLink| {
-            link.unsent() > 0 || link.stream.as_ref().is_some_and(|reader| reader.lag() > 0)
-        };
-        self.links.values().any(owed)
+        seen
     }
 
     /// Tells the node what is known of the replicas.
@@ -455,19 +439,24 @@ impl Outbound<'_> {
     fn wait(&mut self, seen: Offset, sleep: Millis) {
         let now = base::clock::monotonic();
         let mut timeout = self.machine.poll_timeout().map_or(sleep, |at| at.since(now)).min(sleep);
-        if self.links.values().any(|link| link.lent.is_some()) {
+        let mut links = self.links();
+        if links.any_lent() {
             timeout = timeout.min(SENDING_SLEEP_MAX);
         }
-        let streams = self.links.values().any(ReplicaLink::wants_log);
-        let has_moved = streams && !self.node.log.may_sleep(self.sleeper, seen);
-        if has_moved || self.links.values().any(ReplicaLink::has_log) {
+        // What was written since is handed on by whoever wrote it.
+        if links.by_client.values().any(|link| link.lacks(seen)) {
             timeout = Millis(0);
         }
-        let clients: Vec<u64> = self.links.keys().copied().collect();
-        let watches: Vec<_> = self.links.values().map(ReplicaLink::watch).collect();
+        let sockets: Vec<_> =
+            links.by_client.iter_mut().map(|(&client, link)| (client, link.watch())).collect();
+        drop(links);
+        let watches: Vec<_> = sockets
+            .iter()
+            .map(|(_, (socket, write))| Watch { fd: socket.as_fd(), read: true, write: *write })
+            .collect();
         let ready = wake::wait(Some(&self.shared.outbound.wake), &watches, timeout);
         let now = base::clock::monotonic();
-        for (client, ready) in clients.into_iter().zip(ready) {
+        for ((client, _), ready) in sockets.into_iter().zip(ready) {
             if ready.readable {
                 self.read(now, client);
             }
@@ -475,7 +464,8 @@ impl Outbound<'_> {
     }
 
     fn read(&mut self, now: Millis, client: u64) {
-        let Some(link) = self.links.get_mut(&client) else { return };
+        let mut links = self.links();
+        let Some(link) = links.by_client.get_mut(&client) else { return };
         let (machine, end) = (&mut self.machine, self.node.log.end());
         let id = ReplicaId(client);
         let ip = link.ip.clone();
@@ -487,6 +477,7 @@ impl Outbound<'_> {
                 let _ = machine.handle_replconf(now, id, &ip, words, end);
             }
         });
+        drop(links);
         self.changed = true;
         if let Err(error) = result {
             tracing::debug!("A replica's connection has ended: {error}");

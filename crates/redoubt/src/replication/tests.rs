@@ -30,6 +30,11 @@ impl Services for TestServices {
     fn follow(&self, primary: Option<Address>) {
         self.0.get().unwrap().follow(primary);
     }
+    fn hand_over(&self) {
+        if let Some(handle) = self.0.get() {
+            handle.hand_over();
+        }
+    }
     fn adopt_replica(&self, client: u64, facts: ReplicaFacts, socket: OwnedFd, unread: Vec<u8>) {
         self.0.get().unwrap().adopt_replica(client, facts, socket, unread);
     }
@@ -174,7 +179,7 @@ impl Client<'_> {
             self.worker.enter();
             let outcome = self.worker.execute(&mut self.session, &prepared, request, &mut out);
             self.worker.leave();
-            self.node.log.wake_readers();
+            self.node.hand_over();
             if !matches!(outcome, Outcome::Parked) {
                 return String::from_utf8(out).unwrap();
             }

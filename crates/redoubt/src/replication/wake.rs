@@ -20,6 +20,13 @@ impl Wake {
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
+    /// Whether somebody has ended the next sleep.
+    #[cfg(test)]
+    pub(super) fn is_set(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&now)) == Ok(1)
+    }
+
     fn clear(&self) {
         // Nothing to be read means that nobody has woken us.
         let _ = rustix::io::read(&self.0, &mut [0; 8]);

@@ -47,6 +47,12 @@ impl Services for ServerServices {
         }
     }
 
+    fn hand_over(&self) {
+        if let Some(replication) = self.replication.get() {
+            replication.hand_over();
+        }
+    }
+
     fn adopt_replica(&self, client: u64, facts: ReplicaFacts, socket: OwnedFd, unread: Vec<u8>) {
         if let Some(replication) = self.replication.get() {
             replication.adopt_replica(client, facts, socket, unread);

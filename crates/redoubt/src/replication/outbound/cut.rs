@@ -59,7 +59,7 @@ impl Outbound<'_> {
         };
         let offset = cut.offset;
         for replica in replicas {
-            if let Some(link) = self.links.get_mut(&replica.0) {
+            if let Some(link) = self.links().by_client.get_mut(&replica.0) {
                 link.held = self.node.log.reader(offset).ok();
             }
         }
@@ -83,10 +83,12 @@ impl Outbound<'_> {
         mark: Option<RunId>,
     ) {
         let Some(running) = self.cuts.get_mut(&id) else { return };
+        let mut links = self.shared.replicas.links();
         let targets: Vec<Arc<Target>> = replicas
             .iter()
-            .filter_map(|replica| self.links.get_mut(&replica.0).map(super::ReplicaLink::lend))
+            .filter_map(|replica| links.by_client.get_mut(&replica.0).map(super::ReplicaLink::lend))
             .collect();
+        drop(links);
         let fan = Fan::new(self.shared, targets, Arc::clone(&running.cancelled));
         let (shared, cut, file) =
             (Arc::clone(self.shared), running.cut.take(), running.file.take());

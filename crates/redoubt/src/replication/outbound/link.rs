@@ -1,7 +1,6 @@
 //! One replica's connection.
 
 use super::fan::Target;
-use crate::replication::wake::Watch;
 use base::{Millis, Offset};
 use conf::ClassLimit;
 use engine::Node;
@@ -12,7 +11,7 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -47,6 +46,8 @@ pub(super) struct ReplicaLink {
     /// It is closed once its output is sent.
     pub(super) closing: bool,
     soft_since: Option<Millis>,
+    /// The replicas thread is told when the socket has room.
+    pub(super) is_watched: bool,
 }
 
 impl ReplicaLink {
@@ -78,6 +79,7 @@ impl ReplicaLink {
             progress: 0,
             closing: false,
             soft_since: None,
+            is_watched: false,
         })
     }
 
@@ -153,6 +155,11 @@ impl ReplicaLink {
         Ok(count)
     }
 
+    /// Bytes of its stream that it has not been sent.
+    pub(super) fn owed_bytes(&self) -> u64 {
+        self.stream.as_ref().map_or(0, Reader::lag) + self.unsent() as u64
+    }
+
     /// Bytes that the log keeps for this replica, and those to be sent.
     fn behind(&self) -> u64 {
         let reader = self.stream.as_ref().or(self.held.as_ref());
@@ -188,17 +195,24 @@ impl ReplicaLink {
         self.stream.is_some() && self.lent.is_none() && !self.closing && self.unsent() == 0
     }
 
-    /// Whether the log holds more for it, and it has room.
-    pub(super) fn has_log(&self) -> bool {
-        self.wants_log() && self.stream.as_ref().is_some_and(|stream| stream.lag() > 0)
+    /// Whether it has room for more of what was in the log at `seen`.
+    pub(super) fn lacks(&self, seen: Offset) -> bool {
+        self.wants_log() && self.stream.as_ref().is_some_and(|stream| stream.position() < seen)
     }
 
-    pub(super) fn watch(&self) -> Watch<'_> {
-        Watch {
-            fd: self.socket.as_fd(),
-            read: true,
-            write: self.lent.is_none() && self.unsent() > 0,
-        }
+    fn awaits_room(&self) -> bool {
+        self.lent.is_none() && self.unsent() > 0
+    }
+
+    /// Whether the replicas thread must look after its socket, and does not.
+    pub(super) fn needs_watch(&self) -> bool {
+        self.awaits_room() && !self.is_watched
+    }
+
+    /// Its socket, and whether room in it is waited for; until this is asked again it counts as watched.
+    pub(super) fn watch(&mut self) -> (Arc<OwnedFd>, bool) {
+        self.is_watched = self.awaits_room();
+        (Arc::clone(&self.socket), self.is_watched)
     }
 
     /// Reads what there is and hands the requests in it to `take`.
