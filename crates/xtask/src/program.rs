@@ -92,15 +92,14 @@ impl Program {
 
     /// The program alone.
     pub fn command(&self) -> Command {
-        match (&self.stock, self.under.split_first()) {
-            (Some(stock), _) => stock.command(&self.path),
-            (None, None) => Command::new(&self.path),
-            (None, Some((runner, options))) => {
-                let mut command = Command::new(runner);
-                command.args(options).arg(&self.path);
-                command
-            }
-        }
+        let start = |first: &Path| match &self.stock {
+            Some(stock) => stock.command(first),
+            None => Command::new(first),
+        };
+        let Some((runner, options)) = self.under.split_first() else { return start(&self.path) };
+        let mut command = start(Path::new(runner));
+        command.args(options).arg(&self.path);
+        command
     }
 
     /// A server with the settings of a file.

@@ -9,6 +9,9 @@ use rustix::process::Signal;
 use std::fs;
 use std::path::Path;
 
+/// Runs a program so that it has its share of a cpu, and takes it from nobody when it wakes: a replica that
+/// did would take the generator's at each write.
+const AS_BATCH: [&str; 3] = ["chrt", "--batch", "0"];
 /// How long a replica may take to catch up after a measurement.
 const CATCH_UP_MS: u64 = 120_000;
 
@@ -82,7 +85,8 @@ impl Server {
             pin(cpu)?;
             let settings = ["io-threads 1".to_owned(), "appendonly no".to_owned()];
             let folder = folder.join("replica");
-            let replica = Node::server(start.program, &folder, ports::free(1)?, &settings)?;
+            let program = start.program.under(AS_BATCH.map(str::to_owned).into());
+            let replica = Node::server(&program, &folder, ports::free(1)?, &settings)?;
             replica.follow(server.node.port)?;
             server.replica = Some(replica);
         }
