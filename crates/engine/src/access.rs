@@ -181,15 +181,19 @@ mod tests {
         assert_eq!(clock.restored(&idle(7)), None);
     }
 
+    /// The comments of stock's redis.conf give 10, 142 and 11 for the last three.
     #[test]
     fn counters_grow_by_their_logarithm() {
+        const TIMES: u32 = 20;
+        RANDOM.set(Random::from_seed(1));
         for (factor, uses, least, most) in
-            [(0, 100, 105, 105), (10, 100, 8, 15), (10, 100_000, 120, 170), (100, 1_000, 8, 15)]
+            [(0, 100, 105, 105), (10, 100, 8, 11), (10, 100_000, 130, 155), (100, 1_000, 9, 12)]
         {
             let clock = lfu_at(600, factor, 1);
-            let access = (0..uses).fold(clock.fresh(), |access, _| clock.touched(access));
-            let counter = clock.frequency(access);
-            assert!((least..=most).contains(&counter), "{factor} {uses}: {counter}");
+            let used = || (0..uses).fold(clock.fresh(), |access, _| clock.touched(access));
+            let sum: u32 = (0..TIMES).map(|_| clock.frequency(used())).sum();
+            let mean = sum / TIMES;
+            assert!((least..=most).contains(&mean), "{factor} {uses}: {mean}");
         }
     }
 
