@@ -181,6 +181,8 @@ enum State {
         cut: CutId,
         offset: Offset,
         progress: Millis,
+        /// It has acknowledged the cut: it was sent all, which we are about to hear.
+        has_acked: bool,
     },
     AwaitAck {
         offset: Offset,

@@ -38,7 +38,7 @@ impl Primary {
             }
             if format == Format::Mark {
                 line.extend_from_slice(format!("$EOF:{mark}\r\n").as_bytes());
-                link.state = State::Sending { cut: id, offset, progress: now };
+                link.state = State::Sending { cut: id, offset, progress: now, has_acked: false };
             }
             if !line.is_empty() {
                 self.actions.push_back(Action::Send(replica, line));
@@ -57,7 +57,7 @@ impl Primary {
         let (offset, replicas) = (*offset, self.replicas_of(id));
         for replica in &replicas {
             if let Some(link) = self.links.get_mut(replica) {
-                link.state = State::Sending { cut: id, offset, progress: now };
+                link.state = State::Sending { cut: id, offset, progress: now, has_acked: false };
                 let header = format!("${length}\r\n").into_bytes();
                 self.actions.push_back(Action::Send(*replica, header));
             }
@@ -77,7 +77,7 @@ impl Primary {
     /// A replica was sent the whole snapshot, mark included.
     pub fn handle_snapshot_sent(&mut self, now: Millis, id: ReplicaId) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        let State::Sending { cut, offset, .. } = link.state else { return };
+        let State::Sending { cut, offset, has_acked, .. } = link.state else { return };
         let by_mark = self.cuts.get(&cut).is_some_and(|cut| cut.format == Format::Mark);
         if link.facts.rdb_only {
             let reason = "the snapshot it asked for was sent".to_owned();
@@ -85,7 +85,7 @@ impl Primary {
             self.handle_closed(now, id);
             return;
         }
-        if by_mark {
+        if by_mark && !has_acked {
             link.state = State::AwaitAck { offset, since: now };
             let name = link.name();
             self.notice(format!(
@@ -93,7 +93,8 @@ impl Primary {
                  ACK from replica to enable streaming"
             ));
         } else {
-            link.state = State::Online { acked: Offset(0), acked_at: now };
+            let acked = if has_acked { offset } else { Offset(0) };
+            link.state = State::Online { acked, acked_at: now };
             self.start_stream(id, offset);
         }
         self.cancel_cuts_without_replicas();

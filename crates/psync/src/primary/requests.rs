@@ -232,7 +232,10 @@ impl Primary {
                 link.state = State::Online { acked: told.max(from), acked_at: now };
                 self.start_stream(id, from);
             }
-            State::Sending { progress, .. } => *progress = now,
+            State::Sending { progress, offset, has_acked, .. } => {
+                *progress = now;
+                *has_acked |= told == *offset;
+            }
             _ => {}
         }
     }

@@ -213,6 +213,30 @@ fn a_refused_cut_is_tried_again_and_a_failed_walk_drops_its_replicas() {
     assert_eq!(primary.replica_count(), 0);
 }
 
+/// The replica may be quicker than the thread that says that all was sent.
+#[test]
+fn an_acknowledgement_of_the_cut_counts_before_it_is_known_that_all_was_sent() {
+    for (told, streams) in [("7", true), ("6", false), ("8", false)] {
+        let settings = PrimarySettings { diskless_delay: Millis(0), ..PrimarySettings::default() };
+        let mut primary = Primary::new(settings, History::new(id(b'a')));
+        wait(&mut primary, 0, 1);
+        primary.handle_timeout(Millis(0));
+        let (cut, _) = cut_of(&drain(&mut primary));
+        primary.handle_cut(Millis(0), cut, Ok(Offset(7)), id(b'e'));
+        ack(&mut primary, 1, 1, told);
+        let begins = |actions: &[Action]| {
+            let start = Action::StartStream { id: ReplicaId(1), from: Offset(7) };
+            actions.contains(&start)
+        };
+        assert!(!begins(&drain(&mut primary)), "{told}: another thread writes to the socket");
+        primary.handle_snapshot_sent(Millis(2), ReplicaId(1));
+        assert_eq!(begins(&drain(&mut primary)), streams, "{told}");
+        ack(&mut primary, 3, 1, "7");
+        assert_eq!(begins(&drain(&mut primary)), !streams, "{told}: once");
+        assert_eq!(primary.acked(1), Some(Offset(7)));
+    }
+}
+
 #[test]
 fn an_old_replica_gets_a_snapshot_without_a_line_and_is_not_timed_out() {
     let settings = PrimarySettings { diskless: false, ..PrimarySettings::default() };
