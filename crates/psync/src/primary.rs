@@ -11,6 +11,8 @@
 //!                          +---- cut refused         +----> AwaitAck -----------+
 //! ```
 //!
+//! An ACK of the cut may come while it is not yet known that all was sent; then nothing more is awaited.
+//!
 //! A full sync begins with a *cut*: the driver notes the log's offset and begins a walk over the
 //! data, for all replicas that wait at that moment. It keeps a reader of the log at the cut for each
 //! and starts it at [`Action::StartStream`].
