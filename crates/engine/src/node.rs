@@ -62,7 +62,7 @@ pub trait Services: Send + Sync {
     /// The role has changed: follow `primary`, or nobody.
     fn follow(&self, primary: Option<Address>);
     /// Hands what was written to the log to replicas, or sees to it that another thread does. Does not wait.
-    fn hand_over(&self) {}
+    fn hand_over(&self);
     /// A connection asks to be a replica: it leaves its loop. `unread` was read but not parsed.
     fn adopt_replica(&self, client: u64, facts: ReplicaFacts, socket: OwnedFd, unread: Vec<u8>);
     /// Closes replica connections by client id; CLIENT KILL of a replica or of the primary's link.

@@ -9,11 +9,11 @@ use tikv_jemallocator::Jemalloc;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[test]
-fn what_another_thread_frees_of_the_spared_is_seen_at_once() {
+fn what_another_thread_frees_of_the_bytes_not_counted_is_seen_at_once() {
     let memory = Memory::default();
-    let spared = vec![1u8; 4 << 20];
+    let not_counted = vec![1u8; 4 << 20];
     memory.confirm();
     let before = memory.recent(4 << 20);
-    std::thread::spawn(move || drop(spared)).join().unwrap();
+    std::thread::spawn(move || drop(not_counted)).join().unwrap();
     assert!(before - memory.recent(0) > 3 << 20);
 }

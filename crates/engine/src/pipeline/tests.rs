@@ -210,6 +210,7 @@ struct Keeps(Arc<Mutex<Vec<Migration>>>);
 
 impl Services for Keeps {
     fn follow(&self, _: Option<Address>) {}
+    fn hand_over(&self) {}
     fn adopt_replica(&self, _: u64, _: ReplicaFacts, _: OwnedFd, _: Vec<u8>) {}
     fn kill_link(&self, _: u64) {}
     fn shut_down(&self, _: ShutdownRequest) {}

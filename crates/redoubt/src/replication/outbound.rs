@@ -1,9 +1,9 @@
 //! The replicas thread: serves those who follow this node.
 //!
 //! It owns the machine of a primary and decides about the replicas' connections, which loops use as well
-//! to hand the log on (`links`). A turn takes messages, lets the machine do what is due, performs its
+//! to hand the log over (`links`). A turn takes messages, lets the machine do what is due, performs its
 //! actions, moves the log to the sockets, publishes what is known of the replicas, and waits for sockets
-//! or for whoever wakes it: with a message, or because there is more to be handed on than a loop does.
+//! or for whoever wakes it: with a message, or because there is more to hand over than a loop does.
 //! Sockets never block; what a replica has not taken stays in the log and counts against its output
 //! limit.
 //!
@@ -87,8 +87,8 @@ pub(super) fn run(shared: &Arc<Shared>) {
         return;
     };
     let _end = End(shared);
-    let history = node.replication.state().history;
-    shared.replicas.links().told = history;
+    // Should it have changed since, the first turn follows it.
+    let history = shared.replicas.links().told;
     let mut outbound = Outbound {
         shared,
         node,
@@ -104,13 +104,13 @@ pub(super) fn run(shared: &Arc<Shared>) {
     };
     outbound.read_settings();
     while !shared.stopping.load(Ordering::Acquire) {
-        let seen = outbound.turn();
-        outbound.wait(seen, SLEEP_MAX);
+        outbound.turn();
+        outbound.wait(SLEEP_MAX);
     }
     let deadline = base::clock::monotonic() + STOP_MAX;
     while outbound.links().owe() && base::clock::monotonic() < deadline {
-        let seen = outbound.turn();
-        outbound.wait(seen, Millis(10));
+        outbound.turn();
+        outbound.wait(Millis(10));
     }
     outbound.cuts.values().for_each(RunningCut::cancel);
 }
@@ -130,8 +130,7 @@ impl<'n> Outbound<'n> {
         self.shared.replicas.links()
     }
 
-    /// One turn; gives the log's end as it was before the log was read.
-    fn turn(&mut self) -> Offset {
+    fn turn(&mut self) {
         // Who asks from here on is heard in the next turn.
         self.shared.replicas.take_asked();
         self.take_messages();
@@ -145,10 +144,9 @@ impl<'n> Outbound<'n> {
             self.machine.handle_timeout(now);
         }
         self.perform();
-        let seen = self.pump(now);
+        self.pump(now);
         self.perform();
         self.publish(now);
-        seen
     }
 
     fn take_messages(&mut self) {
@@ -353,13 +351,13 @@ impl<'n> Outbound<'n> {
         }
     }
 
-    /// Moves the log to the sockets; gives its end before.
-    fn pump(&mut self, now: Millis) -> Offset {
-        let (seen, ended) = loop {
+    /// Moves the log to the sockets.
+    fn pump(&mut self, now: Millis) {
+        let ended = loop {
             let pumped = self.shared.replicas.pump(&mut self.links(), self.node, now);
             match pumped {
-                Pumped::Untold => self.follow_history(),
-                Pumped::Sent { seen, ended } => break (seen, ended),
+                Pumped::HistoryChanged => self.follow_history(),
+                Pumped::Sent(ended) => break ended,
             }
         };
         for (client, overcame) in ended {
@@ -377,7 +375,6 @@ impl<'n> Outbound<'n> {
             self.machine.handle_closed(now, ReplicaId(client));
             self.close(client);
         }
-        seen
     }
 
     /// Tells the node what is known of the replicas.
@@ -436,15 +433,15 @@ impl<'n> Outbound<'n> {
         self.counted = now;
     }
 
-    fn wait(&mut self, seen: Offset, sleep: Millis) {
+    fn wait(&mut self, sleep: Millis) {
         let now = base::clock::monotonic();
         let mut timeout = self.machine.poll_timeout().map_or(sleep, |at| at.since(now)).min(sleep);
         let mut links = self.links();
         if links.any_lent() {
             timeout = timeout.min(SENDING_SLEEP_MAX);
         }
-        // What was written since is handed on by whoever wrote it.
-        if links.by_client.values().any(|link| link.lacks(seen)) {
+        // What was written since is handed over by whoever wrote it.
+        if self.shared.replicas.is_behind(&links) {
             timeout = Millis(0);
         }
         let sockets: Vec<_> =

@@ -47,7 +47,7 @@ pub(super) struct ReplicaLink {
     pub(super) closing: bool,
     soft_since: Option<Millis>,
     /// The replicas thread is told when the socket has room.
-    pub(super) is_watched: bool,
+    is_watched: bool,
 }
 
 impl ReplicaLink {

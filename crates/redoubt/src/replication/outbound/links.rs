@@ -1,8 +1,8 @@
 //! The connections of all replicas, and handing the log to them.
 //!
-//! Whoever has written hands it on at once, before it answers: with little to be sent, that costs a loop
-//! less than waking the replicas thread and being woken by it (decision 0020). What is more, or what a
-//! socket does not take, is left to that thread, as is everything while somebody else is at it.
+//! Whoever has written hands it over at once, before it answers: with little to be sent, that costs a
+//! loop less than waking the replicas thread and being woken by it (decision 0020). What is more, or what
+//! a socket does not take, is left to that thread, as is everything while somebody else is at it.
 //!
 //! Invariant: what was taken from the log is sent only after it was seen, behind the taking, that the
 //! history is still the one the replicas were told.
@@ -19,17 +19,17 @@ use psync::history::History;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
-/// The most of the log that a loop hands on itself: one send of some microseconds for each replica.
+/// The most of the log that a loop hands over itself: one send of some microseconds for each replica.
 const AT_ONCE_BYTES: u64 = 16 << 10;
 
-/// What the replicas thread shares with those who hand the log on.
+/// What the replicas thread shares with those who hand the log over.
 pub(in crate::replication) struct Replicas {
     links: Mutex<Links>,
     /// There are links.
     any: AtomicBool,
-    /// The log's end when it was last handed on.
+    /// The log's end when it was last handed over; written with the links locked.
     seen: AtomicU64,
-    /// The replicas thread has been asked to hand the log on, and has not begun.
+    /// The replicas thread has been asked to hand the log over, and has not begun.
     asked: AtomicBool,
 }
 
@@ -37,21 +37,16 @@ pub(in crate::replication) struct Replicas {
 pub(super) struct Links {
     /// By client id.
     pub(super) by_client: BTreeMap<u64, ReplicaLink>,
-    /// The history the replicas were told.
+    /// The history the replicas were told; the machine's, once it has told them.
     pub(super) told: History,
 }
 
 /// What came of moving the log to the sockets.
 pub(super) enum Pumped {
     /// The replicas must be told of another history first; nothing was sent.
-    Untold,
-    /// What the sockets take was sent.
-    Sent {
-        /// The log's end at the beginning.
-        seen: Offset,
-        /// Links that are over, and whether for falling too far behind.
-        ended: Vec<(u64, bool)>,
-    },
+    HistoryChanged,
+    /// What the sockets take was sent. Links that are over, and whether for falling too far behind.
+    Sent(Vec<(u64, bool)>),
 }
 
 impl Replicas {
@@ -102,9 +97,21 @@ impl Replicas {
 
     /// Moves the log to the sockets.
     pub(super) fn pump(&self, links: &mut Links, node: &Node, now: Millis) -> Pumped {
-        let seen = node.log.end();
-        self.seen.store(seen.0, Ordering::Relaxed);
-        links.pump(node, now, seen)
+        self.seen.store(node.log.end().0, Ordering::Relaxed);
+        let mut ended = links.fill(node);
+        // What was read may belong to a history that the replicas have not been told of.
+        if node.replication.state().history != links.told {
+            return Pumped::HistoryChanged;
+        }
+        links.send(node, now, &mut ended);
+        links.publish(node, &ended);
+        Pumped::Sent(ended)
+    }
+
+    /// Whether a link has room for more of what was in the log when it was last handed over.
+    pub(super) fn is_behind(&self, links: &Links) -> bool {
+        let seen = Offset(self.seen.load(Ordering::Relaxed));
+        links.by_client.values().any(|link| link.lacks(seen))
     }
 }
 
@@ -119,8 +126,7 @@ impl Shared {
         }
         if let Some(mut links) = replicas.links.try_lock()
             && links.by_client.values().all(|link| link.owed_bytes() <= AT_ONCE_BYTES)
-            && let Pumped::Sent { ended, .. } =
-                replicas.pump(&mut links, node, base::clock::monotonic())
+            && let Pumped::Sent(ended) = replicas.pump(&mut links, node, base::clock::monotonic())
             && ended.is_empty()
             && !links.by_client.values().any(ReplicaLink::needs_watch)
         {
@@ -133,22 +139,20 @@ impl Shared {
 }
 
 impl Links {
-    fn pump(&mut self, node: &Node, now: Millis, seen: Offset) -> Pumped {
+    /// Takes from the log what there is room for; gives the links that cannot go on.
+    fn fill(&mut self, node: &Node) -> Vec<(u64, bool)> {
         // Before they grow, or a key might be evicted for them.
         let buffers = self.by_client.values().map(ReplicaLink::output_buffer_bytes).sum();
         node.replication.set_output_buffer_bytes(buffers);
-        let mut ended = Vec::new();
-        for (&client, link) in &mut self.by_client {
-            match link.fill() {
-                Ok(()) => {}
-                Err(ReadError::Lagged) => ended.push((client, true)),
-                Err(ReadError::HistoryReplaced) => ended.push((client, false)),
-            }
-        }
-        // What was read may belong to a history that the replicas have not been told of.
-        if node.replication.state().history != self.told {
-            return Pumped::Untold;
-        }
+        let failed = |(&client, link): (&u64, &mut ReplicaLink)| {
+            let error = link.fill().err()?;
+            Some((client, error == ReadError::Lagged))
+        };
+        self.by_client.iter_mut().filter_map(failed).collect()
+    }
+
+    /// Sends what the sockets take; adds the links that are over to `ended`.
+    fn send(&mut self, node: &Node, now: Millis, ended: &mut Vec<(u64, bool)>) {
         let (hard, limits) = limits(node);
         let mut sent_bytes = 0;
         for (&client, link) in &mut self.by_client {
@@ -164,8 +168,6 @@ impl Links {
             }
         }
         node.stats.repl_bytes_out.fetch_add(sent_bytes, Ordering::Relaxed);
-        self.publish(node, &ended);
-        Pumped::Sent { seen, ended }
     }
 
     /// Tells the barrier how far the log has been handed to those who keep up and are not over.
