@@ -11,6 +11,7 @@ use crate::barrier::Watermark;
 use crate::node::Node;
 use crate::placement::{Slices, place, take_slices};
 use aof::{AppendError, Appender, Directory, DirectoryError, Manifest};
+use base::lock::MutexGuard;
 use base::{Millis, Offset};
 use conf::AppendFsync;
 use keyspace::Walk;
@@ -184,7 +185,7 @@ impl Writer {
         Ok(())
     }
 
-    fn facts(&self) -> base::lock::MutexGuard<'_, Facts> {
+    fn facts(&self) -> MutexGuard<'_, Facts> {
         self.node.append_only.facts()
     }
 
@@ -468,10 +469,14 @@ impl Writer {
 
     /// Tells the barrier, and INFO, how far it has come.
     fn publish(&self) {
+        self.publish_with(self.facts());
+    }
+
+    /// As [`Writer::publish`], together with what has been changed in `facts`.
+    fn publish_with(&self, mut facts: MutexGuard<'_, Facts>) {
         let always = self.policy() == AppendFsync::Always;
         let open = self.open.as_ref();
         let listed = open.filter(|open| open.is_listed());
-        let mut facts = self.node.append_only.facts();
         // With the facts locked: whoever replaces the history says so there behind that.
         let current = listed.filter(|open| open.reader.is_current());
         facts.is_listed = listed.is_some();

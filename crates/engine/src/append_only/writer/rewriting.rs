@@ -150,11 +150,10 @@ impl Writer {
         }
         tracing::info!("Background AOF rewrite finished successfully");
         self.publish_overdue(None);
-        self.publish();
         let took = base::clock::monotonic().since(rewrite_began).0 / 1000;
         let size = self.size();
+        // Whoever sees its end sees what it has brought, and the other way round.
         let mut facts = self.facts();
-        // Whoever sees its end sees what it has brought.
         facts.end_rewrite(self.last_number);
         facts.last_rewrite_s = i64::try_from(took).unwrap_or(i64::MAX);
         facts.last_rewrite_ok = true;
@@ -162,7 +161,7 @@ impl Writer {
         facts.failures = 0;
         facts.not_before = None;
         (facts.size, facts.base_size) = (size, size);
-        drop(facts);
+        self.publish_with(facts);
         self.end_rewrite(Ok(()));
     }
 

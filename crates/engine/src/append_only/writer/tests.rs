@@ -7,6 +7,7 @@ use base::random::Random;
 use base::{Offset, RunId};
 use conf::Settings;
 use oplog::{Batch, Framing};
+use std::sync::mpsc::channel;
 
 fn node(disk: &MemoryDisk, is_on: bool) -> Arc<Node> {
     let settings = Arc::new(Settings::default());
@@ -67,6 +68,25 @@ fn a_second_rewrite_of_a_file_that_begins_comes_to_nothing() {
     let path = directory(&node.settings, &node.disk).file(names[1]);
     let bytes = disk.bytes(&path).expect("an increment");
     assert_eq!(bytes.windows(10).filter(|bytes| bytes == b"vvvvvvvvvv").count(), 2);
+    node.append_only.stop().expect("closed");
+}
+
+#[test]
+fn who_is_told_of_a_begun_file_sees_the_end_of_its_rewrite() {
+    let disk = MemoryDisk::default();
+    let node = node(&disk, false);
+    start(&node, None).expect("a start");
+    let (sender, receiver) = channel();
+    let seen = Arc::downgrade(&node);
+    node.append_only.set_nudge(Box::new(move || {
+        let told = seen.upgrade().map(|node| node.append_only.facts().is_rewriting());
+        sender.send(told).expect("a receiver");
+    }));
+    log(&node, 10);
+    node.append_only.tell_when_durable(node.log.end());
+    node.settings.appendonly.set(true);
+    rewrite(&node);
+    assert_eq!(receiver.recv().expect("told"), Some(false));
     node.append_only.stop().expect("closed");
 }
 
