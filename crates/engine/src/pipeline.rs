@@ -5,14 +5,17 @@
 //! `enter` and `leave`. Everything about the session is read when a command runs, so that SELECT or
 //! AUTH in the middle of a pipeline acts on what follows.
 
+mod account;
 mod apply;
 mod exec;
 mod migrate;
+mod refusal;
 mod run;
 mod serve;
+mod worker;
 
 pub use apply::Applied;
-pub use run::Worker;
+pub use worker::Worker;
 
 use crate::args::Request;
 use crate::command::{CommandTable, Registered};

@@ -11,7 +11,6 @@ mod event_loop;
 mod listener;
 mod pool;
 mod slice;
-mod turn;
 mod window;
 
 pub use event_loop::{EventLoop, LoopHandle, Loops, make_loops};

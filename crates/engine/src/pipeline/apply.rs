@@ -9,7 +9,9 @@
 //! caller gives the link up and asks for a full sync.
 
 use super::prepare;
-use super::run::{Held, Worker, admissible};
+use super::refusal::admissible;
+use super::run::Held;
+use super::worker::Worker;
 use crate::args::{OwnedRequest, Request};
 use crate::command::Scope;
 use crate::keys::Place;

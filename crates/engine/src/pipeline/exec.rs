@@ -1,7 +1,8 @@
 //! EXEC: the queued commands under one lock set.
 
 use super::prepare;
-use super::run::{Held, Worker};
+use super::run::Held;
+use super::worker::Worker;
 use crate::args::{OwnedRequest, Request};
 use crate::command::{Registered, Scope};
 use crate::context::Outcome;

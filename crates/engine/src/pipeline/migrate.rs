@@ -1,6 +1,7 @@
 //! The second half of MIGRATE, and what moving keys mean to other commands.
 
-use super::run::{Held, Worker};
+use super::run::Held;
+use super::worker::Worker;
 use crate::args::Request;
 use crate::command::Registered;
 use crate::context::Outcome;

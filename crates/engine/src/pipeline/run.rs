@@ -1,31 +1,23 @@
 //! Running one command.
 
 use super::Prepared;
-use crate::args::{Args, OwnedRequest, Request};
-use crate::blocking::{DbKey, Waiting};
+use super::refusal::{admissible, is_foreign_protocol};
+use super::worker::Worker;
+use crate::args::{Args, Request};
 use crate::command::{Registered, Scope};
-use crate::commandlog::{self, Reason};
 use crate::context::{Context, Outcome};
-use crate::effects::Effects;
 use crate::error::CommandError;
-use crate::evict::{Evictor, Room};
+use crate::evict::Room;
 use crate::gates::{self, Verdict};
 use crate::keys::{EndedMembers, Keys, Leftover, Noted, Place};
-use crate::node::Node;
 use crate::session::{Blocked, ReplyMode, Session};
-use crate::stats::{LoopStats, add};
+use crate::stats::add;
 use crate::{tracking, transaction};
-use base::Millis;
-use keyspace::{Exclusive, LockSet, Seat};
+use keyspace::{Exclusive, LockSet};
 use resp::reply::Writer;
 use spec::Flag;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// Bytes of an unknown command's name and arguments that its error quotes.
-const QUOTED_BYTES_MAX: usize = 128;
 
 /// What a command holds while it runs.
 pub(super) struct Held<'a, 'n> {
@@ -35,102 +27,7 @@ pub(super) struct Held<'a, 'n> {
     pub(super) first: Option<(&'a [u8], Place)>,
 }
 
-/// One thread's way into the engine.
-#[derive(Debug)]
-pub struct Worker<'n> {
-    pub(super) node: &'n Node,
-    seat: Seat<'n>,
-    pub(crate) effects: Effects,
-    /// Waiters that could not be served under the locks of whoever made their key ready.
-    pub(super) deferred: VecDeque<(DbKey, Arc<Waiting>)>,
-    pub(super) stats: Arc<LoopStats>,
-    pub(crate) evictor: Evictor,
-    /// Gates that this thread has shut for the command that runs.
-    pub(super) own_gates: u32,
-    pub(super) now: Millis,
-    pub(super) clock_us: u64,
-    /// A time and the monotonic microseconds at which it was read.
-    read: (Millis, u64),
-}
-
 impl<'n> Worker<'n> {
-    /// A worker of `node`; `None` if more threads want one than the node was made for.
-    pub fn new(node: &'n Node) -> Option<Worker<'n>> {
-        let mut effects = Effects::default();
-        effects.begin(node);
-        let read = (base::clock::unix(), base::clock::monotonic_us());
-        Some(Worker {
-            node,
-            seat: node.keyspace.gate.seat()?,
-            effects,
-            deferred: VecDeque::new(),
-            stats: node.stats.add_loop(node.table.all().len()),
-            evictor: Evictor::default(),
-            own_gates: 0,
-            now: read.0,
-            clock_us: read.1,
-            read,
-        })
-    }
-
-    /// The node.
-    pub fn node(&self) -> &'n Node {
-        self.node
-    }
-
-    /// This thread's counters.
-    pub fn stats(&self) -> &LoopStats {
-        &self.stats
-    }
-
-    /// Begins a window: from here to `leave` no rule of the node changes.
-    #[inline]
-    pub fn enter(&mut self) {
-        self.seat.enter();
-        self.read_clock();
-        self.clock_us = self.read.1;
-    }
-
-    /// Finds out what time it is.
-    #[inline]
-    fn read_clock(&mut self) {
-        self.read = (base::clock::unix(), base::clock::monotonic_us());
-        self.now = self.read.0;
-    }
-
-    /// Ends a window.
-    #[inline]
-    pub fn leave(&mut self) {
-        self.seat.leave();
-    }
-
-    /// Whether this thread stands in a window.
-    #[cfg(test)]
-    pub(super) fn is_inside(&self) -> bool {
-        self.seat.is_inside()
-    }
-
-    /// Lets somebody pass who wants everything. Between two commands of a window.
-    #[inline]
-    pub fn give_way(&mut self) {
-        if self.node.keyspace.gate.is_closed() {
-            self.leave();
-            self.enter();
-        }
-    }
-
-    /// Hints to the processor that the key will be used: its bucket, then (`deep`) its entry.
-    #[inline]
-    pub fn prefetch(&self, db: u32, place: Place, deep: bool) {
-        if let Some(shard) = self.node.keyspace.try_lock(place.shard) {
-            if deep {
-                shard.prefetch_entry(db, place.hash);
-            } else {
-                shard.prefetch_bucket(db, place.hash);
-            }
-        }
-    }
-
     /// Runs `request` for `session`, adding its reply to `out`. Inside a window.
     ///
     /// A panic on the way is a bug: it is caught here, answered as an error, and makes the node
@@ -284,29 +181,6 @@ impl<'n> Worker<'n> {
         outcome
     }
 
-    /// Puts the worker in order after a panic: inside its window, with nothing left to be logged.
-    pub(super) fn recover(&mut self, session: &mut Session) {
-        self.effects = Effects::default();
-        self.effects.begin(self.node);
-        session.executing = false;
-        // It may have had everything alone, outside of its window.
-        self.leave();
-        self.enter();
-    }
-
-    /// Runs `action` with the whole keyspace alone. In between the thread is outside for an instant:
-    /// what the gates have said before does not hold any more.
-    pub(super) fn alone<T>(&mut self, action: impl FnOnce(&mut Self, &Exclusive<'_>) -> T) -> T {
-        self.leave();
-        let exclusive = self.node.keyspace.gate.exclusive();
-        // It may have waited for long.
-        self.read_clock();
-        let result = action(self, &exclusive);
-        drop(exclusive);
-        self.seat.enter();
-        result
-    }
-
     /// Runs a handler under `locks`.
     pub(super) fn run(
         &mut self,
@@ -444,139 +318,6 @@ impl<'n> Worker<'n> {
             self.serve(locks, alone);
         }
     }
-
-    #[inline]
-    pub(super) fn account(
-        &mut self,
-        session: &Session,
-        command: &'static Registered,
-        request: Request<'_>,
-        (failed, reply_bytes): (bool, usize),
-    ) {
-        let before = self.clock_us;
-        self.clock_us = base::clock::monotonic_us();
-        let spent = self.clock_us.saturating_sub(before);
-        if !session.executing {
-            // For the next command; those of a transaction share one time.
-            let (time, at_us) = self.read;
-            self.now = time + Millis(self.clock_us.saturating_sub(at_us) / 1000);
-        }
-        if let Some(stat) = self.stats.commands.get(command.index) {
-            add(&stat.calls, 1);
-            add(&stat.usec, spent);
-            if failed {
-                add(&stat.failed, 1);
-            }
-            if self.node.settings.latency_tracking.get() {
-                stat.latency.record(spent);
-            }
-        }
-        let monitored = self.node.settings.latency_monitor_threshold.get();
-        if monitored > 0 {
-            let fast = command.flags.has(Flag::Fast);
-            let event = if fast { "fast-command" } else { "command" };
-            self.node.latency.note(monitored, event, spent);
-        }
-        add(&self.stats.processed, 1);
-        add(&self.stats.command_us, spent);
-        add(&session.info.commands, 1);
-        if self.node.hotkeys.is_active() {
-            let bytes = (request.span_bytes() + reply_bytes) as u64;
-            self.node.hotkeys.note(command, request, spent, bytes);
-        }
-        if command.flags.has(Flag::SkipSlowlog) {
-            return;
-        }
-        let settings = &self.node.settings;
-        let remember = |threshold: i64, amount: u64, reason: Reason| {
-            if threshold >= 0 && amount >= threshold.unsigned_abs() {
-                self.remember(session, command, request, (reason, amount));
-            }
-        };
-        let (asked, answered) = (request.span_bytes() as u64, reply_bytes as u64);
-        remember(settings.slowlog_log_slower_than.get(), spent, Reason::Slow);
-        remember(settings.commandlog_request_larger_than.get(), asked, Reason::LargeRequest);
-        remember(settings.commandlog_reply_larger_than.get(), answered, Reason::LargeReply);
-    }
-
-    #[cold]
-    fn remember(
-        &self,
-        session: &Session,
-        command: &'static Registered,
-        request: Request<'_>,
-        (reason, amount): (Reason, u64),
-    ) {
-        let settings = &self.node.settings;
-        let len_max = match reason {
-            Reason::Slow => settings.slowlog_max_len.size(),
-            Reason::LargeRequest => settings.commandlog_large_request_max_len.size(),
-            Reason::LargeReply => settings.commandlog_large_reply_max_len.size(),
-        };
-        if len_max == 0 {
-            return;
-        }
-        let name = session.info.names.lock().name.clone();
-        let redacted = commandlog::redacted(&command.full_name, request);
-        let request = redacted.as_ref().map_or(request, OwnedRequest::request);
-        let log = self.node.commandlogs.of(reason);
-        log.add(len_max, amount, request, &session.info.address, name);
-    }
-
-    /// Tells monitors of an EXEC, behind what it has run.
-    #[cold]
-    pub(super) fn feed_exec(&self, session: &Session) {
-        let owned = OwnedRequest::from_words([&b"exec"[..]]);
-        if let Some(command) = self.node.table.find(b"exec") {
-            self.node.monitors.feed(self.node, session, command, owned.request());
-        }
-    }
-
-    /// Answers an error for a command that does not run.
-    #[cold]
-    pub(super) fn refuse(
-        &mut self,
-        session: &mut Session,
-        command: Option<&'static Registered>,
-        error: &CommandError,
-        out: &mut Vec<u8>,
-    ) -> Outcome {
-        if let Some(stat) = command.and_then(|command| self.stats.commands.get(command.index)) {
-            add(&stat.rejected, 1);
-        }
-        self.answer_refusal(session, command, error, out)
-    }
-
-    /// As [`Worker::refuse`], for a command that counts as one that has run.
-    #[cold]
-    pub(super) fn answer_refusal(
-        &mut self,
-        session: &mut Session,
-        command: Option<&'static Registered>,
-        error: &CommandError,
-        out: &mut Vec<u8>,
-    ) -> Outcome {
-        let mut text = error.wire();
-        let is_exec = command.is_some_and(|command| command.command.spec.name == "exec");
-        if let Some(queue) = &mut session.queue {
-            queue.broken = true;
-            if is_exec {
-                transaction::take_queue(session);
-                transaction::unwatch(self.node, session);
-            }
-        }
-        if is_exec && self.node.monitors.any() {
-            self.feed_exec(session);
-        }
-        if is_exec && !text.starts_with("EXECABORT") {
-            let reason = text.strip_prefix("ERR ").unwrap_or(&text);
-            text = format!("EXECABORT Transaction discarded because of: {reason}");
-        }
-        self.node.stats.count_error(&text);
-        add(&self.stats.errors, 1);
-        Writer::new(out, session.protocol).error(text);
-        Outcome::Done
-    }
 }
 
 /// Takes the reply that begins at `start` back, if CLIENT REPLY says so.
@@ -605,45 +346,4 @@ fn withhold(
         }
         ReplyMode::SkipThis => session.reply_mode = ReplyMode::SkipNext,
     }
-}
-
-/// Whether a word is one that only a browser which was lured here would send.
-fn is_foreign_protocol(name: &str) -> bool {
-    name.eq_ignore_ascii_case("host:") || name.eq_ignore_ascii_case("post")
-}
-
-/// The command a request names, if its words are of the right number.
-#[inline]
-pub(super) fn admissible(
-    prepared: &Prepared,
-    request: Request<'_>,
-) -> Result<&'static Registered, CommandError> {
-    let Some(command) = prepared.command else { return Err(unknown(request)) };
-    if !command.subcommands.is_empty() && request.len() >= 2 {
-        let word: Vec<u8> = request.word(1).iter().copied().take(QUOTED_BYTES_MAX).collect();
-        return Err(CommandError::UnknownSubcommand(
-            String::from_utf8_lossy(&word).into_owned(),
-            command.full_name.to_ascii_uppercase(),
-        ));
-    }
-    if !command.fits(request.len()) {
-        return Err(CommandError::Arity(command.full_name.clone()));
-    }
-    Ok(command)
-}
-
-fn unknown(request: Request<'_>) -> CommandError {
-    let shown = |word: &[u8]| {
-        String::from_utf8_lossy(&word[..word.len().min(QUOTED_BYTES_MAX)]).into_owned()
-    };
-    let mut args = String::new();
-    for at in 1..request.len() {
-        if args.len() >= QUOTED_BYTES_MAX {
-            break;
-        }
-        args.push('\'');
-        args.push_str(&shown(request.word(at)));
-        args.push_str("' ");
-    }
-    CommandError::UnknownCommand { name: shown(request.word(0)), args }
 }

@@ -1,6 +1,7 @@
 //! Serving those who wait for a key that has just changed, under the locks of whoever changed it.
 
-use super::run::{Held, Worker};
+use super::run::Held;
+use super::worker::Worker;
 use crate::blocking::{DbKey, Waiting};
 use crate::context::Outcome;
 use crate::gates::{self, Verdict};
