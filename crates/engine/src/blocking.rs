@@ -18,6 +18,7 @@ use base::Millis;
 use base::lock::{Mutex, Rank};
 use resp::reply::{Protocol, Writer};
 use spec::Group;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -77,13 +78,10 @@ impl Waiting {
         request: Request<'_>,
         wait: Wait<'_>,
     ) -> Waiting {
-        let mut keys: Vec<Box<[u8]>> = Vec::with_capacity(wait.keys.len());
-        for &key in wait.keys {
-            // One may be named twice.
-            if !keys.iter().any(|other| **other == *key) {
-                keys.push(key.into());
-            }
-        }
+        // One may be named twice, and there may be very many.
+        let mut seen = ahash::HashSet::default();
+        let keys =
+            wait.keys.iter().filter(|&&key| seen.insert(key)).map(|&key| key.into()).collect();
         Waiting {
             state: AtomicU8::new(0),
             client: Arc::clone(&session.info),
@@ -192,8 +190,31 @@ pub struct Waiters {
 
 #[derive(Debug, Default)]
 struct State {
-    by_key: HashMap<DbKey, VecDeque<Arc<Waiting>>>,
-    by_client: HashMap<u64, Arc<Waiting>>,
+    by_key: HashMap<DbKey, Queue>,
+    by_client: HashMap<u64, (Ticket, Arc<Waiting>)>,
+    last_ticket: Ticket,
+}
+
+/// The order in which waiters came, from 1.
+pub(crate) type Ticket = u64;
+
+/// Who waits for one key.
+#[derive(Debug, Default)]
+struct Queue {
+    /// By ascending ticket.
+    waiters: VecDeque<(Ticket, Arc<Waiting>)>,
+    /// How many of them mind its absence.
+    minding: usize,
+}
+
+impl Queue {
+    fn remove(&mut self, ticket: Ticket) {
+        if let Ok(at) = self.waiters.binary_search_by_key(&ticket, |(other, _)| *other)
+            && let Some((_, waiting)) = self.waiters.remove(at)
+        {
+            self.minding -= usize::from(waiting.minds_absence);
+        }
+    }
 }
 
 impl Default for Waiters {
@@ -211,34 +232,57 @@ impl Waiters {
 
     /// Enters `waiting` at the end of the queues of its keys, whose locks the caller holds.
     pub(crate) fn add(&self, waiting: &Arc<Waiting>) {
-        let mut state = self.state.lock();
+        let state = &mut *self.state.lock();
+        state.last_ticket += 1;
+        let ticket = state.last_ticket;
         for key in &waiting.keys {
             let queue = state.by_key.entry((waiting.db, key.clone())).or_default();
-            queue.push_back(Arc::clone(waiting));
+            queue.waiters.push_back((ticket, Arc::clone(waiting)));
+            queue.minding += usize::from(waiting.minds_absence);
         }
-        state.by_client.insert(waiting.client.id, Arc::clone(waiting));
+        state.by_client.insert(waiting.client.id, (ticket, Arc::clone(waiting)));
         self.count.store(state.by_client.len(), Ordering::Release);
     }
 
-    /// Ends a wait that the caller has claimed.
+    /// Ends a wait that the caller has claimed. O(log N) for each key, N being those who wait for it, if it
+    /// is among the first or last of them.
     pub fn remove(&self, waiting: &Arc<Waiting>) {
-        let mut state = self.state.lock();
+        let state = &mut *self.state.lock();
+        let Entry::Occupied(own) = state.by_client.entry(waiting.client.id) else { return };
+        if !Arc::ptr_eq(&own.get().1, waiting) {
+            return;
+        }
+        let (ticket, _) = own.remove();
         for key in &waiting.keys {
-            let place = (waiting.db, key.clone());
-            if let Some(queue) = state.by_key.get_mut(&place) {
-                queue.retain(|other| !Arc::ptr_eq(other, waiting));
-                if queue.is_empty() {
-                    state.by_key.remove(&place);
+            if let Entry::Occupied(mut queue) = state.by_key.entry((waiting.db, key.clone())) {
+                queue.get_mut().remove(ticket);
+                if queue.get().waiters.is_empty() {
+                    queue.remove();
                 }
             }
         }
-        state.by_client.remove(&waiting.client.id);
         self.count.store(state.by_client.len(), Ordering::Release);
+    }
+
+    /// The first of those who wait for a key that came after whoever has the ticket `after`; 0 for the very
+    /// first.
+    pub(crate) fn next_of_key(&self, key: &DbKey, after: Ticket) -> Option<(Ticket, Arc<Waiting>)> {
+        let state = self.state.lock();
+        let waiters = &state.by_key.get(key)?.waiters;
+        let at = waiters.partition_point(|(ticket, _)| *ticket <= after);
+        waiters.get(at).cloned()
+    }
+
+    /// Whether somebody who waits for a key is to be run when it is absent, too.
+    pub(crate) fn anyone_minds(&self, key: &DbKey) -> bool {
+        self.state.lock().by_key.get(key).is_some_and(|queue| queue.minding > 0)
     }
 
     /// Who waits for a key, in order.
     pub(crate) fn of_key(&self, key: &DbKey) -> Vec<Arc<Waiting>> {
-        self.state.lock().by_key.get(key).map_or_else(Vec::new, |q| q.iter().cloned().collect())
+        let state = self.state.lock();
+        let queue = state.by_key.get(key);
+        queue.into_iter().flat_map(|queue| &queue.waiters).map(|(_, one)| Arc::clone(one)).collect()
     }
 
     /// Whether anybody waits for a key.
@@ -253,18 +297,18 @@ impl Waiters {
 
     /// The wait of a client.
     pub fn of_client(&self, id: u64) -> Option<Arc<Waiting>> {
-        self.state.lock().by_client.get(&id).cloned()
+        self.state.lock().by_client.get(&id).map(|(_, waiting)| Arc::clone(waiting))
     }
 
     /// All waits.
     pub(crate) fn all(&self) -> Vec<Arc<Waiting>> {
-        self.state.lock().by_client.values().cloned().collect()
+        self.state.lock().by_client.values().map(|(_, waiting)| Arc::clone(waiting)).collect()
     }
 
     /// How many clients wait, for how many keys, and for how many of those they mind the absence.
     pub fn counts(&self) -> (usize, usize, usize) {
         let state = self.state.lock();
-        let minded = |queue: &&VecDeque<Arc<Waiting>>| queue.iter().any(|w| w.minds_absence);
+        let minded = |queue: &&Queue| queue.minding > 0;
         (state.by_client.len(), state.by_key.len(), state.by_key.values().filter(minded).count())
     }
 }

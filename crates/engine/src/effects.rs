@@ -367,16 +367,34 @@ impl Effects {
     #[cold]
     pub(crate) fn noted(&mut self, noted: Vec<(u32, Event, Box<[u8]>)>) {
         let begin = self.events_begin.min(self.events.len());
-        let end = self.events.len();
-        for (db, event, key) in noted.into_iter().rev() {
-            let same = |(of, _, other): &(u32, Event, Box<[u8]>)| *of == db && *other == key;
-            let mut at = self.events[begin..].iter().position(same).map_or(end, |at| begin + at);
+        let told = self.events.split_off(begin);
+        // The place of the first event of each key; there may be very many.
+        let mut firsts = ahash::HashMap::default();
+        for (at, (db, _, key)) in told.iter().enumerate() {
+            firsts.entry((*db, &**key)).or_insert(at);
+        }
+        let mut next = told.len();
+        let place = |one: (u32, Event, Box<[u8]>)| {
+            // Of a key that nothing else was done to: before what was noted behind it.
+            let mut at = firsts.get(&(one.0, &*one.2)).copied().unwrap_or(next);
             // RENAME makes the new key before it tells of the old one.
-            if at > begin && self.events[at - 1].1 == Event::RenameFrom {
+            if at > 0 && told[at - 1].1 == Event::RenameFrom {
                 at -= 1;
             }
-            self.events.insert(at, (db, event, key));
+            next = at;
+            (at, one)
+        };
+        let mut places: Vec<_> = noted.into_iter().rev().map(place).collect();
+        places.reverse();
+        places.sort_by_key(|(at, _)| *at);
+        let mut places = places.into_iter().peekable();
+        for (at, event) in told.into_iter().enumerate() {
+            while let Some((_, noted)) = places.next_if(|(before, _)| *before <= at) {
+                self.events.push(noted);
+            }
+            self.events.push(event);
         }
+        self.events.extend(places.map(|(_, noted)| noted));
     }
 
     /// A key was found expired and has been taken out: before whatever the command that found it did.
@@ -406,7 +424,7 @@ impl Effects {
         let mut words: Vec<&[u8]> = vec![verb, key];
         words.extend(fields.iter().map(Vec::as_slice));
         self.push(db, &words);
-        self.waited_for(db, key);
+        self.gone_by_itself(node, db, key);
         if node.noted() & NOTES_CHANGES != 0 {
             self.changed_cached(node, key.into(), 0);
         }
@@ -420,10 +438,17 @@ impl Effects {
         }
     }
 
+    /// As [`Effects::waited_for`], under the lock of a shard that was taken behind `begin`: somebody may have
+    /// come to wait meanwhile.
+    fn gone_by_itself(&mut self, node: &Node, db: u32, key: &[u8]) {
+        self.somebody_waits |= node.waiters.any();
+        self.waited_for(db, key);
+    }
+
     /// The server itself has deleted a key: logged as `words`, which end with it.
     pub(crate) fn delete(&mut self, node: &Node, db: u32, words: &[&[u8]; 2], event: Event) {
         self.push(db, words);
-        self.waited_for(db, words[1]);
+        self.gone_by_itself(node, db, words[1]);
         if node.noted() & NOTES_CHANGES != 0 {
             self.changed_cached(node, words[1].into(), 0);
         }

@@ -70,6 +70,8 @@ pub enum Message {
     Recheck,
     /// The end of a wait, whose claim the sender has taken; the log's end behind what was done for it.
     Answer(Arc<Waiting>, Answer, Offset),
+    /// It has changed when the connection's wait is to be looked at although its key does not change.
+    Timed(u64),
     /// CLIENT UNBLOCK of a connection that waits for something else than a key; with an error.
     Unblock(u64, bool),
     /// Listening addresses or other settings of the loop have changed.

@@ -4,7 +4,7 @@ use crate::access::{self, AccessClock, Lfu};
 use crate::append_only::AppendOnly;
 use crate::barrier::Barrier;
 use crate::blocking::{Waiters, Waiting};
-use crate::client::Clients;
+use crate::client::{ClientInfo, Clients};
 use crate::command::{Command, CommandTable};
 use crate::commandlog::CommandLogs;
 use crate::defrag::Defrag;
@@ -485,8 +485,14 @@ impl Node {
 
     /// Sends the answer of a wait that the caller has claimed to the waiter's loop.
     pub fn answer(&self, waiting: Arc<Waiting>, answer: Answer, tag: Offset) {
-        if let Some(mailbox) = self.mailboxes().get(waiting.client.loop_index) {
-            mailbox.send(Message::Answer(waiting, answer, tag));
+        let client = Arc::clone(&waiting.client);
+        self.tell_loop(&client, Message::Answer(waiting, answer, tag));
+    }
+
+    /// Sends `message` to the loop of `client`.
+    pub fn tell_loop(&self, client: &ClientInfo, message: Message) {
+        if let Some(mailbox) = self.mailboxes().get(client.loop_index) {
+            mailbox.send(message);
         }
     }
 

@@ -232,6 +232,15 @@ impl Session {
             && !self.monitors
     }
 
+    /// Whether the reply to a command that has waited is sent, as CLIENT REPLY says; SKIP ends with it.
+    pub fn wants_late_reply(&mut self) -> bool {
+        if self.reply_mode == ReplyMode::SkipThis {
+            self.reply_mode = ReplyMode::On;
+            return false;
+        }
+        self.reply_mode != ReplyMode::Off
+    }
+
     /// Whether it speaks RESP2 and subscribes, so that it may do little else.
     pub fn is_subscriber_only(&self) -> bool {
         self.protocol == Protocol::Resp2 && !self.subscriptions.is_empty()

@@ -317,12 +317,11 @@ impl Tracking {
                     continue;
                 };
                 let spares = if target.tracks(flag::NOLOOP) { id } else { 0 };
-                let mut keys: Vec<&[u8]> = Vec::with_capacity(changed.len());
-                for one in changed.iter().filter(|one| spares == 0 || one.by != spares) {
-                    if !keys.contains(&&*one.key) {
-                        keys.push(&one.key);
-                    }
-                }
+                // Each key once; there may be very many.
+                let mut seen = ahash::HashSet::default();
+                let told = changed.iter().filter(|one| spares == 0 || one.by != spares);
+                let keys: Vec<&[u8]> =
+                    told.map(|one| &*one.key).filter(|&key| seen.insert(key)).collect();
                 if !keys.is_empty() {
                     send(node, &target, Some(&keys));
                 }

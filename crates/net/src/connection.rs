@@ -77,8 +77,8 @@ pub(crate) struct Connection {
     pub(crate) fault: Option<Vec<u8>>,
     /// The driver tells of input, and of room in the socket.
     pub(crate) interest: (bool, bool),
-    /// It stands in the loop's list of connections that do not go on by themselves.
-    pub(crate) in_held: bool,
+    /// When it is to be looked at although nothing has happened, if it is blocked.
+    pub(crate) look_at: Option<Millis>,
     /// It stands in the turn's list of connections to be parsed.
     pub(crate) queued: bool,
     /// It stands in the turn's list of connections to be written.
@@ -125,7 +125,7 @@ impl Connection {
             ended: false,
             fault: None,
             interest: (true, false),
-            in_held: false,
+            look_at: None,
             queued: false,
             dirty: false,
             tag: None,

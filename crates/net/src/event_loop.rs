@@ -33,6 +33,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use waits::Waits;
 
 /// Milliseconds between two rounds of housekeeping.
 const CRON_MS: u64 = 100;
@@ -60,12 +61,11 @@ impl EventLoop {
             by_id: ahash::HashMap::default(),
             pool: Pool::default(),
             ready: Vec::new(),
-            held: Vec::new(),
+            waits: Waits::default(),
             detaching: Vec::new(),
             dirty: Vec::new(),
             dead: Vec::new(),
             deaf: Vec::new(),
-            retry_at: Millis(0),
             window: Window::default(),
             reply_at: None,
             arguments: Arguments::new(),
@@ -93,8 +93,7 @@ struct Running<'n> {
     pool: Pool,
     /// Connections with input to be parsed in this turn.
     ready: Vec<usize>,
-    /// Connections that do not go on by themselves.
-    held: Vec<usize>,
+    waits: Waits,
     /// Connections that become replicas.
     detaching: Vec<usize>,
     /// Connections with output to be written in this turn.
@@ -103,8 +102,6 @@ struct Running<'n> {
     dead: Vec<usize>,
     /// Listeners that could not accept for want of something; heard again after a while.
     deaf: Vec<usize>,
-    /// Parked sessions are not tried again before this.
-    retry_at: Millis,
     window: Window,
     /// The connection whose command has just run, and where its reply begins.
     reply_at: Option<(usize, usize)>,
@@ -222,20 +219,15 @@ impl Running<'_> {
     }
 
     fn sleep_ms(&self) -> u64 {
-        let parked = |postponed| {
-            let mut held = self.held.iter().filter_map(|&slot| self.slots[slot].as_ref());
-            held.any(|one| one.hold == Hold::Parked && one.session.postponed == postponed)
-        };
         if !self.ready.is_empty() || self.expiry_pending {
             0
-        } else if parked(false) {
+        } else if self.waits.any_parked() {
             // A shard is held for microseconds; whoever holds it may want this processor.
             std::thread::yield_now();
             0
         } else {
-            let deadline = self.held.iter().filter_map(|&slot| self.wake_at(slot)).min();
-            let deadline = deadline.into_iter().chain(parked(true).then_some(self.retry_at)).min();
-            let until = deadline.map_or(CRON_MS, |at| at.since(base::clock::monotonic()).0 + 1);
+            let until =
+                self.waits.wake_at().map_or(CRON_MS, |at| at.since(base::clock::monotonic()).0 + 1);
             until.min(self.cron_at.since(base::clock::monotonic()).0 + 1).min(CRON_MS)
         }
     }

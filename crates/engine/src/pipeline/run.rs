@@ -339,7 +339,7 @@ fn withhold(
         // SKIP itself, which has just run, is not answered either.
         ReplyMode::Off | ReplyMode::SkipNext => out.truncate(start),
         // Its reply is skipped when it comes.
-        ReplyMode::SkipThis if matches!(session.blocked, Some(Blocked::Keys(_))) => {}
+        ReplyMode::SkipThis if matches!(outcome, Outcome::Blocked) => {}
         ReplyMode::SkipThis if !matches!(outcome, Outcome::Parked) => {
             out.truncate(start);
             session.reply_mode = ReplyMode::On;

@@ -6,16 +6,28 @@ use crate::blocking::{DbKey, Waiting};
 use crate::context::Outcome;
 use crate::gates::{self, Verdict};
 use crate::keys::{Place, kind_of};
-use crate::mailbox::Answer;
+use crate::mailbox::{Answer, Message};
 use crate::session::Session;
 use crate::stats::add;
 use base::{Millis, Offset};
 use keyspace::{Exclusive, LockSet};
 use smallvec::SmallVec;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// When to try again what a gate holds back: a pause, say.
 const HELD_BACK: Millis = Millis(100);
+
+/// What has become of a waiter's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// It was served, or is not to be.
+    Over,
+    /// There is no such key.
+    Nothing,
+    /// Somebody holds what it needs besides: its turn comes later.
+    Later,
+}
 
 impl<'n> Worker<'n> {
     /// Runs the requests of those who wait for keys that were declared changed, and of those whom that
@@ -24,12 +36,23 @@ impl<'n> Worker<'n> {
         // The command may have taken long.
         self.now = base::clock::unix();
         while let Some(key) = self.effects.next_ready(self.node) {
-            let mut is_deferred = false;
-            for waiting in self.node.waiters.of_key(&key) {
+            let (mut last, mut is_deferred) = (0, false);
+            while let Some((ticket, waiting)) = self.node.waiters.next_of_key(&key, last) {
+                last = ticket;
                 // Behind one who is served later, everybody is.
-                if is_deferred || !self.serve_one(&key, &waiting, locks, alone) {
-                    is_deferred = true;
-                    self.deferred.push_back((key.clone(), waiting));
+                let turn = if is_deferred {
+                    Turn::Later
+                } else {
+                    self.serve_one(&key, &waiting, locks, alone)
+                };
+                match turn {
+                    Turn::Over => {}
+                    Turn::Nothing if self.node.waiters.anyone_minds(&key) => {}
+                    Turn::Nothing => break,
+                    Turn::Later => {
+                        is_deferred = true;
+                        self.deferred.push_back((key.clone(), waiting));
+                    }
                 }
             }
         }
@@ -97,33 +120,38 @@ impl<'n> Worker<'n> {
         self.account(session, waiting.command, request, (error.is_some(), 0));
     }
 
-    /// Serves one waiter if its key has what it waits for. False if somebody holds what it needs besides.
+    /// Serves one waiter if its key has what it waits for.
     fn serve_one(
         &mut self,
         key: &DbKey,
         waiting: &Arc<Waiting>,
         locks: &mut LockSet<'n>,
         alone: Option<&Exclusive<'_>>,
-    ) -> bool {
+    ) -> Turn {
         let request = waiting.request.request();
         let shards: SmallVec<[u16; 8]> =
             waiting.command.keys(request).map(|(_, key)| Place::of(key).shard).collect();
         if !locks.extend(&shards) {
-            return false;
+            return Turn::Later;
         }
         if self.node.moves.any() && self.names_moving(waiting.command, request) {
             self.node.moves.pass_over();
-            return true;
+            return Turn::Over;
         }
         let (place, now) = (Place::of(&key.1), self.now);
         let shard = locks.shard(place.shard);
         let entry = shard.and_then(|shard| shard.find(key.0, place.hash, &key.1));
-        let is_there = entry.is_some_and(|entry| {
-            let has_expired = entry.expire_at().is_some_and(|at| at <= now);
-            !has_expired && waiting.awaits(kind_of(entry))
-        });
-        if (!waiting.minds_absence && !is_there) || !waiting.claim() {
-            return true;
+        let entry = entry.filter(|entry| entry.expire_at().is_none_or(|at| at > now));
+        if !waiting.minds_absence {
+            match entry {
+                None => return Turn::Nothing,
+                Some(entry) if !waiting.awaits(kind_of(entry)) => return Turn::Over,
+                Some(_) => {}
+            }
+        }
+        // Whoever has been killed takes nothing with him.
+        if waiting.client.closing.load(Ordering::Relaxed) || !waiting.claim() {
+            return Turn::Over;
         }
         // What fed it may have taken its time: a key that it gave an expiry may be gone by now.
         self.now = base::clock::unix();
@@ -136,6 +164,8 @@ impl<'n> Worker<'n> {
             waiting.run_again_in(session.again_in);
             if !waiting.unclaim() {
                 self.node.waiters.remove(waiting);
+            } else if session.again_in.is_some() {
+                self.node.tell_loop(&waiting.client, Message::Timed(waiting.client.id));
             }
         } else {
             self.node.waiters.remove(waiting);
@@ -143,6 +173,6 @@ impl<'n> Worker<'n> {
         }
         // Behind its answer, as it is for those who did not wait.
         self.effects.tell_caches(self.node);
-        true
+        Turn::Over
     }
 }

@@ -205,6 +205,22 @@ fn who_is_served_in_vain_waits_on_unless_the_connection_has_ended() {
     assert!(!ends.unclaim() && !ends.is_waiting(), "and keeps it");
 }
 
+#[test]
+fn who_came_to_wait_before_a_shard_was_taken_is_told_that_its_key_has_gone() {
+    let node = node();
+    let mut client = Client::new(&node);
+    client.worker.effects.begin(&node);
+    let command = node.table.find(b"take").expect("a command");
+    let owned = OwnedRequest::from_words([&b"take"[..], b"k"]);
+    let (timeout, nothing, request) = (None, Nothing::Null, None);
+    let wait =
+        Wait { keys: &[b"k"], timeout, nothing, request, minds_absence: true, again_in: None };
+    let waiting = Arc::new(Waiting::new(&client.session, command, owned.request(), wait));
+    node.waiters.add(&waiting);
+    client.worker.effects.expired(&node, 0, b"k");
+    assert!(client.worker.effects.has_ready());
+}
+
 /// A program that keeps what it is to send.
 struct Keeps(Arc<Mutex<Vec<Migration>>>);
 

@@ -11,8 +11,14 @@ impl Running<'_> {
     /// The peer is gone. As in stock, what was read before is still run, unless clients are paused.
     pub(super) fn end(&mut self, slot: usize) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
-        let is_parked = connection.hold == Hold::Parked && !self.node.pause.is_running(self.now);
-        if !is_parked && !connection.queued {
+        let goes_on = match connection.hold {
+            // A reply that the barrier holds back comes first, and what was read behind that.
+            Hold::None | Hold::Draining => connection.queued || connection.dirty,
+            Hold::Parked => !self.node.pause.is_running(self.now),
+            // It takes nothing more.
+            Hold::Blocked => false,
+        };
+        if !goes_on {
             return self.kill(slot);
         }
         if !connection.ended {
@@ -51,7 +57,10 @@ impl Running<'_> {
             connection.publish(&self.node.clients);
             let session = &connection.session;
             let last = Millis(session.info.last_interaction.load(Ordering::Relaxed));
-            let exempt = session.blocked.is_some() || !session.subscriptions.is_empty();
+            let exempt = session.blocked.is_some()
+                || session.postponed
+                || session.monitors
+                || !session.subscriptions.is_empty();
             let idle = timeout_ms > 0 && !exempt && self.now.since(last).0 > timeout_ms;
             if idle {
                 tracing::debug!("Closing idle client");
@@ -78,7 +87,7 @@ impl Running<'_> {
     fn take_out(&mut self, slot: usize) -> Option<Box<Connection>> {
         let connection = self.slots.get_mut(slot)?.take()?;
         self.by_id.remove(&connection.session.info.id);
-        self.held.retain(|&held| held != slot);
+        self.waits.forget(slot, connection.look_at);
         self.ready.retain(|&ready| ready != slot);
         self.dirty.retain(|&dirty| dirty != slot);
         self.free.push(slot);
@@ -109,10 +118,12 @@ impl Running<'_> {
         // What the driver has begun comes first; what fails now is lost either way.
         let _ = self.driver.wait(0);
         self.take_sent();
+        let now = base::clock::monotonic();
         for slot in 0..self.slots.len() {
             if let Some(mut connection) = self.slots[slot].take() {
-                // What is left is sent as far as the socket takes it.
-                if connection.in_flight == 0 {
+                // What is left is sent as far as the socket takes it, and the barrier lets it.
+                let tag = Self::tag_of(&mut connection, self.node);
+                if connection.in_flight == 0 && !self.node.must_hold(tag, now) {
                     let _ = connection.write();
                 }
                 self.end_session(connection);

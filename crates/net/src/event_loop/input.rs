@@ -40,8 +40,10 @@ impl Running<'_> {
                 spare_capacity(&mut trash),
                 rustix::net::RecvFlags::empty(),
             );
-            if matches!(end, Ok((0, _))) || connection.unsent() == 0 {
+            if connection.unsent() == 0 {
                 self.kill(slot);
+            } else if matches!(end, Ok((0, _))) {
+                self.end(slot);
             }
             return;
         }

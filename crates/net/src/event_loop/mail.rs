@@ -31,6 +31,11 @@ impl Running<'_> {
                         self.end_wait(slot, &waiting, answer, tag);
                     }
                 }
+                Message::Timed(id) => {
+                    if let Some(slot) = self.slot_of(id) {
+                        self.look_in_time(slot);
+                    }
+                }
                 Message::Unblock(id, with_error) => {
                     if let Some(slot) = self.slot_of(id) {
                         self.unblock(slot, with_error);
@@ -42,7 +47,7 @@ impl Running<'_> {
                     }
                 }
                 Message::Recheck | Message::Reconfigure => {
-                    self.retry_at = self.now;
+                    self.waits.retry_now(self.now);
                     self.recheck_blocked();
                 }
             }

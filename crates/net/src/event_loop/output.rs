@@ -35,7 +35,7 @@ impl Running<'_> {
 
     /// The offset that the barrier must have passed before what `slot` has to say may leave. Where
     /// reads wait too, it stays the same, and the connection stands still, until then.
-    fn tag_of(connection: &mut Connection, node: &Node) -> Offset {
+    pub(super) fn tag_of(connection: &mut Connection, node: &Node) -> Offset {
         if node.barrier.orders_reads() {
             *connection.tag.get_or_insert_with(|| node.log.end())
         } else {
@@ -58,10 +58,13 @@ impl Running<'_> {
                 connection.passed = tag;
             }
             connection.dirty = false;
-            if connection.tag.take().is_some()
+            let has_stood = connection.tag.take().is_some();
+            let has_more = has_stood && connection.parsed < connection.input.len();
+            // One that has ended is looked at once more, which closes it when all has run.
+            if (has_more || connection.ended)
                 && connection.hold == Hold::None
                 && !connection.queued
-                && connection.parsed < connection.input.len()
+                && !connection.closing
             {
                 connection.queued = true;
                 self.ready.push(slot);

@@ -7,8 +7,9 @@ use base::{Millis, Offset};
 use engine::blocking::Waiting;
 use engine::copies::NO_FILE;
 use engine::mailbox::Answer;
-use engine::session::{Blocked, ReplyMode};
+use engine::session::Blocked;
 use resp::reply::Writer;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -20,54 +21,137 @@ const ROLE_CHANGED: &str = "UNBLOCKED force unblock from blocking operation, ins
 /// Milliseconds a loop sleeps while clients are paused, who are told when the pause is lifted.
 const PAUSED_SLEEP_MS: u64 = 10;
 
+/// Connections that do not go on by themselves, in the places where they are looked for: a turn costs
+/// nothing for those that merely wait. A connection whose output must drain is in none of them.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    /// Parked because somebody held what they need for a moment: tried again in the next turn.
+    parked: Vec<usize>,
+    /// Parked by a pause, a full log, or a key that moves away: tried again now and then.
+    postponed: Vec<usize>,
+    /// Those that wait for replicas or the file.
+    for_copies: BTreeSet<usize>,
+    /// Blocked connections by the monotonic time at which they are to be looked at.
+    by_time: BTreeSet<(Millis, usize)>,
+    /// Postponed sessions are not tried again before this.
+    retry_at: Millis,
+}
+
+impl Waits {
+    /// Whether sessions wait for what is held only for a moment.
+    pub(super) fn any_parked(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
+    /// When there is something to be looked at.
+    pub(super) fn wake_at(&self) -> Option<Millis> {
+        let postponed = (!self.postponed.is_empty()).then_some(self.retry_at);
+        self.by_time.first().map(|(at, _)| *at).into_iter().chain(postponed).min()
+    }
+
+    /// Tries postponed sessions again in this turn, at `now`.
+    pub(super) fn retry_now(&mut self, now: Millis) {
+        self.retry_at = now;
+    }
+
+    /// The connection at `slot`, which was to be looked at at `at`, does not wait any more, or otherwise.
+    fn leave(&mut self, slot: usize, at: Option<Millis>) {
+        self.for_copies.remove(&slot);
+        if let Some(at) = at {
+            self.by_time.remove(&(at, slot));
+        }
+    }
+
+    /// As [`Waits::leave`]; it leaves the loop as well.
+    pub(super) fn forget(&mut self, slot: usize, at: Option<Millis>) {
+        self.leave(slot, at);
+        self.parked.retain(|&parked| parked != slot);
+        self.postponed.retain(|&postponed| postponed != slot);
+    }
+}
+
 impl Running<'_> {
     /// Stops a connection; what it has sent beyond the last request that ran stays unparsed.
     pub(super) fn hold(&mut self, slot: usize, hold: Hold) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
         connection.hold = hold;
         connection.rewind();
-        let waits = hold == Hold::Blocked || connection.session.postponed;
-        connection.session.info.blocked.store(waits, Ordering::Relaxed);
-        if !connection.in_held {
-            connection.in_held = true;
-            self.held.push(slot);
+        let session = &connection.session;
+        let for_copies = matches!(session.blocked, Some(Blocked::Replicas { .. }));
+        session.info.blocked.store(hold == Hold::Blocked || session.postponed, Ordering::Relaxed);
+        session.info.waits_for_copies.store(for_copies, Ordering::Relaxed);
+        match hold {
+            Hold::Parked if session.postponed => self.waits.postponed.push(slot),
+            Hold::Parked => self.waits.parked.push(slot),
+            Hold::Blocked => {
+                if for_copies {
+                    self.waits.for_copies.insert(slot);
+                }
+                self.look_in_time(slot);
+            }
+            Hold::Draining | Hold::None => {}
         }
     }
 
-    /// Lets a connection go on. The list of those held forgets it at its next look.
+    /// Lets a connection go on.
     pub(super) fn go_on(&mut self, slot: usize) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
         connection.hold = Hold::None;
         connection.session.info.blocked.store(false, Ordering::Relaxed);
+        connection.session.info.waits_for_copies.store(false, Ordering::Relaxed);
+        self.waits.leave(slot, connection.look_at.take());
         if !connection.queued {
             connection.queued = true;
             self.ready.push(slot);
         }
     }
 
-    /// Tries parked connections again, and those whose output has drained or whose time is up.
+    /// Tries parked connections again, and looks at blocked ones whose time has come.
     pub(super) fn retry_held(&mut self) {
-        let tries_parked = self.now >= self.retry_at;
-        let is_pausing =
-            self.node.pause.is_running(self.now) || self.node.is_full() || self.node.moves.any();
-        if tries_parked && is_pausing {
-            self.retry_at = self.now + Millis(PAUSED_SLEEP_MS);
+        let mut again = std::mem::take(&mut self.waits.parked);
+        if self.now >= self.waits.retry_at && !self.waits.postponed.is_empty() {
+            again.append(&mut self.waits.postponed);
+            let is_pausing = self.node.pause.is_running(self.now)
+                || self.node.is_full()
+                || self.node.moves.any();
+            if is_pausing {
+                self.waits.retry_at = self.now + Millis(PAUSED_SLEEP_MS);
+            }
         }
-        for slot in std::mem::take(&mut self.held) {
-            let Some(connection) = self.slots[slot].as_ref() else { continue };
-            match connection.hold {
-                Hold::Parked if tries_parked || !connection.session.postponed => self.go_on(slot),
-                Hold::Blocked if self.deadline_of(slot).is_some_and(|at| at <= self.now) => {
-                    self.time_out(slot);
-                }
-                Hold::Blocked => self.run_again(slot),
-                _ => {}
+        for slot in again {
+            if self.slots[slot].as_ref().is_some_and(|connection| connection.hold == Hold::Parked) {
+                self.go_on(slot);
             }
+        }
+        while let Some(&(at, slot)) = self.waits.by_time.first()
+            && at <= self.now
+        {
+            self.waits.by_time.pop_first();
             let Some(connection) = self.slots[slot].as_mut() else { continue };
-            connection.in_held = connection.hold != Hold::None;
-            if connection.in_held {
-                self.held.push(slot);
+            connection.look_at = None;
+            if self.deadline_of(slot).is_some_and(|at| at <= self.now) {
+                self.time_out(slot);
+            } else {
+                self.run_again(slot);
             }
+            // Unless it goes on: somebody serves it at this moment, perhaps in vain, or its time was set anew.
+            self.look_in_time(slot);
+        }
+    }
+
+    /// Notes when a blocked connection is to be looked at although nothing has happened; not in this turn.
+    pub(super) fn look_in_time(&mut self, slot: usize) {
+        let again_at = self.again_at(slot).into_iter().chain(self.deadline_of(slot)).min();
+        let Some(connection) = self.slots[slot].as_mut() else { return };
+        if let Some(at) = connection.look_at.take() {
+            self.waits.by_time.remove(&(at, slot));
+        }
+        if connection.hold == Hold::Blocked
+            && let Some(at) = again_at
+        {
+            let at = at.max(self.now + Millis(1));
+            connection.look_at = Some(at);
+            self.waits.by_time.insert((at, slot));
         }
     }
 
@@ -82,13 +166,12 @@ impl Running<'_> {
         }
     }
 
-    /// When a blocked connection is to be looked at although nothing has happened.
-    pub(super) fn wake_at(&self, slot: usize) -> Option<Millis> {
-        let again_at = match self.slots[slot].as_ref()?.session.blocked.as_ref()? {
+    /// When the request of a blocked connection is to be run although nothing has happened.
+    fn again_at(&self, slot: usize) -> Option<Millis> {
+        match self.slots[slot].as_ref()?.session.blocked.as_ref()? {
             Blocked::Keys(waiting) => waiting.again_at(),
-            _ => None,
-        };
-        self.deadline_of(slot).into_iter().chain(again_at).min()
+            Blocked::Replicas { .. } | Blocked::Shutdown => None,
+        }
     }
 
     /// When a blocked connection is to be answered anyway.
@@ -102,7 +185,7 @@ impl Running<'_> {
 
     /// Looks whether what blocked connections wait for has come.
     pub(super) fn recheck_blocked(&mut self) {
-        for slot in self.held.clone() {
+        for slot in self.waits.for_copies.clone() {
             let Some(connection) = self.slots[slot].as_ref() else { continue };
             let Some(Blocked::Replicas { copies, offset, .. }) = connection.session.blocked else {
                 continue;
@@ -162,12 +245,12 @@ impl Running<'_> {
                 error.map_or_else(timeout_reply, |text| format!("-{text}\r\n").into_bytes())
             }
         };
-        match session.reply_mode {
-            ReplyMode::Off => {}
-            ReplyMode::SkipThis => session.reply_mode = ReplyMode::On,
-            ReplyMode::On | ReplyMode::SkipNext => connection.output.extend_from_slice(&reply),
+        if session.wants_late_reply() {
+            connection.output.extend_from_slice(&reply);
         }
         session.last_write = session.last_write.max(tag);
+        // What is held back already waits for the answer's write as well.
+        connection.tag = connection.tag.map(|held| held.max(tag));
         connection.closing |= close;
         self.mark_dirty(slot);
         self.go_on(slot);
@@ -190,10 +273,7 @@ impl Running<'_> {
         let Some(connection) = self.slots[slot].as_mut() else { return };
         connection.session.blocked = None;
         connection.closing |= close;
-        self.node.replication.note_waiting(false);
-        Writer::new(&mut connection.output, connection.session.protocol).error(text);
-        self.mark_dirty(slot);
-        self.go_on(slot);
+        self.answer_late(slot, |reply| reply.error(text));
     }
 
     fn answer_wait(&mut self, slot: usize) {
@@ -202,9 +282,17 @@ impl Running<'_> {
         else {
             return;
         };
+        let node = self.node;
+        self.answer_late(slot, |reply| copies.reply(node, offset, reply));
+    }
+
+    /// Answers a connection that waited for something other than keys, and lets it go on.
+    fn answer_late(&mut self, slot: usize, write: impl FnOnce(&mut Writer<'_>)) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
         self.node.replication.note_waiting(false);
-        let mut reply = Writer::new(&mut connection.output, connection.session.protocol);
-        copies.reply(self.node, offset, &mut reply);
+        if connection.session.wants_late_reply() {
+            write(&mut Writer::new(&mut connection.output, connection.session.protocol));
+        }
         self.mark_dirty(slot);
         self.go_on(slot);
     }
@@ -213,11 +301,9 @@ impl Running<'_> {
     pub(super) fn shutdown_failed(&mut self, slot: usize) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
         if connection.session.blocked.take().is_some() {
-            self.node.replication.note_waiting(false);
-            Writer::new(&mut connection.output, connection.session.protocol)
-                .error("ERR Errors trying to SHUTDOWN. Check logs.");
-            self.mark_dirty(slot);
-            self.go_on(slot);
+            self.answer_late(slot, |reply| {
+                reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
+            });
         }
     }
 }

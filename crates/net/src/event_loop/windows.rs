@@ -206,6 +206,11 @@ impl Running<'_> {
             return;
         }
         let Some(mut connection) = self.slots[slot].as_mut() else { return };
+        let waits_for_key = matches!(connection.session.blocked, Some(Blocked::Keys(_)));
+        if matches!(outcome, Outcome::Blocked) && !waits_for_key {
+            // Before anything ends it, which counts it out.
+            self.node.replication.note_waiting(true);
+        }
         if connection.has_much_output() {
             if connection.exceeds_output_limit(&self.node.settings, self.now) {
                 return self.close_for_output(slot);
@@ -223,7 +228,6 @@ impl Running<'_> {
         let info = &connection.session.info;
         let close = matches!(outcome, Outcome::Close) || info.closing.load(Ordering::Relaxed);
         let drain = connection.unsent() > OUTPUT_PAUSE_BYTES;
-        let waits_for_key = matches!(connection.session.blocked, Some(Blocked::Keys(_)));
         if close {
             info.closing.store(true, Ordering::Relaxed);
             connection.closing = true;
@@ -232,7 +236,6 @@ impl Running<'_> {
         match outcome {
             Outcome::Blocked => {
                 if !waits_for_key {
-                    self.node.replication.note_waiting(true);
                     // What it waits for may have come before anybody knew that it waits.
                     self.mailbox().send(Message::Recheck);
                 }

@@ -99,3 +99,52 @@ fn who_waits_at_a_primary_that_becomes_a_replica_is_told() {
         other.call(&["replicaof", "no", "one"]);
     }
 }
+
+/// Under `always`, with syncs that take long: what comes early is seen to be early.
+fn slow_disk(options: &[&str]) -> Server {
+    let always =
+        ["--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes"];
+    let server = Server::start(&[&always, options].concat());
+    let slow = server.connect().call(&["debug", "aof-flush-sleep", "200000"]);
+    assert_eq!(slow, Value::Simple(b"OK".to_vec()));
+    server
+}
+
+#[test]
+fn who_is_served_waits_until_that_is_durable() {
+    let server = slow_disk(&["--io-threads", "1"]);
+    for _ in 0..3 {
+        let (mut writer, mut waiting) = (server.connect(), server.connect());
+        writer.call(&["ping"]);
+        waiting.call(&["ping"]);
+        writer.send(&request(&["append", "k", "v"]));
+        waiting.send(&request(&["blpop", "l", "0"]));
+        // It is accepted behind what was sent above, and during the sync of that.
+        let mut feeding = server.connect();
+        feeding.send(&request(&["rpush", "l", "element"]));
+        let element =
+            Value::Array(vec![Value::Bulk(b"l".to_vec()), Value::Bulk(b"element".to_vec())]);
+        assert_eq!(waiting.reply(), element);
+        assert_eq!(waiting.call(&["waitaof", "1", "0", "1"]), counts(1, 0));
+    }
+}
+
+#[test]
+fn a_half_closed_client_gets_what_was_held_back() {
+    let server = slow_disk(&[]);
+    let mut client = server.connect();
+    client.send(&request(&["set", "a", "1"]));
+    client.end_sending();
+    assert_eq!(client.rest(), b"+OK\r\n");
+    let mut client = server.connect();
+    client.send(b"SET a 1\r\nQUIT\r\n");
+    client.end_sending();
+    assert_eq!(client.rest(), b"+OK\r\n+OK\r\n");
+    // More than is read at once: the rest waits for the first to be durable.
+    let mut client = server.connect();
+    client.send(&b"INCR n\r\n".repeat(20_000));
+    client.end_sending();
+    let replies = client.rest();
+    assert!(replies.ends_with(b"\r\n:20000\r\n"), "{} bytes", replies.len());
+    server.wait_for_info("connected_clients", 1);
+}

@@ -17,3 +17,4 @@ mod requests;
 mod server;
 mod starts;
 mod together;
+mod waits;

@@ -24,3 +24,5 @@ mod server;
 mod starts;
 #[path = "../wire/together.rs"]
 mod together;
+#[path = "../wire/waits.rs"]
+mod waits;

@@ -67,8 +67,8 @@ fn close(cx: &mut Context<'_>, client: &ClientInfo) {
         if let Some(services) = cx.node.services() {
             services.kill_link(client.id);
         }
-    } else if let Some(mailbox) = cx.node.mailboxes().get(client.loop_index) {
+    } else {
         client.closing.store(true, Ordering::Relaxed);
-        mailbox.send(Message::Close(client.id, false));
+        cx.node.tell_loop(client, Message::Close(client.id, false));
     }
 }

@@ -56,11 +56,10 @@ fn end_wait(cx: &Context<'_>, id: u64, with_error: bool) -> bool {
         cx.node.answer(Arc::clone(&waiting), answer, base::Offset(0));
         return true;
     }
-    let Some(client) = cx.node.clients.get(id).filter(|c| c.blocked.load(Ordering::Relaxed)) else {
-        return false;
-    };
-    if let Some(mailbox) = cx.node.mailboxes().get(client.loop_index) {
-        mailbox.send(Message::Unblock(id, with_error));
+    let Some(client) = cx.node.clients.get(id) else { return false };
+    let waits = client.waits_for_copies.load(Ordering::Relaxed);
+    if waits {
+        cx.node.tell_loop(&client, Message::Unblock(id, with_error));
     }
-    true
+    waits
 }
