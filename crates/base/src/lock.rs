@@ -18,6 +18,8 @@ pub enum Rank {
     Detached,
     /// What a snapshot walk encodes with.
     Walk,
+    /// The file of what a snapshot walk has encoded.
+    SpoolFile,
     /// What a snapshot walk has encoded, in memory and in its file.
     Spool,
     /// The connections of this node's replicas.

@@ -688,3 +688,34 @@ fn a_file_that_is_turned_on_for_the_first_time_holds_nothing_until_it_is_there()
     drop(client);
     node.append_only.stop().expect("a flush");
 }
+
+#[test]
+fn whichever_call_of_a_rewrite_fails_it_leaves_nothing_behind() {
+    let template = template();
+    for preamble in [true, false] {
+        for call in 1.. {
+            let disk = MemoryDisk::default();
+            let node = start(&template, &disk, AppendFsync::No).expect("a start");
+            node.settings.aof_use_rdb_preamble.set(preamble);
+            let mut client = Client::new(&node);
+            client.run("set k 1");
+            node.append_only.flush().expect("a flush");
+            disk.set_fault(Some(Fault::Once(call, io::ErrorKind::StorageFull)));
+            client.run("bgrewriteaof");
+            until("the end of the rewrite", || !node.append_only.facts().is_rewriting());
+            let has_failed = !node.append_only.facts().last_rewrite_ok;
+            disk.set_fault(None);
+            let is_left = |name: &String| name.starts_with("temp-rewrite");
+            let names = || disk.names(Path::new("/data/appendonlydir")).expect("a directory");
+            if has_failed {
+                let what = format!("nothing is left after call {call}");
+                until(&what, || !names().iter().any(is_left));
+            }
+            drop(client);
+            let _ = node.append_only.stop();
+            if !has_failed && call > 20 {
+                break;
+            }
+        }
+    }
+}

@@ -24,23 +24,45 @@ pub fn tick(node: &Arc<Node>) {
     if limit > 0 && used > limit && node.originates() {
         node.memory.evicting.store(true, Ordering::Relaxed);
     }
-    if node.append_only.is_due(node, base::clock::monotonic())
-        && !node.loading.load(Ordering::Acquire)
-    {
+    node.saves.follow(&node.settings.snapshot_cron.get(), base::clock::unix());
+    if node.loading.load(Ordering::Acquire) || node.pause.is_stopping() {
+        // A stop saves by itself, and waits for whatever is under way.
+        return;
+    }
+    if node.append_only.is_due(node, base::clock::monotonic()) {
         let alone = node.keyspace.gate.exclusive();
         if node.append_only.rewrite(node, &alone).is_err() {
             tracing::warn!("a rewrite is due but too many snapshots are under way");
         }
     }
-    node.saves.follow(&node.settings.snapshot_cron.get(), base::clock::unix());
     let rules = node.settings.save.get();
     let changes = node.changes.load(Ordering::Relaxed);
-    if node.saves.is_due(&rules, changes, base::clock::unix().0 / 1000)
-        && !node.loading.load(Ordering::Acquire)
-    {
+    if node.saves.is_due(&rules, changes, base::clock::unix().0 / 1000) {
         let alone = node.keyspace.gate.exclusive();
         if snapshot::save_in_background(node, &alone).is_err() {
             tracing::warn!("a save is due but too many snapshots are under way");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::disk::Disk;
+    use base::disk::memory::MemoryDisk;
+    use conf::Settings;
+
+    #[test]
+    fn no_save_begins_in_the_middle_of_a_stop() {
+        let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::default());
+        let node = Node::new(Arc::new(Settings::default()), None, &[], &[], 1, None);
+        let node = Arc::new(node.another(Arc::clone(&node.settings), disk, 1));
+        node.saves.state().scheduled = true;
+        node.pause.begin_stop();
+        tick(&node);
+        assert!(node.saves.state().scheduled);
+        node.pause.end_stop();
+        tick(&node);
+        assert!(!node.saves.state().scheduled);
     }
 }

@@ -20,6 +20,7 @@ use base::Millis;
 use keyspace::{Change, Entry, Keyspace, LockSet, Shard};
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use structures::NewValue;
 use values::{Kind, Object};
 
@@ -166,6 +167,19 @@ impl<'a> Keys<'a> {
     /// Reads leave access clocks alone.
     pub(crate) fn without_touching(&mut self) {
         self.touches = false;
+    }
+
+    /// Keys that a command which writes finds expired are taken out although writes are paused: it is in the
+    /// log already that they end, or the log would lack it.
+    #[cold]
+    pub(crate) fn ending_in_a_pause(&mut self) {
+        self.expires = self.node.originates() && !self.node.loading.load(Ordering::Acquire);
+    }
+
+    /// Whether keys that are found expired are taken out.
+    #[inline]
+    pub(crate) fn expires(&self) -> bool {
+        self.expires
     }
 
     /// Expired keys are found: only their primary's stream says when they end.

@@ -64,11 +64,16 @@ impl Pause {
         self.by_stop.store(false, Ordering::Release);
     }
 
+    /// Whether there is the pause of a stop.
+    pub fn is_stopping(&self) -> bool {
+        self.by_stop.load(Ordering::Acquire)
+    }
+
     /// What is held back at `now`; `None` if nothing is.
     pub fn current(&self, now: Millis) -> Option<Extent> {
         let by_clients = ByClients::unpack(self.by_clients.load(Ordering::Acquire));
         let by_clients = (by_clients.until > now).then_some(by_clients.extent);
-        let by_stop = self.by_stop.load(Ordering::Acquire).then_some(Extent::Writes);
+        let by_stop = self.is_stopping().then_some(Extent::Writes);
         by_clients.max(by_stop)
     }
 

@@ -26,8 +26,8 @@ use base::{Millis, Offset, RunId};
 use keyspace::{Exclusive, Keyspace, Record, Step, Walk};
 use rdb::{Encoder, ModuleData};
 use records::{FLUSH_BYTES, LIMITS, Recording, Records};
+use spool::Limits;
 pub use spool::WalkQueues;
-use spool::{Limits, Piece};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -250,12 +250,10 @@ impl<W: io::Write> Sink<'_, W> {
     /// Writes all that waits at the end of the walk.
     fn finish(mut self) -> io::Result<()> {
         self.write_lent()?;
-        self.flush()?;
-        if self.cut.records.spool.is_over() {
+        let spool = &self.cut.records.spool;
+        spool.take_rest(|piece| self.write(piece.db, &piece.bytes))?;
+        if spool.is_over() {
             return Err(io::ErrorKind::OutOfMemory.into());
-        }
-        while let Some(Piece { db, bytes }) = self.cut.records.spool.take_spilled()? {
-            self.write(db, &bytes)?;
         }
         Ok(())
     }

@@ -2,7 +2,9 @@
 //! requests of one window, without a second thread that would have to come at the right moment.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use base::Offset;
 use conf::Settings;
+use engine::barrier::Watermark;
 use engine::context::Outcome;
 use engine::copies::Copies;
 use engine::session::Blocked;
@@ -49,6 +51,7 @@ const fn own(
 
 /// A server of one loop, whose program offers no services.
 struct Server {
+    node: Arc<Node>,
     handle: Arc<LoopHandle>,
     thread: Option<JoinHandle<()>>,
     dir: tempfile::TempDir,
@@ -67,8 +70,9 @@ impl Server {
         let node = Arc::new(Node::new(settings, None, &commands, &[], 1, None));
         node.set_mailboxes(mailboxes);
         let only = loops.pop().unwrap();
-        let thread = std::thread::spawn(move || only.run(&node).unwrap());
-        Server { handle: Arc::clone(&handles[0]), thread: Some(thread), dir }
+        let of_loop = Arc::clone(&node);
+        let thread = std::thread::spawn(move || only.run(&of_loop).unwrap());
+        Server { node, handle: Arc::clone(&handles[0]), thread: Some(thread), dir }
     }
 
     fn connect(&self) -> UnixStream {
@@ -140,4 +144,20 @@ fn nothing_of_a_client_runs_once_its_kill_was_answered() {
 fn copies_that_came_before_the_wait_began_end_it() {
     let server = Server::start();
     expect(&mut server.connect(), "waits\r\n", ":0\r\n");
+}
+
+#[test]
+fn what_is_held_back_is_not_sent_as_the_loop_ends() {
+    let server = Server::start();
+    server.node.barrier.publish(Watermark::Appended, Some(Offset(0)));
+    let (mut writes, mut reads) = (server.connect(), server.connect());
+    writes.write_all(b"set k v\r\n").unwrap();
+    while {
+        let mut reply = [0; 4];
+        reads.write_all(b"exists k\r\n").unwrap();
+        reads.read_exact(&mut reply).unwrap();
+        reply != *b":1\r\n"
+    } {}
+    drop(server);
+    assert_eq!(writes.read(&mut [0; 8]).unwrap(), 0, "nothing but the end");
 }

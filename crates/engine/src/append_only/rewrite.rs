@@ -81,6 +81,9 @@ fn write(
         );
         // It is of no more use, whatever came of it.
         let _ = directory.disk().remove(&snapshot);
+        if result.is_err() {
+            let _ = directory.disk().remove(&requests);
+        }
         result.map(|()| requests)
     });
     if written.is_err() {

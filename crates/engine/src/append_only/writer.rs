@@ -424,20 +424,29 @@ impl Writer {
 
     fn sleep(&self) {
         let now = base::clock::monotonic();
+        if let Some(until) = self.wakes_at(now) {
+            thread::park_timeout(Duration::from_millis(until.since(now).0));
+        }
+    }
+
+    /// Until when there is nothing to be done unless somebody wakes this thread; `None` if there is
+    /// something at `now`.
+    fn wakes_at(&self, now: Millis) -> Option<Millis> {
         let mut until = now + SLEEP;
         if let Some(open) = &self.open {
             if let Some(at) = self.retry_at {
                 until = until.min(at);
             } else if !self.node.log.may_sleep(self.sleeper, open.reader.position()) {
-                return;
+                return None;
             }
             if let Some(since) = open.unsynced_since
                 && self.policy() == AppendFsync::Everysec
+                && !self.spares_syncs()
             {
                 until = until.min(since + SYNC_AGE);
             }
         }
-        thread::park_timeout(Duration::from_millis(until.since(now).0));
+        Some(until)
     }
 }
 

@@ -200,6 +200,9 @@ impl<'n> Worker<'n> {
         if session.no_touch {
             keys.without_touching();
         }
+        if !keys.expires() && command.flags.has(Flag::Write) {
+            keys.ending_in_a_pause();
+        }
         if session.info.primary {
             keys.showing_expired();
         }

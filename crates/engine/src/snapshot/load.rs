@@ -36,7 +36,7 @@ pub struct Dataset {
     pub databases: u32,
     /// Keys.
     pub keys: u64,
-    /// Keys left out because they had expired.
+    /// Keys that had expired; they are there if they were to be kept.
     pub expired: u64,
     /// Keys left out because their collections were empty.
     pub empty: u64,
@@ -58,8 +58,11 @@ pub type Rest<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
 /// How a load treats what it finds.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadOptions<'a> {
-    /// Keys that expire before this are left out; `None` keeps all (a replica does).
+    /// Keys that expire before this count as expired; `None` if none do (at a replica).
     pub expired_before: Option<Millis>,
+    /// These are kept all the same, not left out: replicas may hold them, and whoever takes them out
+    /// afterwards tells of it in the log.
+    pub keeps_expired: bool,
     /// How many databases there are.
     pub databases: u32,
     /// Verify the checksum.
@@ -82,6 +85,7 @@ impl LoadOptions<'_> {
         let settings = &node.settings;
         LoadOptions {
             expired_before,
+            keeps_expired: false,
             databases: u32::try_from(settings.databases.get()).unwrap_or(u32::MAX),
             checksum: settings.rdbchecksum.get(),
             limits: Limits::of(settings),
@@ -105,6 +109,7 @@ impl Default for LoadOptions<'_> {
     fn default() -> Self {
         LoadOptions {
             expired_before: None,
+            keeps_expired: false,
             databases: 16,
             checksum: true,
             limits: Limits::default(),
@@ -237,8 +242,8 @@ fn read_divided<R: Read>(
     let set = Dataset {
         shards,
         databases: about.databases,
-        keys: counts.keys,
-        expired: counts.expired,
+        keys: counts.keys - counts.kept,
+        expired: counts.expired + counts.kept,
         empty: counts.empty,
         left_out: counts.passed_over.keys,
         module_data: about.module_data,

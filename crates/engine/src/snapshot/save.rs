@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use std::{io, thread};
 
 /// The saver's state.
@@ -61,6 +62,9 @@ pub struct Saves {
     state: Mutex<SaveState>,
     failed: AtomicBool,
 }
+
+/// How often a stop looks whether the save that it has given up is over.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Why a save cannot begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,15 +281,24 @@ pub fn save_now(node: &Node, alone: &keyspace::Exclusive<'_>) -> Result<(), Stri
     finish(node, begin(node, alone))
 }
 
-/// Saves and waits for it while others go on reading: the end of a server, whose writes are paused.
+/// Saves and waits for it while others go on reading: the end of a server, whose writes are paused. A save
+/// that is under way, or comes before, is given up.
 ///
 /// # Errors
 /// The text of what went wrong.
 pub fn save_at_exit(node: &Node) -> Result<(), String> {
-    let alone = node.keyspace.gate.exclusive();
-    let cut = begin(node, &alone);
-    drop(alone);
-    finish(node, cut)
+    loop {
+        let alone = node.keyspace.gate.exclusive();
+        let cut = begin(node, &alone);
+        drop(alone);
+        if !matches!(cut, Err(SaveRefusal::Running)) {
+            return finish(node, cut);
+        }
+        while node.saves.state().running.is_some() {
+            node.saves.abort();
+            thread::sleep(LOOK);
+        }
+    }
 }
 
 fn finish(node: &Node, cut: Result<Cut, SaveRefusal>) -> Result<(), String> {

@@ -90,6 +90,7 @@ pub(super) struct Spool {
     /// Bytes of records that are written past the spool, and wait all the same.
     held_bytes: AtomicUsize,
     queues: Arc<WalkQueues>,
+    /// Whoever moves a piece has it until that is where it belongs.
     file: Mutex<Option<Box<dyn Scratch>>>,
     spiller: OnceLock<Thread>,
     is_closed: AtomicBool,
@@ -119,7 +120,7 @@ impl Spool {
             memory_bytes: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
             queues,
-            file: Mutex::new(Rank::Spool, None),
+            file: Mutex::new(Rank::SpoolFile, None),
             spiller: OnceLock::new(),
             is_closed: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
@@ -201,14 +202,38 @@ impl Spool {
     ///
     /// # Errors
     /// Those of the disk.
-    pub(super) fn take_spilled(&self) -> io::Result<Option<Piece>> {
+    fn take_spilled(&self) -> io::Result<Option<Piece>> {
+        let mut file = self.file.lock();
         let Some(extent) = self.state.lock().spilled.pop() else { return Ok(None) };
         let mut bytes = vec![0; extent.length];
-        let mut file = self.file.lock();
         let Some(file) = file.as_mut() else { return Err(io::ErrorKind::NotFound.into()) };
         file.seek(SeekFrom::Start(extent.at))?;
         file.read_exact(&mut bytes)?;
         Ok(Some(Piece { db: extent.db, bytes }))
+    }
+
+    /// Gives everything that waits to `write`, nobody appending any more: what is in memory, in the file,
+    /// and on its way there, which is waited for.
+    ///
+    /// # Errors
+    /// Those of the disk and of `write`.
+    pub(super) fn take_rest(
+        &self,
+        mut write: impl FnMut(&Piece) -> io::Result<()>,
+    ) -> io::Result<()> {
+        loop {
+            for piece in self.take() {
+                write(&piece)?;
+                self.reuse(piece);
+            }
+            while let Some(piece) = self.take_spilled()? {
+                write(&piece)?;
+            }
+            // A piece that could not be written to the file has come back.
+            if self.memory_bytes() == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Gives a piece's buffer back.
@@ -240,11 +265,13 @@ impl Spool {
         }
         let mut end = 0;
         while !self.is_closed.load(Ordering::Acquire) {
+            let mut file = self.file.lock();
             let Some(piece) = self.surplus() else {
+                drop(file);
                 thread::park();
                 continue;
             };
-            let written = self.write(disk, directory, end, &piece.bytes);
+            let written = write(&mut file, disk, directory, end, &piece.bytes);
             let mut state = self.state.lock();
             let (db, length) = (piece.db, piece.bytes.len());
             if let Err(error) = written {
@@ -265,16 +292,6 @@ impl Spool {
             return None;
         }
         self.state.lock().full.pop()
-    }
-
-    fn write(&self, disk: &dyn Disk, dir: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self.file.lock();
-        let file = match &mut *file {
-            Some(file) => file,
-            none => none.insert(disk.scratch(dir)?),
-        };
-        file.seek(SeekFrom::Start(at))?;
-        file.write_all(bytes)
     }
 
     /// Nobody waits for the file any more; if that is needed, gives up.
@@ -322,6 +339,21 @@ impl Spool {
             spiller.unpark();
         }
     }
+}
+
+fn write(
+    file: &mut Option<Box<dyn Scratch>>,
+    disk: &dyn Disk,
+    directory: &Path,
+    at: u64,
+    bytes: &[u8],
+) -> io::Result<()> {
+    let file = match file {
+        Some(file) => file,
+        none => none.insert(disk.scratch(directory)?),
+    };
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(bytes)
 }
 
 impl Drop for Spool {

@@ -118,6 +118,15 @@ pub(super) fn run(shared: &Arc<Shared>) {
 /// Ends the connections with the thread, even if it panics.
 struct End<'a>(&'a Shared);
 
+/// When this thread stops adding to the log in a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Halt {
+    /// At once.
+    Any,
+    /// When nobody waits for replicas any more.
+    BehindReplicas,
+}
+
 impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.replicas.end(&self.0.node);
@@ -286,8 +295,10 @@ impl<'n> Outbound<'n> {
                 }
                 Action::RetainBacklog(bytes) => self.node.log.retain(bytes),
                 Action::ReleaseBacklog => self.node.log.release(),
-                Action::AppendPing => self.append(&[b"PING"]),
-                Action::AppendGetAck => self.append(&[b"REPLCONF", b"GETACK", b"*"]),
+                Action::AppendPing => self.append(&[b"PING"], Halt::Any),
+                Action::AppendGetAck => {
+                    self.append(&[b"REPLCONF", b"GETACK", b"*"], Halt::BehindReplicas);
+                }
                 Action::Disconnect { id, flush, reason } => {
                     tracing::debug!("Closing the link to a replica: {reason}");
                     if flush {
@@ -302,13 +313,18 @@ impl<'n> Outbound<'n> {
         }
     }
 
-    /// Appends a command that means the same in every database, if this node is a primary.
-    fn append(&self, words: &[&[u8]]) {
+    /// Appends a command that means the same in every database, if this node is a primary, and not in the
+    /// middle of a stop: what the last snapshot lacks, replicas must not have.
+    fn append(&self, words: &[&[u8]], halt: Halt) {
         let mut batch = Batch::new();
         batch.keyless(words);
         batch.finish(Framing::Plain);
         self.seat.enter();
-        if self.node.originates() {
+        // Whoever begins a stop waits until every seat is empty.
+        let is_asking = self.node.stops_at_ms.load(Ordering::Acquire) > 0;
+        let stands_still =
+            self.node.pause.is_stopping() && !(halt == Halt::BehindReplicas && is_asking);
+        if self.node.originates() && !stands_still {
             self.node.log.append(&batch);
         }
         self.seat.leave();

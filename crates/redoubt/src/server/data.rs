@@ -134,8 +134,9 @@ impl Found {
         };
         match self {
             Found::Nothing => Ok(None),
-            Found::Snapshot(_, is_beside) => {
-                load_snapshot(node, options)?;
+            Found::Snapshot(head, is_beside) => {
+                let keeps_expired = head.history.is_some();
+                load_snapshot(node, LoadOptions { keeps_expired, ..options })?;
                 tracing::info!("DB loaded from disk: {}", took());
                 if is_beside && settings.appendonly.get() {
                     set_aside(&directory)?;

@@ -73,12 +73,14 @@ pub(crate) fn prepare(
         return false;
     }
     tell_of_replicas(node);
-    let (is_open, begins) = {
+    let (is_open, begins, lost_to) = {
         let facts = node.append_only.facts();
         // A file that waits for a save to end has not begun either.
         let waits = facts.scheduled.is_some() && facts.error.is_none();
         let waits = waits && !facts.is_open && node.settings.appendonly.get();
-        (facts.is_open, waits || facts.is_open && !facts.is_listed)
+        // What memory has is not in the file that is there.
+        let lost_to = facts.error.clone().filter(|_| !facts.is_open);
+        (facts.is_open, waits || facts.is_open && !facts.is_listed, lost_to)
     };
     if begins && !request.force {
         tracing::warn!("Writing initial AOF, can't exit.");
@@ -89,12 +91,17 @@ pub(crate) fn prepare(
         // Nothing may be acknowledged that the file lacks.
         begin_pause(node);
         tracing::info!("Calling fsync() on the AOF file.");
-        if let Err(text) = node.append_only.flush() {
-            tracing::error!("Error writing the AOF file, can't exit: {text}");
-            if !request.force {
-                end_pause(node);
-                return false;
-            }
+    }
+    let flushed = match lost_to {
+        Some(text) => Err(text),
+        None if is_open && !begins => node.append_only.flush(),
+        None => Ok(()),
+    };
+    if let Err(text) = flushed {
+        tracing::error!("Error writing the AOF file, can't exit: {text}");
+        if !request.force {
+            end_pause(node);
+            return false;
         }
     }
     let wanted = request.save.unwrap_or_else(|| !node.settings.save.get().is_empty());
@@ -102,8 +109,6 @@ pub(crate) fn prepare(
         tracing::info!("Saving the final RDB snapshot before exiting.");
         // Nothing may be acknowledged that the snapshot lacks.
         begin_pause(node);
-        node.saves.abort();
-        wait_for_saver(node);
         if let Err(text) = engine::snapshot::save_at_exit(node) {
             tracing::error!("Error trying to save the DB, can't exit: {text}");
             if !request.force {
@@ -193,12 +198,6 @@ fn end_pause(node: &Node) {
     node.wake_loops();
 }
 
-fn wait_for_saver(node: &Node) {
-    while node.saves.state().running.is_some() {
-        thread::sleep(Duration::from_millis(LOOK_MS));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +218,25 @@ mod tests {
             writer.leave();
             assert!(!is_early && node.pause.is_running(base::clock::monotonic()));
         });
+    }
+
+    #[test]
+    fn a_file_that_was_lost_to_an_error_keeps_the_server_from_ending() {
+        let settings = Arc::new(Settings::default());
+        settings.appendonly.set(true);
+        settings.save.set(Arc::default());
+        let node = Arc::new(Node::new(settings, None, &commands::all(), &[], 1, None));
+        let prepared = |force| {
+            let request = ShutdownRequest { force, now: true, ..ShutdownRequest::default() };
+            prepare(&node, &request, &|| false)
+        };
+        assert!(prepared(false));
+        node.append_only.facts().error = Some("Input/output error".to_owned());
+        // It is about to begin anew.
+        node.append_only.schedule(base::clock::monotonic() + Millis(1000));
+        assert!(!prepared(false));
+        assert!(!node.pause.is_running(base::clock::monotonic()), "writes go on");
+        assert!(prepared(true));
     }
 
     #[test]

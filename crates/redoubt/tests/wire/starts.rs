@@ -100,3 +100,59 @@ fn what_was_restored_outlives_a_kill() {
         assert_eq!(keys(&mut again.connect()), Value::Integer(2), "appendonly {appends}");
     }
 }
+
+/// Ends a primary by SHUTDOWN SAVE, and starts it again; its replica follows it there.
+fn save_and_start_again(primary: Server, replica: &Server) -> Server {
+    let mut client = primary.connect();
+    client.send(b"SHUTDOWN SAVE\r\n");
+    assert!(client.rest().is_empty());
+    let primary = Server::start_in(primary.kill(), &[]).unwrap();
+    let port = primary.port.to_string();
+    replica.connect().call(&["replicaof", "127.0.0.1", &port]);
+    assert_eq!(primary.connect().call(&["wait", "1", "0"]), Value::Integer(1));
+    primary
+}
+
+#[test]
+fn a_key_that_expired_while_its_primary_was_down_ends_at_the_replica_too() {
+    let debug = ["--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0"];
+    let primary = Server::start(&debug);
+    let port = primary.port.to_string();
+    let replica = Server::start(&["--replicaof", "127.0.0.1", &port]);
+    let mut client = primary.connect();
+    client.call(&["debug", "set-active-expire", "0"]);
+    client.call(&["set", "k", "5", "px", "300"]);
+    client.call(&["set", "untouched", "5", "px", "300"]);
+    assert_eq!(client.call(&["wait", "1", "0"]), Value::Integer(1));
+    let mut reader = replica.connect();
+    while reader.call(&["exists", "k", "untouched"]) != Value::Integer(0) {}
+    let primary = save_and_start_again(primary, &replica);
+    assert_eq!(primary.infos(["sync_full", "sync_partial_ok"]), [0, 1]);
+    assert_eq!(primary.info("rdb_last_load_keys_expired"), 2);
+    let mut client = primary.connect();
+    assert_eq!(client.call(&["incr", "k"]), Value::Integer(1));
+    assert_eq!(client.call(&["wait", "1", "0"]), Value::Integer(1));
+    assert_eq!(reader.call(&["get", "k"]), Value::Bulk(b"1".to_vec()));
+    assert_eq!(reader.call(&["pttl", "k"]), Value::Integer(-1));
+    // Both end what nobody asks for.
+    for server in [&primary, &replica] {
+        while keys(&mut server.connect()) != Value::Integer(1) {}
+    }
+}
+
+#[test]
+fn a_primary_that_saves_for_long_as_it_stops_goes_on_with_its_replicas() {
+    let primary =
+        Server::start(&["--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"]);
+    let port = primary.port.to_string();
+    let replica = Server::start(&["--replicaof", "127.0.0.1", &port]);
+    let mut client = primary.connect();
+    for number in 0..25 {
+        client.call(&["set", &number.to_string(), "v"]);
+    }
+    assert_eq!(client.call(&["wait", "1", "0"]), Value::Integer(1));
+    // Longer than two pings are apart.
+    client.set("rdb-key-save-delay", "100000");
+    let primary = save_and_start_again(primary, &replica);
+    assert_eq!(primary.infos(["sync_full", "sync_partial_ok"]), [0, 1]);
+}

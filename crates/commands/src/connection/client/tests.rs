@@ -190,6 +190,22 @@ fn pause_parks_and_unpause_lets_go() {
     }
 }
 
+/// A transaction that begins a pause writes in it: what has ended must end in the log, too.
+#[test]
+fn a_write_in_a_pause_logs_the_end_of_what_it_replaces() {
+    let mut server = Server::new();
+    for write in ["incr k", "set k v"] {
+        server.line("set k 5 px 1");
+        let ended = base::clock::unix() + base::Millis(2);
+        while base::clock::unix() < ended {}
+        for line in ["multi", "client pause 100000 write", write] {
+            server.line(line);
+        }
+        server.check_log("exec", &["MULTI", "DEL k", write, "EXEC"]);
+        server.check("client unpause", "+OK\r\n");
+    }
+}
+
 /// Whoever reads the offset once the pause is told sees it stand still.
 #[test]
 fn a_pause_begins_when_nobody_is_in_the_middle_of_a_command() {

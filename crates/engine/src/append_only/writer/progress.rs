@@ -15,8 +15,7 @@ impl Writer {
     pub(super) fn sync_if_due(&mut self, now: Millis) {
         let policy = self.policy();
         let Some(open) = &self.open else { return };
-        let spares = self.node.settings.no_appendfsync_on_rewrite.get()
-            && (self.rewrite.is_some() || self.node.saves.state().running.is_some());
+        let spares = self.spares_syncs();
         let Some(since) = open.unsynced_since else { return };
         let due = match policy {
             AppendFsync::Always => true,
@@ -28,12 +27,18 @@ impl Writer {
         } else if open.is_listed() {
             self.publish_overdue(Some(since + OVERDUE_AGE));
         }
-        if !due || spares || self.retry_at.is_some() && policy != AppendFsync::Always {
+        if !due || spares {
             return;
         }
         if let Err(error) = self.sync() {
             self.lose("it cannot be synced", Some(&error));
         }
+    }
+
+    /// Whether syncs are put off while the disk has a snapshot to take.
+    pub(super) fn spares_syncs(&self) -> bool {
+        self.node.settings.no_appendfsync_on_rewrite.get()
+            && (self.rewrite.is_some() || self.node.saves.state().running.is_some())
     }
 
     /// Makes what is in the file durable.

@@ -1,6 +1,7 @@
 //! The writer on a disk in memory, asked for what nobody should ask it for, and for very much.
 
 use super::*;
+use crate::snapshot::Cut;
 use base::disk::Disk;
 use base::disk::memory::MemoryDisk;
 use base::random::Random;
@@ -29,6 +30,27 @@ fn log(node: &Node, bytes: usize) {
     batch.finish(Framing::Plain);
     node.log.append(&batch);
     node.log.wake_readers();
+}
+
+/// A writer without a thread, whose increment is open.
+fn open_writer(node: &Arc<Node>) -> Writer {
+    let reader = node.log.pinned_reader(node.log.end()).expect("a reader");
+    let sleeper = node.log.subscribe(Arc::new(|| {}));
+    let mut writer = Writer {
+        node: Arc::clone(node),
+        sleeper,
+        directory: directory(&node.settings, &node.disk),
+        manifest: Manifest::default(),
+        open: None,
+        rewrite: None,
+        last_number: 0,
+        last_rewrite: Ok(()),
+        retry_at: None,
+    };
+    let (appender, manifest) = writer.next_increment().expect("an increment");
+    writer.manifest = manifest;
+    writer.open = Some(Open::new(appender, reader, Start::default(), None));
+    writer
 }
 
 fn rewrite(node: &Node) {
@@ -94,22 +116,7 @@ fn who_is_told_of_a_begun_file_sees_the_end_of_its_rewrite() {
 fn a_log_that_outruns_the_disk_does_not_keep_it_from_all_else() {
     let disk = MemoryDisk::default();
     let node = node(&disk, true);
-    let reader = node.log.pinned_reader(node.log.end()).expect("a reader");
-    let sleeper = node.log.subscribe(Arc::new(|| {}));
-    let mut writer = Writer {
-        node: Arc::clone(&node),
-        sleeper,
-        directory: directory(&node.settings, &node.disk),
-        manifest: Manifest::default(),
-        open: None,
-        rewrite: None,
-        last_number: 0,
-        last_rewrite: Ok(()),
-        retry_at: None,
-    };
-    let (appender, manifest) = writer.next_increment().expect("an increment");
-    writer.manifest = manifest;
-    writer.open = Some(Open::new(appender, reader, Start::default(), None));
+    let mut writer = open_writer(&node);
     // A piece is a megabyte at most.
     log(&node, PIECES_AT_ONCE << 21);
     let now = base::clock::monotonic();
@@ -120,4 +127,38 @@ fn a_log_that_outruns_the_disk_does_not_keep_it_from_all_else() {
     writer.write_all();
     assert_eq!(writer.open.as_ref().map(|open| open.written), Some(node.log.end()));
     assert!(!writer.write(now), "there is no more");
+}
+
+#[test]
+fn what_is_written_is_synced_although_the_disk_takes_no_more() {
+    let disk = MemoryDisk::default();
+    let node = node(&disk, true);
+    let mut writer = open_writer(&node);
+    log(&node, 10);
+    let now = base::clock::monotonic();
+    assert!(!writer.write(now));
+    let end = node.log.end();
+    writer.retry_at = Some(now + RETRY);
+    writer.sync_if_due(now + SYNC_AGE);
+    assert_eq!(writer.open.as_ref().map(|open| open.synced), Some(end));
+}
+
+#[test]
+fn a_sync_that_is_put_off_keeps_the_writer_asleep() {
+    let disk = MemoryDisk::default();
+    let node = node(&disk, true);
+    node.settings.no_appendfsync_on_rewrite.set(true);
+    let mut writer = open_writer(&node);
+    log(&node, 10);
+    let now = base::clock::monotonic();
+    assert!(!writer.write(now));
+    assert_eq!(writer.wakes_at(now), Some(now + SYNC_AGE));
+    let alone = node.keyspace.gate.exclusive();
+    let cut = Cut::take(&node, &alone).expect("a cut");
+    drop(alone);
+    node.saves.state().running = Some(Arc::clone(cut.walk()));
+    let later = now + SYNC_AGE;
+    writer.sync_if_due(later);
+    assert_eq!(writer.wakes_at(later), Some(later + SLEEP));
+    cut.discard(&node);
 }

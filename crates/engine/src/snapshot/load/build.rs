@@ -42,6 +42,8 @@ pub(super) struct Batch {
 pub(super) struct Counts {
     pub(super) keys: u64,
     pub(super) expired: u64,
+    /// Those among the keys that had expired and were kept.
+    pub(super) kept: u64,
     pub(super) empty: u64,
     pub(super) passed_over: PassedOver,
 }
@@ -74,6 +76,7 @@ impl Counts {
     fn add(&mut self, other: Counts) {
         self.keys += other.keys;
         self.expired += other.expired;
+        self.kept += other.kept;
         self.empty += other.empty;
         self.passed_over.add(other.passed_over);
     }
@@ -187,7 +190,9 @@ impl<'a> Builder<'a> {
         (self.key, self.expiry) = (None, MemberExpiry::default());
         let LoadedKey { key, value, attributes } = loaded;
         let at = attributes.expire_at;
-        if at.zip(self.site.options.expired_before).is_some_and(|(at, now)| at <= now) {
+        let has_expired =
+            at.zip(self.site.options.expired_before).is_some_and(|(at, now)| at <= now);
+        if has_expired && !self.site.options.keeps_expired {
             self.counts.expired += 1;
             return true;
         }
@@ -204,6 +209,7 @@ impl<'a> Builder<'a> {
                 return false;
             }
         };
+        self.counts.kept += u64::from(has_expired);
         let clock = self.site.options.clock;
         entry.set_access(clock.restored(&attributes).unwrap_or_else(|| clock.fresh()));
         if db != self.db {

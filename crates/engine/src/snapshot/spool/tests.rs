@@ -28,10 +28,11 @@ fn summary(pieces: &[Piece]) -> Vec<(u32, u8, usize)> {
 }
 
 fn take_all(spool: &Spool) -> io::Result<Vec<Piece>> {
-    let mut pieces = spool.take();
-    while let Some(piece) = spool.take_spilled()? {
-        pieces.push(piece);
-    }
+    let mut pieces = Vec::new();
+    spool.take_rest(|piece| {
+        pieces.push(Piece { db: piece.db, bytes: piece.bytes.clone() });
+        Ok(())
+    })?;
     Ok(pieces)
 }
 
@@ -164,4 +165,65 @@ fn a_piece_that_cannot_be_read_back_is_an_error() {
     spill_until(&spool, &disk, || spool.memory_bytes() <= LIMITS.spill_bytes);
     disk.set_fault(Some(Fault::Once(1, io::ErrorKind::TimedOut)));
     assert_eq!(take_all(&spool).unwrap_err().kind(), io::ErrorKind::TimedOut);
+}
+
+/// A disk whose scratch files take nothing until they are told how it ends.
+#[derive(Debug, Default)]
+struct Stalls {
+    is_asked: AtomicBool,
+    end: OnceLock<bool>,
+}
+
+#[derive(Debug)]
+struct Stalled(Arc<Stalls>, io::Cursor<Vec<u8>>);
+
+impl io::Write for Stalled {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.is_asked.store(true, Ordering::Release);
+        match self.0.end.wait() {
+            true => self.1.write(bytes),
+            false => Err(io::ErrorKind::StorageFull.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl io::Read for Stalled {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.1.read(out)
+    }
+}
+
+impl io::Seek for Stalled {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.1.seek(to)
+    }
+}
+
+#[test]
+fn a_piece_on_its_way_to_the_file_is_waited_for() {
+    for arrives in [true, false] {
+        let (spool, stalls) = (spool(), Arc::new(Stalls::default()));
+        *spool.file.lock() = Some(Box::new(Stalled(Arc::clone(&stalls), io::Cursor::default())));
+        (0..6).for_each(|number| fill(&spool, 0, number));
+        let pieces = thread::scope(|scope| {
+            let _closing = spool.closing();
+            scope.spawn(|| spool.spill(&MemoryDisk::default(), &PathBuf::from("/data")));
+            while !stalls.is_asked.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+            let takes = scope.spawn(|| take_all(&spool));
+            while spool.memory_bytes() > PIECE_BYTES && !takes.is_finished() {
+                thread::yield_now();
+            }
+            stalls.end.set(arrives).expect("once");
+            takes.join().expect("no panic").expect("no error")
+        });
+        let expected: Vec<_> = (0..6).map(|number| (0, number, PIECE_BYTES)).collect();
+        assert_eq!(summary(&pieces), expected);
+        assert_eq!(spool.memory_bytes(), 0);
+    }
 }
