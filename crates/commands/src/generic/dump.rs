@@ -3,6 +3,7 @@
 //! RESTORE is logged with the absolute millisecond at which the key expires. One that has expired
 //! already is not put in: what REPLACE would have replaced is deleted, and the log says only that.
 
+use crate::expire_time::{PX, PXAT, millis};
 use base::Millis;
 use engine::effects::Event;
 use engine::image::{self, BadValue, Limits};
@@ -107,12 +108,15 @@ impl Options {
     }
 }
 
-/// The instant that `ttl` milliseconds mean; zero is never.
+/// The instant that `ttl` milliseconds mean; zero is never. One that no number can tell has passed, as in
+/// stock, whose sum wraps: it is taken for the first millisecond.
 fn expiry(cx: &Context<'_>, ttl: &[u8], absolute: bool) -> Result<Option<Millis>, CommandError> {
     let ttl = values::string::parse_i64(ttl).ok_or(CommandError::NotInteger)?;
-    let ttl = u64::try_from(ttl)
-        .map_err(|_| CommandError::text("ERR Invalid TTL value, must be >= 0"))?;
-    Ok((ttl > 0).then(|| Millis(if absolute { ttl } else { cx.now.0.saturating_add(ttl) })))
+    if ttl < 0 {
+        return Err(CommandError::text("ERR Invalid TTL value, must be >= 0"));
+    }
+    let form = if absolute { PXAT } else { PX };
+    Ok((ttl > 0).then(|| form.instant(ttl, cx.now, "restore").map_or(Millis(1), millis)))
 }
 
 /// Logs what stock logs of a payload that it refuses.
@@ -284,5 +288,22 @@ mod tests {
         let at = String::from_utf8_lossy(&logged[0][2]).parse::<u64>().unwrap();
         assert!(at > base::clock::unix().0);
         server.check("object idletime k", ":7\r\n");
+    }
+
+    /// Stock's sum of clock and TTL wraps beyond the last millisecond, which makes it one that has passed.
+    #[test]
+    fn a_ttl_beyond_the_last_millisecond_has_passed() {
+        let mut server = Server::new();
+        let head = "restore k 9223372036854775807";
+        assert_eq!(restore(&mut server, head, STRING, ""), "+OK\r\n");
+        server.check("exists k", ":0\r\n");
+        assert_eq!(server.logged(), [""; 0]);
+        server.line("set k old");
+        server.logged();
+        assert_eq!(restore(&mut server, head, STRING, "replace"), "+OK\r\n");
+        server.check("exists k", ":0\r\n");
+        assert_eq!(server.logged(), ["DEL k"]);
+        assert_eq!(restore(&mut server, head, STRING, "absttl"), "+OK\r\n");
+        server.check("pexpiretime k", ":9223372036854775807\r\n");
     }
 }
