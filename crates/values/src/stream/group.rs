@@ -8,12 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// The highest count: the log and replies tell counts as signed numbers.
+pub(super) const COUNT_MAX: u64 = i64::MAX.unsigned_abs();
+
 /// A group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
     /// The last entry that was given to anybody.
     pub last_id: StreamId,
-    /// How many entries were read up to `last_id`, if that is known.
+    /// How many entries were read up to `last_id`, if that is known, as far as a signed number counts.
     pub entries_read: Option<u64>,
     pending: BTreeMap<StreamId, Pending>,
     consumers: BTreeMap<Arc<[u8]>, Consumer>,
@@ -26,7 +29,7 @@ pub struct Pending {
     pub consumer: Arc<[u8]>,
     /// Unix time in milliseconds of its last delivery.
     pub delivered_at_ms: u64,
-    /// How often it was delivered.
+    /// How often it was delivered, as far as a signed number counts.
     pub deliveries: u64,
 }
 
@@ -84,6 +87,7 @@ impl Consumer {
 impl Group {
     /// A group that has read up to `last_id`.
     pub fn new(last_id: StreamId, entries_read: Option<u64>) -> Group {
+        let entries_read = entries_read.map(|read| read.min(COUNT_MAX));
         Group { last_id, entries_read, ..Group::default() }
     }
 
@@ -130,6 +134,7 @@ impl Group {
     /// Gives an entry to a consumer, whoever held it. The consumer must be there.
     pub fn assign(&mut self, id: StreamId, consumer: &[u8], delivered_at_ms: u64, deliveries: u64) {
         let Some((name, _)) = self.consumers.get_key_value(consumer) else { return };
+        let deliveries = deliveries.min(COUNT_MAX);
         let new = Pending { consumer: Arc::clone(name), delivered_at_ms, deliveries };
         let old = self.pending.insert(id, new);
         let old = old.filter(|old| *old.consumer != *consumer);

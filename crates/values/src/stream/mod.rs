@@ -11,6 +11,7 @@ mod id;
 mod trim;
 
 pub use block::{Block, Entry};
+use group::COUNT_MAX;
 pub use group::{Consumer, Group, Pending};
 pub use id::StreamId;
 pub use trim::{Trim, TrimTo};
@@ -177,7 +178,7 @@ impl Stream {
             self.first_id = id;
         }
         self.len += 1;
-        self.entries_added += 1;
+        self.entries_added = self.entries_added.saturating_add(1);
         self.last_id = id;
         Ok(())
     }
@@ -321,8 +322,8 @@ impl Stream {
     pub fn advance(&mut self, name: &[u8], id: StreamId) {
         let Some(group) = self.groups.get(name).filter(|group| group.last_id < id) else { return };
         let counts = !self.was_deleted_from(id);
-        let counted = group.entries_read.filter(|_| counts).map(|read| read + 1);
-        let read = counted.or_else(|| self.added_up_to(id));
+        let counted = group.entries_read.filter(|_| counts).map(|read| read.saturating_add(1));
+        let read = counted.or_else(|| self.added_up_to(id)).map(|read| read.min(COUNT_MAX));
         if let Some(group) = self.groups.get_mut(name) {
             group.last_id = id;
             group.entries_read = read;

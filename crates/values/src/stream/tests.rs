@@ -192,3 +192,21 @@ fn nodes_of_the_tree_are_counted_as_stock_does() {
         assert_eq!(stream.radix_node_count(), nodes, "{id:?}");
     }
 }
+
+#[test]
+fn counts_end_at_the_greatest_signed_number() {
+    let most = i64::MAX.unsigned_abs();
+    let (mut stream, id) = (Stream::default(), StreamId::new(1, 0));
+    stream.entries_added = u64::MAX;
+    stream.add(id, &[b"f", b"v"], LIMITS).unwrap();
+    stream.add_group(b"g", Group::new(StreamId::MIN, Some(u64::MAX)));
+    stream.add_group(b"h", Group::new(StreamId::MIN, None));
+    for name in [b"g", b"h"] {
+        stream.advance(name, id);
+        assert_eq!(stream.group(name).unwrap().entries_read, Some(most));
+        let group = stream.group_mut(name).unwrap();
+        group.create_consumer(b"c", 1);
+        group.assign(id, b"c", 1, u64::MAX);
+        assert_eq!(group.pending()[&id].deliveries, most);
+    }
+}

@@ -400,3 +400,26 @@ fn options_of_deletion_stand_in_any_order_and_once() {
         ],
     );
 }
+
+/// What is logged is read as a signed number by every replica, so no count goes beyond the greatest.
+#[test]
+fn counts_end_at_the_greatest_signed_number() {
+    let mut server = with_stream();
+    let most = "9223372036854775807";
+    let told = format!("XCLAIM s g c 0 1-1 TIME 1000 RETRYCOUNT {most} FORCE JUSTID LASTID 2-0");
+    server.line("xgroup create s g 0");
+    server.line("xreadgroup group g c streams s >");
+    server.check_log(&format!("xclaim s g c 0 1-1 time 1000 retrycount {most}"), &[&told]);
+    server.check_log("xclaim s g c 0 1-1 time 1000", &[&told]);
+    server.line("xreadgroup group g c count 1 streams s 0");
+    server.line("xautoclaim s g c 0 0 count 1");
+    let logged = server.logged();
+    assert!(logged[0].contains(&format!(" RETRYCOUNT {most} ")), "{logged:?}");
+    server.line(&format!("xgroup create t g 0 mkstream entriesread {most}"));
+    server.line("xadd t 1-1 f v");
+    server.line("xgroup createconsumer t g c");
+    server.check_log(
+        "xreadgroup group g c noack streams t >",
+        &[&format!("XGROUP SETID t g 1-1 ENTRIESREAD {most}")],
+    );
+}
