@@ -67,15 +67,20 @@ impl<R: io::Read> Loader<R> {
         Ok(fields)
     }
 
-    /// Fields with times that are relative to `earliest`, or absolute.
+    /// Fields with times that are relative to `earliest`, or absolute. They are signed, as in all other
+    /// forms: no command could set, and no log could tell, a later one.
     fn expiring_fields(&mut self, earliest: Option<u64>) -> Result<Vec<HashField>, LoadError> {
         let (count, mut fields) = self.count()?;
         for _ in 0..count {
             let expire_at = match (self.source.length()?, earliest) {
                 (0, _) => None,
-                (time, None) => Some(Millis(time)),
-                (past, Some(earliest)) => Some(Millis(earliest.saturating_add(past - 1))),
+                (time, None) => Some(time),
+                (past, Some(earliest)) => Some(earliest.saturating_add(past - 1)),
             };
+            if expire_at.is_some_and(|at| i64::try_from(at).is_err()) {
+                return Err(self.source.malformed("a field that ends beyond all time"));
+            }
+            let expire_at = expire_at.map(Millis);
             let (field, value) = (self.bytes()?, self.bytes()?);
             fields.push(HashField { field, value, expire_at });
         }

@@ -369,3 +369,29 @@ fn data_of_modules_is_kept_if_it_is_to_be() {
     assert_eq!(loader.next_item().unwrap(), Some(Item::Key(key)));
     assert_eq!(loader.next_item().unwrap(), None);
 }
+
+/// Times of fields are signed in every form but these two, which could say more than any command can.
+#[test]
+fn a_field_ends_at_a_signed_millisecond() {
+    let late = b"\x81\x80\0\0\0\0\0\0\0";
+    let early_form = |time: &[u8]| [b"\x16\x01h\x01", time, b"\x01f\x01v"].concat();
+    let form = |earliest: i64, time: &[u8]| {
+        [b"\x18\x01h", &earliest.to_le_bytes()[..], b"\x01", time, b"\x01f\x01v"].concat()
+    };
+    let last = Some(Millis(i64::MAX.unsigned_abs()));
+    for (records, expected) in [
+        (early_form(b"\x81\x7f\xff\xff\xff\xff\xff\xff\xff"), Some(last)),
+        (early_form(late), None),
+        (form(i64::MAX, b"\x01"), Some(last)),
+        (form(i64::MAX, b"\x02"), None),
+        (form(0, late), Some(last)),
+        (form(1, late), None),
+    ] {
+        let loaded = items(&snapshot(b"REDIS0012", &records));
+        let found = loaded.ok().map(|items| match &items[..] {
+            [Item::Key(LoadedKey { value: LoadedValue::Hash(fields), .. })] => fields[0].expire_at,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(found, expected, "{records:02x?}");
+    }
+}
