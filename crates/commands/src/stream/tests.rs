@@ -177,3 +177,39 @@ fn streams_are_read_behind_ids() {
     server.check("xread streams s 1-2", &format!("%1\r\n$1\r\ns\r\n{third}"));
     server.check("xread streams n 1-2", "_\r\n");
 }
+
+/// XSETID with a lower MAXDELETEDID lets ids that were deleted be given again.
+#[test]
+fn a_lowered_last_id_leaves_a_stream_that_loads() {
+    let mut server = Server::new();
+    for line in [
+        "xadd s 1-0 a 1",
+        "xadd s 10-0 a 1",
+        "xdel s 10-0",
+        "xsetid s 10-0 maxdeletedid 1-0",
+        "xsetid s 5-0",
+        "xadd s 6-0 a 2",
+    ] {
+        assert!(!server.line(line).starts_with('-'), "{line}");
+    }
+    let reply = server.run(&[b"dump", b"s"]).0;
+    let start = reply.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    let payload = &reply[start..reply.len() - 2];
+    assert_eq!(server.run(&[b"restore", b"t", b"0", payload]).0, b"+OK\r\n");
+    let range = server.line("xrange s - +");
+    server.check("xrange t - +", &range);
+    server.check("xlen t", ":2\r\n");
+}
+
+#[test]
+fn a_primary_sets_a_last_id_below_what_was_deleted() {
+    let mut server = Server::new();
+    server.follow("127.0.0.1", 1);
+    let mut link = server.session_of_primary();
+    for line in
+        ["xadd s 1-0 a 1", "xadd s 10-0 a 1", "xdel s 10-0", "xsetid s 5-0", "xadd s 6-0 a 2"]
+    {
+        server.apply(&mut link, line);
+    }
+    server.check("xlen s", ":2\r\n");
+}

@@ -47,7 +47,8 @@ fn xsetid(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         }
     }
     let stream = cx.keys.peek_at::<Stream>(key)?.ok_or(CommandError::NoSuchKey)?;
-    if id < stream.max_deleted_id {
+    // A primary of version 7.0 takes it.
+    if id < stream.max_deleted_id && !cx.session.info.primary {
         return Err(smaller("current max_deleted_entry_id"));
     }
     if stream.last().is_some_and(|last| id < last.id) {
@@ -59,7 +60,7 @@ fn xsetid(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         ));
     }
     cx.keys.edit::<Stream, _>(key, |stream| {
-        stream.last_id = id;
+        stream.set_last_id(id);
         stream.entries_added = added.unwrap_or(stream.entries_added);
         if max_deleted != StreamId::MIN {
             stream.max_deleted_id = max_deleted;

@@ -31,7 +31,7 @@ pub(super) fn build(image: StreamImage) -> Result<Stream, BadValue> {
     if stream.last().is_some_and(|last| last.id > last_id) {
         return Err(BadValue::Damaged);
     }
-    stream.last_id = last_id;
+    stream.set_last_id(last_id);
     stream.max_deleted_id = id_of(image.max_deleted_id);
     stream.entries_added = image.entries_added;
     for group in &image.groups {

@@ -99,3 +99,26 @@ fn a_block_of_deleted_entries_is_passed_over() {
         ";
     check(payload.trim(), "06bd01623de1d087bbd377851096317b1af476a2", false);
 }
+
+/// XSETID of stock 7.0 sets a stream's last id below those that were deleted.
+#[test]
+fn a_stream_goes_on_below_ids_that_were_deleted() {
+    let limits = values::stream::Limits { block_bytes: 4096, block_entries: 100 };
+    let words: &[&[u8]] = &[b"f", b"v"];
+    let mut stream = Stream::default();
+    for ms in [1, 10] {
+        stream.add(values::stream::StreamId::new(ms, 0), words, limits).unwrap();
+    }
+    stream.delete(values::stream::StreamId::new(10, 0));
+    let image = |stream: &Stream| match Stream::saved(stream) {
+        SavedValue::Stream(image) => image.into_owned(),
+        _ => panic!("a stream"),
+    };
+    let mut lowered = image(&stream);
+    lowered.last_id = (5, 0);
+    let mut built = super::stream::build(lowered.clone()).unwrap();
+    built.add(values::stream::StreamId::new(6, 0), words, limits).unwrap();
+    assert_eq!(super::stream::build(image(&built)).unwrap().len(), 2);
+    lowered.last_id = (0, 9);
+    assert_eq!(super::stream::build(lowered), Err(BadValue::Damaged));
+}

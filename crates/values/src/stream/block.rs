@@ -311,14 +311,35 @@ fn push_entry(
     pack.extend(head.into_iter().chain(count).chain(body.map(|word| Item::of(word))).chain([size]));
 }
 
-/// Marks entries as deleted; `counts` are the block's so far: entries that are left, and marked ones.
+/// Marks entries as deleted, which are given in their order; `counts` are the block's so far: entries that
+/// are left, and marked ones.
 pub(super) fn mark_all_deleted(pack: &mut ListpackBuf, places: &[Place], counts: (usize, usize)) {
-    // A flag takes one byte whatever it says, so the places stay where they are.
-    for place in places {
+    // A foreign flag may take more bytes than it needs, and fewer once it is marked, which moves what
+    // is behind it: so the last place comes first.
+    for place in places.iter().rev() {
         pack.replace_int(place.at, place.flags | DELETED);
     }
     let (count, deleted) = (counts.0 - places.len(), counts.1 + places.len());
     set_counts(pack, Some(to_int(count)), Some(to_int(deleted)));
+}
+
+/// Takes off the end of a block, `first` being its id, what is marked as deleted and has an id above `last`,
+/// so that entries with lower ids may be added.
+pub(super) fn drop_marks_above(pack: &mut ListpackBuf, first: StreamId, last: StreamId) {
+    let Some(block) = Block::of(first, pack.view()) else { return };
+    let is_above = |entry: &Entry<'_>| entry.deleted && entry.id > last;
+    let above = block.backwards().take_while(is_above);
+    let (mut marks, mut elements) = (0, 0);
+    for entry in above {
+        marks += 1;
+        // And the size itself.
+        elements += usize::try_from(entry.size()).unwrap_or(0) + 1;
+    }
+    if marks > 0 {
+        let deleted = to_int(block.deleted - marks);
+        pack.truncate_back(elements);
+        set_counts(pack, None, Some(deleted));
+    }
 }
 
 /// Where an entry stands and its flags.

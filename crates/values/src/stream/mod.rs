@@ -56,7 +56,7 @@ pub struct Stream {
     block_bytes: usize,
     len: u64,
     first_id: StreamId,
-    /// The highest id that was ever added, or what XSETID said.
+    /// The highest id that was ever added, or what XSETID said; lowered by [`Stream::set_last_id`] only.
     pub last_id: StreamId,
     /// The highest id that was deleted by name.
     pub max_deleted_id: StreamId,
@@ -181,6 +181,21 @@ impl Stream {
         self.entries_added = self.entries_added.saturating_add(1);
         self.last_id = id;
         Ok(())
+    }
+
+    /// Sets the last id, which may be below ids that were deleted but not below any other. What is left of
+    /// those goes, for the next entry will stand in their place. O(entries that go).
+    pub fn set_last_id(&mut self, id: StreamId) {
+        self.last_id = id;
+        let Some(mut last) = self.blocks.last_entry() else { return };
+        let (first, before) = (*last.key(), last.get().as_bytes().len());
+        let block = Block::of(first, last.get().view());
+        if block.and_then(Block::last_id).is_none_or(|last| last <= id) {
+            return;
+        }
+        let pack = last.get_mut().own();
+        block::drop_marks_above(pack, first, id);
+        self.block_bytes = self.block_bytes - before + pack.as_bytes().len();
     }
 
     /// The entries with ids of `from` to `to`, both included.

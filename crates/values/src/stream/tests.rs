@@ -193,6 +193,68 @@ fn nodes_of_the_tree_are_counted_as_stock_does() {
     }
 }
 
+/// The pack of a block `1-0` whose flags take three bytes each: more than need be, which is no damage.
+fn block_of_wide_flags(entries: u8) -> Vec<u8> {
+    let int = |number: u8| vec![number, 1];
+    let word = |letter: u8| vec![0x81, letter, 2];
+    let mut elements = vec![int(entries), int(0), int(1), word(b'f'), int(0)];
+    for seq in 0..entries {
+        elements.extend([vec![0xf1, 2, 0, 3], int(0), int(seq), word(b'v'), int(4)]);
+    }
+    let (count, body) = (u16::try_from(elements.len()).unwrap(), elements.concat());
+    let len = u32::try_from(body.len() + 7).unwrap();
+    [&len.to_le_bytes()[..], &count.to_le_bytes(), &body, b"\xff"].concat()
+}
+
+/// What a snapshot of `stream` loads.
+fn reloaded(stream: &Stream) -> Stream {
+    let mut copy = Stream::default();
+    for (first, pack) in stream.blocks() {
+        copy.push_block(first, pack.as_bytes().to_vec()).unwrap();
+    }
+    copy
+}
+
+fn ids(stream: &Stream) -> Vec<(u64, u64)> {
+    let entries = stream.range(StreamId::MIN, StreamId::MAX);
+    entries.map(|entry| (entry.id.ms, entry.id.seq)).collect()
+}
+
+#[test]
+fn flags_of_any_width_become_marks() {
+    let mut stream = Stream::default();
+    stream.push_block(StreamId::new(1, 0), block_of_wide_flags(4)).unwrap();
+    assert!(stream.delete(StreamId::new(1, 1)));
+    let trim = Trim { to: TrimTo::Len(1), approximate: false, limit: None };
+    assert_eq!(stream.trim(trim), 2);
+    assert_eq!(ids(&stream), [(1, 3)]);
+    assert_eq!(words_of(&stream.last().unwrap()), [b"f", b"v"]);
+    assert_eq!(ids(&reloaded(&stream)), [(1, 3)]);
+    assert_eq!(stream.block_bytes, reloaded(&stream).block_bytes);
+}
+
+#[test]
+fn entries_are_added_below_ids_that_were_deleted() {
+    let mut stream = Stream::default();
+    let words: &[&[u8]] = &[b"f", b"v"];
+    for ms in [1, 10, 11, 12] {
+        stream.add(StreamId::new(ms, 0), words, LIMITS).unwrap();
+    }
+    for ms in [10, 11, 12] {
+        stream.delete(StreamId::new(ms, 0));
+    }
+    stream.set_last_id(StreamId::new(10, 5));
+    stream.add(StreamId::new(10, 6), words, LIMITS).unwrap();
+    assert_eq!(ids(&reloaded(&stream)), [(1, 0), (10, 6)]);
+    stream.delete(StreamId::new(10, 6));
+    stream.set_last_id(StreamId::new(5, 0));
+    stream.add(StreamId::new(6, 0), words, LIMITS).unwrap();
+    assert_eq!(ids(&stream), [(1, 0), (6, 0)]);
+    let copy = reloaded(&stream);
+    assert_eq!((ids(&copy), copy.len()), (ids(&stream), stream.len()));
+    assert_eq!(stream.block_bytes, copy.block_bytes);
+}
+
 #[test]
 fn counts_end_at_the_greatest_signed_number() {
     let most = i64::MAX.unsigned_abs();
