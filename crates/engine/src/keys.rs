@@ -91,7 +91,8 @@ pub struct Keys<'a> {
     /// Expired keys are taken out rather than only passed over.
     expires: bool,
     touches: bool,
-    /// Expired keys are found as if they were not: to the primary's own stream, which deletes them.
+    /// This is the primary's own stream, or a file: expired keys are found as if they were not, for it
+    /// deletes them.
     shows_expired: bool,
     /// What is noted (`NOTES_*`).
     notes: u8,
@@ -411,7 +412,7 @@ impl<'a> Keys<'a> {
     /// `WrongType` if the key holds another type.
     pub fn write_string(&mut self, key: &[u8]) -> Result<StringChange<'_>, CommandError> {
         let (db, clock) = (self.db, self.node.access_clock());
-        let limit = self.node.settings.proto_max_bulk_len.get();
+        let len_max = self.string_bytes_max();
         let place = self.place(key);
         if self.notes & (NOTES_NEW | NOTES_CHANGES) != 0 {
             self.note_put(db, key);
@@ -427,7 +428,16 @@ impl<'a> Keys<'a> {
         let shard = self.locks.shard(place.shard).ok_or(CommandError::NoSuchKey)?;
         let change = shard.change(db, place.hash, key).ok_or(CommandError::NoSuchKey)?;
         change.entry().set_access(clock.touched(change.entry().access()));
-        StringChange::new(change, usize::try_from(limit).unwrap_or(0))
+        StringChange::new(change, len_max)
+    }
+
+    /// How long a string may become: `proto-max-bulk-len` says it to clients. What the primary could hold,
+    /// or an append-only file tells, is held.
+    pub fn string_bytes_max(&self) -> usize {
+        if self.shows_expired {
+            return usize::MAX;
+        }
+        usize::try_from(self.node.settings.proto_max_bulk_len.get()).unwrap_or(0)
     }
 
     /// A shard that the command holds or, with the whole keyspace, may take.

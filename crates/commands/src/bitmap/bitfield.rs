@@ -234,6 +234,26 @@ fn bitfield(cx: &mut Context<'_>, args: &mut Args<'_>, may_write: bool) -> Comma
 mod tests {
     use crate::harness::Server;
 
+    /// Stock looks only at where a field begins: its last bytes may lie beyond the limit.
+    #[test]
+    fn a_field_may_begin_in_the_last_byte() {
+        let mut server = Server::new();
+        server.node().settings.proto_max_bulk_len.set(1 << 20);
+        for (line, expected) in [
+            (
+                "bitfield k set u8 8388608 1",
+                "-ERR bit offset is not an integer or out of range\r\n",
+            ),
+            ("exists k", ":0\r\n"),
+            ("bitfield k set u8 8388607 1", "*1\r\n:0\r\n"),
+            ("strlen k", ":1048577\r\n"),
+            ("bitfield k incrby i64 8388607 1", "*1\r\n:72057594037927937\r\n"),
+            ("strlen k", ":1048584\r\n"),
+        ] {
+            server.check(line, expected);
+        }
+    }
+
     #[test]
     fn operations() {
         let mut server = Server::new();

@@ -19,11 +19,8 @@ pub(super) fn bit_offset(
     };
     let number =
         parse_i64(number).and_then(|number| number.checked_mul(scale)).ok_or_else(refused)?;
-    let bytes_max = cx.node.settings.proto_max_bulk_len.get();
-    if number < 0 || number >> 3 >= bytes_max {
-        return Err(refused());
-    }
-    usize::try_from(number).map_err(|_| refused())
+    let bit = usize::try_from(number).map_err(|_| refused())?;
+    if bit / 8 < cx.keys.string_bytes_max() { Ok(bit) } else { Err(refused()) }
 }
 
 /// A range as it came: `start [end [BYTE | BIT]]`.

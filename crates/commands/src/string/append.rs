@@ -42,4 +42,20 @@ mod tests {
         server.check("get k", "$5\r\nabcde\r\n");
         server.check("append k", "-ERR wrong number of arguments for 'append' command\r\n");
     }
+
+    /// The limit may be lowered between MULTI and EXEC. Stock looks at it only if there is a string.
+    #[test]
+    fn what_is_too_long_is_refused_behind_a_string() {
+        let mut server = Server::new();
+        let long = "x".repeat((1 << 20) + 1);
+        server.line("multi");
+        server.line(&format!("append k {long}"));
+        server.node().settings.proto_max_bulk_len.set(1 << 20);
+        let too_long = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
+        server.check("exec", "*1\r\n:1048577\r\n");
+        server.check("append k x", too_long);
+        server.check("append l abc", ":3\r\n");
+        server.check(&format!("append l {}", &long[3..]), too_long);
+        server.check(&format!("append l {}", &long[4..]), ":1048576\r\n");
+    }
 }

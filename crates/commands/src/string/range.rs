@@ -72,8 +72,7 @@ fn setrange(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         return Ok(());
     }
     // Before `write_string`, which would leave an empty key behind.
-    let len_max = cx.node.settings.proto_max_bulk_len.get();
-    check_length(offset, piece.len(), usize::try_from(len_max).unwrap_or(0))?;
+    check_length(offset, piece.len(), cx.keys.string_bytes_max())?;
     let len = cx.keys.write_string(key)?.overwrite(offset, piece)?;
     cx.effects.changed(cx.keys.db, key, Event::SetRange);
     cx.reply.integer(count(len));
@@ -141,5 +140,25 @@ mod tests {
         server.check_log("setrange s 0 ''", &[]);
         server.check_log("setrange s 0 J", &["setrange s 0 J"]);
         server.check_log("setrange s -1 J", &[]);
+    }
+
+    /// What the primary could hold is held.
+    #[test]
+    fn the_primary_is_held_to_no_limit() {
+        let mut server = Server::new();
+        server.node().settings.proto_max_bulk_len.set(1 << 20);
+        server.follow("127.0.0.1", 1);
+        let mut link = server.session_of_primary();
+        for line in [
+            "setrange k 1048576 x",
+            "append k xy",
+            "setbit b 8388608 1",
+            "bitfield f set u8 8388608 1",
+        ] {
+            server.apply(&mut link, line);
+        }
+        server.check("strlen k", ":1048579\r\n");
+        server.check("strlen b", ":1048577\r\n");
+        server.check("strlen f", ":1048577\r\n");
     }
 }

@@ -136,18 +136,15 @@ impl<'a> StringChange<'a> {
     }
 
     /// The bytes, zeros added up to `len`, to be changed in place: only those in `changes`, and those that
-    /// are added.
+    /// are added. How long it may become is up to the caller.
     ///
     /// # Errors
-    /// `TooLong` beyond `proto-max-bulk-len`.
+    /// `WrongType`, which nobody meets.
     pub fn at_least(
         &mut self,
         len: usize,
         changes: Range<usize>,
     ) -> Result<&mut Vec<u8>, CommandError> {
-        if len > self.len_max {
-            return Err(CommandError::TooLong);
-        }
         let bytes =
             self.grow(changes.start..changes.end.max(len)).ok_or(CommandError::WrongType)?;
         if bytes.len() < len {
@@ -159,10 +156,11 @@ impl<'a> StringChange<'a> {
     /// Adds `tail`, giving the new length. Amortized O(tail).
     ///
     /// # Errors
-    /// `TooLong` beyond `proto-max-bulk-len`.
+    /// `TooLong` beyond `proto-max-bulk-len`, but not if it was empty: a key that was made for `tail` is not
+    /// left without it.
     pub fn append(&mut self, tail: &[u8]) -> Result<usize, CommandError> {
         let len = self.text().len();
-        if len.saturating_add(tail.len()) > self.len_max {
+        if len > 0 && len.saturating_add(tail.len()) > self.len_max {
             return Err(CommandError::TooLong);
         }
         if len == 0 && tail.len() <= INLINE_BYTES_MAX {
@@ -175,15 +173,13 @@ impl<'a> StringChange<'a> {
         Ok(bytes.len())
     }
 
-    /// Overwrites from `offset` on, zeros filling a gap; gives the new length.
+    /// Overwrites from `offset` on, zeros filling a gap; gives the new length. How long it may become is up to
+    /// the caller.
     ///
     /// # Errors
-    /// `TooLong` beyond `proto-max-bulk-len`.
+    /// `WrongType`, which nobody meets.
     pub fn overwrite(&mut self, offset: usize, piece: &[u8]) -> Result<usize, CommandError> {
         let end = offset.saturating_add(piece.len());
-        if end > self.len_max {
-            return Err(CommandError::TooLong);
-        }
         let bytes = self.grow(offset..end).ok_or(CommandError::WrongType)?;
         if bytes.len() < end {
             bytes.resize(end, 0);
