@@ -6,7 +6,7 @@
 //!
 //! Where weights compare equal, elements do, byte by byte: so that replicas store the same list.
 
-use base::Millis;
+use crate::hash::field_expiry::remove_expired;
 use engine::effects::Event;
 use engine::keys::{Text, kind_of};
 use engine::{Args, Command, CommandError, CommandResult, Context};
@@ -181,7 +181,8 @@ fn elements(
 
 /// What `pattern` stands for with `element` in the place of its `*`: the string at that key, or with
 /// `->` a field of the hash there; `#` is the element itself.
-fn looked_up(cx: &mut Context<'_>, pattern: &[u8], element: &[u8], now: Millis) -> Option<Vec<u8>> {
+/// A field that has ended is taken out, so that the log tells it before a STORE that goes by it.
+fn looked_up(cx: &mut Context<'_>, pattern: &[u8], element: &[u8]) -> Option<Vec<u8>> {
     if pattern == b"#" {
         return Some(element.to_vec());
     }
@@ -196,8 +197,13 @@ fn looked_up(cx: &mut Context<'_>, pattern: &[u8], element: &[u8], now: Millis) 
     let key = [head, element, tail].concat();
     match field {
         Some(field) => {
+            let now = cx.keys.fields_now();
             let hash = cx.keys.read::<Hash>(&key).ok()??;
-            hash.get(field, now).map(structures::listpack::Item::to_vec)
+            let value = hash.get(field, now).map(structures::listpack::Item::to_vec);
+            if value.is_none() {
+                remove_expired(cx, &key, std::iter::once(field)).ok()?;
+            }
+            value
         }
         None => Text::of(cx.keys.find(&key)?).ok().map(|text| text.to_vec()),
     }
@@ -235,9 +241,8 @@ fn weights(
     options: &Options<'_>,
     elements: Vec<Vec<u8>>,
 ) -> Result<Vec<(Weight, Vec<u8>)>, CommandError> {
-    let now = cx.now;
     let weigh = |element: Vec<u8>| {
-        let found = options.by.map(|by| looked_up(cx, by, &element, now));
+        let found = options.by.map(|by| looked_up(cx, by, &element));
         let weight = match (found, options.alpha) {
             (None | Some(None), true) => Weight::None,
             (None, false) => Weight::Number(number(&element)?),
@@ -289,14 +294,13 @@ fn sort(cx: &mut Context<'_>, args: &mut Args<'_>, stores: bool) -> CommandResul
 }
 
 fn answer(cx: &mut Context<'_>, options: &Options<'_>, chosen: &[Vec<u8>]) {
-    let now = cx.now;
     cx.reply.array(chosen.len() * options.get.len().max(1));
     for element in chosen {
         if options.get.is_empty() {
             cx.reply.bulk(element);
         }
         for pattern in &options.get {
-            match looked_up(cx, pattern, element, now) {
+            match looked_up(cx, pattern, element) {
                 Some(text) => cx.reply.bulk(&text),
                 None => cx.reply.null(),
             }
@@ -305,7 +309,7 @@ fn answer(cx: &mut Context<'_>, options: &Options<'_>, chosen: &[Vec<u8>]) {
 }
 
 fn store(cx: &mut Context<'_>, to: &[u8], options: &Options<'_>, chosen: &[Vec<u8>]) {
-    let (db, now) = (cx.keys.db, cx.now);
+    let db = cx.keys.db;
     let limits = crate::list::limits(cx);
     let (mut list, mut len) = (List::default(), 0);
     let mut push = |element: &[u8]| {
@@ -317,7 +321,7 @@ fn store(cx: &mut Context<'_>, to: &[u8], options: &Options<'_>, chosen: &[Vec<u
             push(element);
         }
         for pattern in &options.get {
-            push(&looked_up(cx, pattern, element, now).unwrap_or_default());
+            push(&looked_up(cx, pattern, element).unwrap_or_default());
         }
     }
     if len > 0 {
@@ -419,6 +423,28 @@ mod tests {
         }
         let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
         server.check("exec", &format!("*3\r\n{}:3\r\n{wrong}", array("1 2 3")));
+    }
+
+    /// To a replica nothing has ended until its primary says so, which it does before what goes by it.
+    #[test]
+    fn ended_fields_are_taken_out_first() {
+        let mut server = Server::new();
+        server.follow("127.0.0.1", 1);
+        let mut link = server.session_of_primary();
+        for line in ["rpush l 1", "hset h1 f v g w", "hpexpireat h1 1000 fields 1 f"] {
+            server.apply(&mut link, line);
+        }
+        server.check("sort_ro l by nosort get h*->f", &array("~"));
+        server.apply(&mut link, "sort l by nosort get h*->f store d");
+        server.check("lrange d 0 -1", &array("v"));
+        let alone = server.node().keyspace.gate.exclusive();
+        server.node().change_role(&alone, None);
+        drop(alone);
+        server.check_log(
+            "sort l by nosort get h*->f get h*->g store d",
+            &["MULTI", "HDEL h1 f", "sort l by nosort get h*->f get h*->g store d", "EXEC"],
+        );
+        server.check("lrange d 0 -1", &array("'' w"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use values::{Hash, Kind};
 ///
 /// # Errors
 /// `WrongType`.
-pub(super) fn remove_expired<'a>(
+pub(crate) fn remove_expired<'a>(
     cx: &mut Context<'_>,
     key: &[u8],
     fields: impl Iterator<Item = &'a [u8]>,

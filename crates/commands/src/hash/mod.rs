@@ -2,7 +2,7 @@
 
 pub(crate) mod expire;
 mod expiring;
-mod field_expiry;
+pub(crate) mod field_expiry;
 mod fields;
 mod random;
 mod scan;
