@@ -6,7 +6,7 @@ use crate::count::count;
 use engine::effects::Event;
 use engine::{Args, Command, CommandError, CommandResult, Context};
 use spec::{Arg, CommandSpec, Flag, Group, KeyFlag, KeySpec, ReplyShape};
-use values::bitmap::{Operation, combine};
+use values::bitmap::{Combination, Operation};
 
 /// BITOP.
 pub const BITOP: Command = Command {
@@ -48,12 +48,13 @@ fn parse(name: &[u8], sources: usize) -> Result<Operation, CommandError> {
 fn bitop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let (name, destination) = (args.bytes()?, args.key()?);
     let operation = parse(name, args.left())?;
-    let mut texts = Vec::with_capacity(args.left());
+    let mut combination = Combination::new(operation);
+    let mut room = itoa::Buffer::new();
     while let Some(key) = args.next() {
-        texts.push(cx.keys.string(key)?.map(|text| text.to_vec()).unwrap_or_default());
+        let text = cx.keys.string(key)?;
+        combination.add(text.as_ref().map_or(&b""[..], |text| text.bytes(&mut room)));
     }
-    let sources: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
-    let result = combine(operation, &sources);
+    let result = combination.finish();
     let db = cx.keys.db;
     let is_newer =
         matches!(operation, Operation::Diff | Operation::Diff1 | Operation::AndOr | Operation::One);

@@ -6,7 +6,7 @@
 pub mod field;
 mod operation;
 
-pub use operation::{Operation, combine};
+pub use operation::{Combination, Operation};
 
 /// Bit `offset` of `bytes`. O(1).
 pub fn bit(bytes: &[u8], offset: usize) -> bool {

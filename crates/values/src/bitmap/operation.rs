@@ -40,53 +40,82 @@ impl Operation {
     }
 }
 
-/// `operation` over `sources`, as long as the longest. O(N) in all their bytes.
-pub fn combine(operation: Operation, sources: &[&[u8]]) -> Vec<u8> {
-    let len = sources.iter().map(|source| source.len()).max().unwrap_or(0);
-    let Some((&first, others)) = sources.split_first() else { return Vec::new() };
-    let padded = |source: &[u8]| {
-        let mut bytes = Vec::with_capacity(len);
-        bytes.extend_from_slice(source);
-        bytes.resize(len, 0);
-        bytes
-    };
-    match operation {
-        Operation::Not => first.iter().map(|byte| !byte).collect(),
-        Operation::And => {
-            let mut result = padded(first);
-            for source in others {
-                merge(&mut result, source, |a, b| a & b);
+/// A bitmap out of several, which come one after the other: however many there are, what is held is as long
+/// as the longest of them, or twice as long.
+#[derive(Clone, Debug)]
+pub struct Combination {
+    operation: Operation,
+    /// Whether the first has come.
+    has_first: bool,
+    /// The result so far; of operations that tell the first from the others, the first.
+    result: Vec<u8>,
+    /// What is set in one of the others, or for `One` in more than one of all; of the rest nothing.
+    others: Vec<u8>,
+}
+
+impl Combination {
+    /// One of no bitmap yet.
+    pub fn new(operation: Operation) -> Combination {
+        Combination { operation, has_first: false, result: Vec::new(), others: Vec::new() }
+    }
+
+    /// Takes the next one. O(its bytes).
+    pub fn add(&mut self, source: &[u8]) {
+        lengthen(&mut self.result, source.len());
+        if !self.has_first {
+            self.has_first = true;
+            merge(&mut self.result, source, |_, first| first);
+            return;
+        }
+        let result = &mut self.result;
+        match self.operation {
+            Operation::And => {
+                merge(result, source, |a, b| a & b);
                 result.get_mut(source.len()..).unwrap_or_default().fill(0);
             }
-            result
-        }
-        Operation::Or => any_of(padded(first), others),
-        Operation::Xor => {
-            let mut result = padded(first);
-            for source in others {
-                merge(&mut result, source, |a, b| a ^ b);
+            Operation::Or | Operation::Not => merge(result, source, |a, b| a | b),
+            Operation::Xor => merge(result, source, |a, b| a ^ b),
+            Operation::Diff => merge(result, source, |a, b| a & !b),
+            Operation::Diff1 | Operation::AndOr => {
+                lengthen(&mut self.others, source.len());
+                merge(&mut self.others, source, |a, b| a | b);
             }
-            result
-        }
-        Operation::Diff => {
-            let mut result = padded(first);
-            for source in others {
-                merge(&mut result, source, |a, b| a & !b);
+            Operation::One => {
+                lengthen(&mut self.others, source.len());
+                for ((one, more), from) in result.iter_mut().zip(&mut self.others).zip(source) {
+                    *more |= *one & from;
+                    *one |= from;
+                }
             }
-            result
         }
-        Operation::Diff1 => {
-            let mut result = any_of(vec![0; len], others);
-            merge(&mut result, first, |a, b| a & !b);
-            result
+    }
+
+    /// The result, as long as the longest.
+    pub fn finish(self) -> Vec<u8> {
+        let Combination { operation, mut result, mut others, .. } = self;
+        match operation {
+            Operation::Not => result.iter_mut().for_each(|byte| *byte = !*byte),
+            Operation::Diff1 => {
+                lengthen(&mut others, result.len());
+                merge(&mut others, &result, |others, first| others & !first);
+                return others;
+            }
+            Operation::AndOr => {
+                merge(&mut result, &others, |first, others| first & others);
+                result.get_mut(others.len()..).unwrap_or_default().fill(0);
+            }
+            Operation::One => merge(&mut result, &others, |any, several| any & !several),
+            Operation::And | Operation::Or | Operation::Xor | Operation::Diff => {}
         }
-        Operation::AndOr => {
-            let mut result = any_of(vec![0; len], others);
-            merge(&mut result, first, |a, b| a & b);
-            result.get_mut(first.len()..).unwrap_or_default().fill(0);
-            result
-        }
-        Operation::One => exactly_one(padded(first), others),
+        result
+    }
+}
+
+/// Adds zeros up to `len`, and takes no more room than that.
+fn lengthen(bytes: &mut Vec<u8>, len: usize) {
+    if let Some(missing) = len.checked_sub(bytes.len()) {
+        bytes.reserve_exact(missing);
+        bytes.resize(len, 0);
     }
 }
 
@@ -96,25 +125,6 @@ fn merge(result: &mut [u8], source: &[u8], with: impl Fn(u8, u8) -> u8) {
     }
 }
 
-fn any_of(mut result: Vec<u8>, sources: &[&[u8]]) -> Vec<u8> {
-    for source in sources {
-        merge(&mut result, source, |a, b| a | b);
-    }
-    result
-}
-
-fn exactly_one(mut result: Vec<u8>, sources: &[&[u8]]) -> Vec<u8> {
-    let mut twice = vec![0; result.len()];
-    for source in sources {
-        for ((one, more), from) in result.iter_mut().zip(&mut twice).zip(*source) {
-            *more |= *one & from;
-            *one |= from;
-        }
-    }
-    merge(&mut result, &twice, |a, b| a & !b);
-    result
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +132,14 @@ mod tests {
     use proptest::prelude::*;
 
     type Expected = fn(bool, usize, usize) -> bool;
+
+    fn combine(operation: Operation, sources: &[&[u8]]) -> Vec<u8> {
+        let mut combination = Combination::new(operation);
+        for source in sources {
+            combination.add(source);
+        }
+        combination.finish()
+    }
 
     proptest! {
 
