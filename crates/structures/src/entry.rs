@@ -36,10 +36,10 @@ use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use value::{BOXED, BYTES, ENCODING_MASK, INT};
 
-/// The longest key, as in Redis: 512 MB.
-pub const KEY_BYTES_MAX: usize = 512 * 1024 * 1024;
-/// The longest inline value, as in Redis: 512 MB.
-pub const VALUE_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// The longest key: a byte less than 4 GB.
+pub const KEY_BYTES_MAX: usize = u32::MAX as usize;
+/// The longest inline value: a byte less than 4 GB.
+pub const VALUE_BYTES_MAX: usize = u32::MAX as usize;
 
 const HEADER_BYTES: usize = size_of::<Header>();
 const EXPIRY_BYTES: usize = size_of::<u64>();

@@ -74,11 +74,8 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "99999999999",
         "argument must be between -2147483648 and 2147483647 inclusive",
     ),
-    (
-        "proto-max-bulk-len",
-        "10",
-        "argument must be between 1048576 and 9223372036854775807 inclusive",
-    ),
+    ("proto-max-bulk-len", "10", "argument must be between 1048576 and 4293918720 inclusive"),
+    ("proto-max-bulk-len", "4gb", "argument must be between 1048576 and 4293918720 inclusive"),
     ("appendonly", "maybe", "argument must be 'yes' or 'no'"),
     ("appendfsync", "foo", "argument(s) must be one of the following: everysec, always, no"),
     (

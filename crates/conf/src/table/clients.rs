@@ -12,7 +12,7 @@ macro_rules! clients_settings {
         client_query_buffer_limit: Number =
             Row::bytes("client-query-buffer-limit", GB, MB, LONG);
         /// The longest argument of a command.
-        proto_max_bulk_len: Number = Row::bytes("proto-max-bulk-len", 512 * MB, MB, LONG);
+        proto_max_bulk_len: Number = Row::bytes("proto-max-bulk-len", 512 * MB, MB, BULK_MAX);
         /// Memory that all clients together may use, or a percentage of `maxmemory`; 0 is no limit.
         maxmemory_clients: Number = Row::bytes("maxmemory-clients", 0, -100, LONG)
             .unit(Unit::BytesOrPercent);

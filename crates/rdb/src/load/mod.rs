@@ -32,8 +32,9 @@ use std::io;
 use structures::lzf::LzfError;
 use values::Opaque;
 
-/// The longest string accepted unless told otherwise: the default of `proto-max-bulk-len`.
-pub const STRING_LEN_MAX: u64 = values::string::STRING_LEN_MAX as u64;
+/// The longest string accepted unless told otherwise: what an entry holds. Whoever wrote the snapshot may have
+/// had any `proto-max-bulk-len`.
+pub const STRING_LEN_MAX: u64 = structures::KEY_BYTES_MAX as u64;
 
 /// One thing a snapshot says.
 #[derive(Clone, Debug, PartialEq)]

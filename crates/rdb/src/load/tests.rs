@@ -222,7 +222,7 @@ fn nonsense_is_refused() {
         b"\x00\xc4\x00",                                  // a form of string that does not exist
         b"\x00\x01k\xc3\x02\x05\x00a",                    // packed, but another length
         b"\x00\x01k\xc3\x02\x05\x20\x00",                 // packed, copying from nowhere
-        b"\x00\x01k\x80\x20\x00\x00\x01",                 // 512 MB and one byte
+        b"\x00\x01k\x81\0\0\0\x01\0\0\0\0",               // 4 GB
         b"\x00\x01k\x81\xff\xff\xff\xff\xff\xff\xff\xff", // all the memory there is
         b"\x00\x01k\xc3\x02\x81\xff\xff\xff\xff\xff\xff\xff\xff\x00a",
         b"\xf7\x01\x03\x00\x00",         // module data without its time
@@ -393,5 +393,15 @@ fn a_field_ends_at_a_signed_millisecond() {
             other => panic!("{other:?}"),
         });
         assert_eq!(found, expected, "{records:02x?}");
+    }
+}
+
+/// A server with a higher `proto-max-bulk-len` has longer strings than the default allows.
+#[test]
+fn strings_may_be_as_long_as_an_entry_holds() {
+    for (len, too_long) in [(600_u64 << 20, false), (u64::from(u32::MAX), false), (1 << 32, true)] {
+        let string = [b"\x00\x01k\x81", &len.to_be_bytes()[..], b"abc"].concat();
+        let error = items(&snapshot(b"REDIS0010", &string)).unwrap_err();
+        assert_eq!(matches!(error, LoadError::TooLong { .. }), too_long, "{len}: {error}");
     }
 }

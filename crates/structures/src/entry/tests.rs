@@ -207,3 +207,10 @@ fn entries_may_be_sent() {
     is_send_and_sync::<Entry<Vec<u8>>>();
     is_send_and_sync::<crate::Table<Vec<u8>>>();
 }
+
+#[test]
+fn lengths_are_limited_by_their_32_bits_only() {
+    for limit in [super::KEY_BYTES_MAX, super::VALUE_BYTES_MAX] {
+        assert_eq!(super::checked_len(limit, limit), u32::MAX);
+    }
+}
