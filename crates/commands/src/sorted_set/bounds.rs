@@ -3,7 +3,7 @@
 use engine::CommandError;
 use std::ops::Range;
 use values::SortedSetRef;
-use values::string::{parse_double, parse_i64};
+use values::string::{parse_i64, read_double};
 
 /// By what members are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ fn score_bound(word: &[u8]) -> Result<ScoreBound, CommandError> {
         number => (false, number),
     };
     // Nothing is zero to stock's reader of numbers, and here nobody asks whether it has read any.
-    let score = if number.is_empty() { Some(0.0) } else { parse_double(number) };
+    let score = if number.is_empty() { Some(0.0) } else { read_double(number) };
     let score = score.ok_or_else(|| CommandError::text("ERR min or max is not a float"))?;
     Ok(ScoreBound { score, excluded })
 }
@@ -184,6 +184,57 @@ mod tests {
             (true, 4, 100, 2..4),
         ] {
             assert_eq!(limited(2..8, reversed, offset, count), expected, "{offset} {count}");
+        }
+    }
+
+    /// Bounds as stock 7.0.15 reads them, by how many of the scores 1 and 5 are not above.
+    #[test]
+    fn scores_are_read_as_stock_does() {
+        let zeros = "0".repeat(400);
+        let (large, small) = (format!("1{zeros}"), format!("0.{zeros}1"));
+        for (word, expected) in [
+            ("1e400", Some(2)),
+            ("-1e400", Some(0)),
+            ("1e-400", Some(0)),
+            ("1e4000000000000", Some(2)),
+            (&large, Some(2)),
+            (&small, Some(0)),
+            (" 1", Some(1)),
+            ("\t\n\x0b\x0c\r 1", Some(1)),
+            ("( 5", Some(1)),
+            (" inf", Some(2)),
+            (" -Infinity", Some(0)),
+            (" 0x10", Some(2)),
+            ("0X1P2", Some(1)),
+            ("0x1p5000", Some(2)),
+            ("-0x1p5000", Some(0)),
+            ("0x1p-5000", Some(0)),
+            ("5.", Some(2)),
+            (".5", Some(0)),
+            ("", Some(0)),
+            ("(", Some(0)),
+            (" ", None),
+            (" (1", None),
+            ("1 ", None),
+            ("- 1", None),
+            ("+-1", None),
+            ("nan", None),
+            ("-nan", None),
+            ("nan(12)", None),
+            ("0x", None),
+            ("0x1p", None),
+            ("1e", None),
+            ("1_0", None),
+            (".", None),
+            ("infinit", None),
+        ] {
+            let bound = score_bound(word.as_bytes()).ok();
+            let below = |score: f64, bound: ScoreBound| {
+                score < bound.score || (score <= bound.score && !bound.excluded)
+            };
+            let found =
+                bound.map(|bound| [1.0, 5.0].iter().filter(|&&one| below(one, bound)).count());
+            assert_eq!(found, expected, "{word:?}");
         }
     }
 }

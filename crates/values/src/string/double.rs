@@ -7,22 +7,39 @@ use super::float::Extended;
 /// What `strtod` reads from exactly `text`, if stock takes it for a number: no blanks, no `nan`, and
 /// nothing that is infinite or zero only because its exponent is out of range.
 pub fn parse_double(text: &[u8]) -> Option<f64> {
-    let (mantissa, exponent) = match Extended::parse(text)? {
-        Extended::Infinite => {
-            let negative = text.first() == Some(&b'-');
-            return Some(if negative { f64::NEG_INFINITY } else { f64::INFINITY });
-        }
-        Extended::Finite { mantissa, exponent, .. } => (mantissa, exponent),
+    let extended = Extended::parse(text)?;
+    let number = nearest(text, extended)?;
+    let is_in_range = match extended {
+        Extended::Infinite => true,
+        Extended::Finite { mantissa, .. } => number.is_finite() && (number != 0.0 || mantissa == 0),
     };
-    let is_hexadecimal = text.iter().any(|byte| matches!(byte, b'x' | b'X'));
-    let number = if is_hexadecimal {
-        let magnitude = scaled(mantissa, exponent);
-        if text.first() == Some(&b'-') { -magnitude } else { magnitude }
-    } else {
-        std::str::from_utf8(text).ok()?.parse().ok()?
-    };
-    let is_in_range = number.is_finite() && (number != 0.0 || mantissa == 0);
     is_in_range.then_some(number)
+}
+
+/// What `strtod` reads from exactly `text`, for commands of stock that take whatever it gives but `nan`: blanks
+/// may stand in front, and what is out of range is infinite or zero.
+pub fn read_double(text: &[u8]) -> Option<f64> {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let start = text.iter().position(|byte| !is_blank(byte))?;
+    let text = text.get(start..)?;
+    let number = match Extended::parse(text) {
+        Some(extended) => nearest(text, extended)?,
+        // Out of range even for what has more bits.
+        None => std::str::from_utf8(text).ok()?.parse().ok()?,
+    };
+    Some(number).filter(|number: &f64| !number.is_nan())
+}
+
+/// The double nearest to what `text` spells, which is known as an `extended` number.
+fn nearest(text: &[u8], extended: Extended) -> Option<f64> {
+    let negative = text.first() == Some(&b'-');
+    let is_hexadecimal = text.iter().any(|byte| matches!(byte, b'x' | b'X'));
+    let magnitude = match extended {
+        Extended::Infinite => f64::INFINITY,
+        Extended::Finite { mantissa, exponent, .. } if is_hexadecimal => scaled(mantissa, exponent),
+        Extended::Finite { .. } => return std::str::from_utf8(text).ok()?.parse().ok(),
+    };
+    Some(if negative { -magnitude } else { magnitude })
 }
 
 /// `mantissa * 2^exponent`.

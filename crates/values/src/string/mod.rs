@@ -14,7 +14,7 @@ pub mod range;
 pub mod raw;
 
 pub use digest::{DIGEST_DIGITS, digest};
-pub use double::{human_double, parse_double};
+pub use double::{human_double, parse_double, read_double};
 pub use float::increment_float;
 pub use integer::{IntegerText, decimal_len, increment, parse_i64, push_i64};
 pub use lcs::{Common, Match, common_idx, common_len, common_text};
