@@ -32,14 +32,12 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
-    /// Of a command's count, which with values may not be lower than half of the least.
+    /// Of a command's count, which with values may be only half as far from zero.
     ///
     /// # Errors
     /// `OutOfRange`.
-    pub(crate) fn of(count: i64, with_values: bool) -> Result<Wanted, CommandError> {
-        let least = if with_values { -(i64::MAX / 2) } else { -i64::MAX };
-        let most = if with_values { i64::MAX / 2 } else { i64::MAX };
-        if count < least || count > most {
+    fn of(count: i64, with_values: bool) -> Result<Wanted, CommandError> {
+        if with_values && count.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
             return Err(CommandError::OutOfRange);
         }
         Ok(match usize::try_from(count) {
@@ -63,7 +61,7 @@ impl Question {
     /// The words `[count [with_values]]`.
     ///
     /// # Errors
-    /// `NotInteger`, `OutOfRange`, `Syntax`.
+    /// `NotInteger`, `OutOfRange` or its text for the least number, `Syntax`.
     pub(crate) fn parse(
         cx: &Context<'_>,
         args: &mut Args<'_>,
@@ -73,6 +71,13 @@ impl Question {
             Question { wanted: None, with_values: false, reply_bytes_max: cx.reply_bytes_max() };
         if args.left() > 0 {
             let count = args.integer()?;
+            if count == i64::MIN {
+                // Its negative is no number.
+                return Err(CommandError::text(
+                    "ERR value is out of range, value must between -9223372036854775807 and \
+                     9223372036854775807",
+                ));
+            }
             question.with_values = args.take_token(with_values);
             args.end()?;
             question.wanted = Some(Wanted::of(count, question.with_values)?);

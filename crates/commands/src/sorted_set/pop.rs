@@ -262,8 +262,9 @@ fn bzpop(cx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> CommandResult {
 }
 
 fn bzmpop(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
-    let timeout = wait_time(args.bytes()?, cx.now)?;
+    let timeout = args.bytes()?;
     let wanted = PopMany::parse(args, end_of)?;
+    let timeout = wait_time(timeout, cx.now)?;
     if !pop_first(cx, &wanted)? {
         wait(cx, args.request(), &wanted.keys, timeout, Nothing::NullArray);
     }

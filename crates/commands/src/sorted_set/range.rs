@@ -210,7 +210,7 @@ impl<'a> Query<'a> {
                 with_scores = true;
             } else if args.left() > 2 && args.take_token("LIMIT") {
                 (offset, count) = (args.integer()?, args.integer()?);
-            } else if fixed.is_none() && args.take_token("REV") {
+            } else if fixed.is_none() && !reversed && args.take_token("REV") {
                 reversed = true;
             } else if by.is_none() && args.take_token("BYLEX") {
                 by = Some(By::Lex);

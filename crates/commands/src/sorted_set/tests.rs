@@ -237,3 +237,39 @@ fn chance_and_scan() {
         server.check(line, expected);
     }
 }
+
+/// Which of several mistakes is told, as by stock 7.0.15.
+#[test]
+fn mistakes_are_told_in_stocks_order() {
+    let mut server = Server::new();
+    let keys = "-ERR numkeys should be greater than 0\r\n";
+    let range = "-ERR value is out of range, value must between -9223372036854775807 and \
+                 9223372036854775807\r\n";
+    let half = "-ERR value is out of range\r\n";
+    for (line, expected) in [
+        ("bzmpop x 0 k min", keys),
+        ("bzmpop x x k min", keys),
+        ("bzmpop x 1 k foo", SYNTAX),
+        ("bzmpop x 1 k min count 0", "-ERR count should be greater than 0\r\n"),
+        ("bzmpop x 1 k min", "-ERR timeout is not a float or out of range\r\n"),
+        ("zrange k 0 -1 rev rev", SYNTAX),
+        ("zrange k 0 -1 rev byscore rev", SYNTAX),
+        ("zrangestore d k 0 -1 rev rev", SYNTAX),
+        ("zrange k 0 -1 withscores withscores", "*0\r\n"),
+        ("srandmember k -9223372036854775808", range),
+        ("srandmember k -9223372036854775808 x", SYNTAX),
+        ("srandmember k -9223372036854775807", "*0\r\n"),
+        ("srandmember k -9223372036854775809", "-ERR value is not an integer or out of range\r\n"),
+        ("hrandfield k -9223372036854775808", range),
+        ("hrandfield k -9223372036854775808 foo", range),
+        ("hrandfield k -9223372036854775808 withvalues", range),
+        ("hrandfield k -4611686018427387904 withvalues", half),
+        ("hrandfield k -4611686018427387903 withvalues", "*0\r\n"),
+        ("zrandmember k -9223372036854775808", range),
+        ("zrandmember k -9223372036854775808 foo", range),
+        ("zrandmember k 9223372036854775807 withscores", half),
+        ("zrandmember k 1 withscores x", SYNTAX),
+    ] {
+        server.check(line, expected);
+    }
+}
