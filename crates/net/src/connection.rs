@@ -201,6 +201,14 @@ impl Connection {
         self.fault = None;
     }
 
+    /// The barrier lets its replies pass. True if there is more to be parsed: it stood still until now, or has
+    /// ended, and is closed when all has run.
+    pub(crate) fn goes_on_once_passed(&mut self) -> bool {
+        let has_stood = self.tag.take().is_some();
+        let has_more = has_stood && self.parsed < self.input.len();
+        (has_more || self.ended) && self.hold == Hold::None && !self.queued && !self.closing
+    }
+
     /// An empty request was passed over; it began at `start`. True if all before it has run.
     pub(crate) fn skip_empty(&mut self, start: usize) -> bool {
         let is_first = start == self.consumed;

@@ -58,14 +58,7 @@ impl Running<'_> {
                 connection.passed = tag;
             }
             connection.dirty = false;
-            let has_stood = connection.tag.take().is_some();
-            let has_more = has_stood && connection.parsed < connection.input.len();
-            // One that has ended is looked at once more, which closes it when all has run.
-            if (has_more || connection.ended)
-                && connection.hold == Hold::None
-                && !connection.queued
-                && !connection.closing
-            {
+            if connection.goes_on_once_passed() {
                 connection.queued = true;
                 self.ready.push(slot);
             }

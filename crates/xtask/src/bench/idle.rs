@@ -1,4 +1,5 @@
-//! `cargo xtask bench --idle`: what many idle connections cost those that are active.
+//! `cargo xtask bench --idle`: what many connections that are idle, or wait in BLPOP, cost those that are
+//! active.
 
 use super::generator::{Generator, Load};
 use super::report::{Report, Sample, head, judge};
@@ -10,13 +11,16 @@ use crate::failure::{During, Outcome};
 use crate::verdicts::Verdicts;
 use crate::wait;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 
 /// Active connections.
 const ACTIVE: usize = 100;
 /// The most CPU time of an operation beside idle connections, against without.
 const BAR: f64 = 1.2;
-/// How long the server may take to forget connections that were closed.
+/// What those that wait send.
+const BLPOP: &[u8] = b"BLPOP queue 0\r\n";
+/// How long the server may take to see that connections wait, or were closed.
 const CLOSE_MS: u64 = 30_000;
 
 /// Measures, and gives the table and the bar.
@@ -31,7 +35,9 @@ pub fn measure(with: &Measuring<'_>, verdicts: &mut Verdicts) -> Outcome<String>
     let mut server = Server::start(start, &with.folder.join("idle"))?;
     server::pin(GENERATOR_CPU)?;
     fill(&server, &[GET], with.plan)?;
-    let labels = [0, with.idle].map(|idle| format!("{ACTIVE} active, {idle} idle"));
+    let count = with.idle;
+    let others = ["0 idle".to_owned(), format!("{count} idle"), format!("{count} blocked")];
+    let labels = others.clone().map(|others| format!("{ACTIVE} active, {others}"));
     let mut report = Report::new(labels.into(), vec!["GET"], PIPELINES.to_vec(), 0);
     for round in 0..with.plan.rounds {
         eprintln!("round {} of {}", round + 1, with.plan.rounds);
@@ -40,22 +46,34 @@ pub fn measure(with: &Measuring<'_>, verdicts: &mut Verdicts) -> Outcome<String>
             let keys = with.plan.keys;
             let load = Load { workload: GET, connections: ACTIVE, pipeline, keys, seed };
             report.add((0, 0, pipeline), one(&mut server, &load, with)?);
-            let idle = connect(server.port(), with.idle)?;
-            report.add((1, 0, pipeline), one(&mut server, &load, with)?);
-            drop(idle);
-            let node = server.node();
-            wait::until("the end of idle connections", CLOSE_MS, || {
-                let clients = node.info("clients", "connected_clients").parse::<usize>().ok()?;
-                (clients < ACTIVE).then_some(())
-            })?;
+            for (place, request) in [(1, &b""[..]), (2, BLPOP)] {
+                let mut idle = connect(server.port(), count)?;
+                idle.iter_mut().try_for_each(|one| one.write_all(request))?;
+                let blocked = if request.is_empty() { 0 } else { count };
+                wait_for(&mut server, "blocked_clients", |clients| clients == blocked)?;
+                report.add((place, 0, pipeline), one(&mut server, &load, with)?);
+                drop(idle);
+                wait_for(&mut server, "connected_clients", |clients| clients < ACTIVE)?;
+            }
         }
     }
     for pipeline in PIPELINES {
-        let name = format!("bench: GET P{pipeline} beside {} idle, of without", with.idle);
-        judge(verdicts, &name, report.ratio((1, 0, pipeline)), BAR);
+        for (place, others) in others.iter().enumerate().skip(1) {
+            let name = format!("bench: GET P{pipeline} beside {others}, of without");
+            judge(verdicts, &name, report.ratio((place, 0, pipeline)), BAR);
+        }
     }
     let how = format!("{ACTIVE} active connections");
     Ok([head(with.words, with.plan, &how), report.cpu_tables(), report.rate_tables()].concat())
+}
+
+/// Waits until the server counts as many clients of a kind as it should.
+fn wait_for(server: &mut Server, kind: &str, is_so: impl Fn(usize) -> bool) -> Outcome {
+    let node = server.node();
+    wait::until(kind, CLOSE_MS, || {
+        let clients = node.info("clients", kind).parse::<usize>().ok()?;
+        is_so(clients).then_some(())
+    })
 }
 
 fn one(server: &mut Server, load: &Load, with: &Measuring<'_>) -> Outcome<Sample> {
