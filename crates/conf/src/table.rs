@@ -57,8 +57,8 @@ const LONG: i64 = i64::MAX;
 const KB: i64 = 1 << 10;
 const MB: i64 = 1 << 20;
 const GB: i64 = 1 << 30;
-/// The longest argument: with some room for what a command makes of it, it is below the 4 GB that a key, or
-/// an element of a collection, can hold.
+/// The longest argument, and request: with some room for what a command makes of it, it is below the 4 GB that
+/// a key, or an element of a collection, can hold, and that the places of words are told by.
 const BULK_MAX: i64 = 4095 * MB;
 
 macro_rules! settings {

@@ -179,7 +179,7 @@ impl<'a> Keys<'a> {
 
     /// Whether keys that are found expired are taken out.
     #[inline]
-    pub(crate) fn expires(&self) -> bool {
+    pub fn expires(&self) -> bool {
         self.expires
     }
 

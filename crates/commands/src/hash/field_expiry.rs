@@ -17,9 +17,9 @@ pub(crate) fn remove_expired<'a>(
     key: &[u8],
     fields: impl Iterator<Item = &'a [u8]>,
 ) -> Result<(), CommandError> {
-    let now = cx.keys.fields_now();
+    let (now, expires) = (cx.keys.fields_now(), cx.keys.expires());
     let Some(hash) = cx.keys.peek_at::<Hash>(key)? else { return Ok(()) };
-    if !hash.may_have_ended(now) || !cx.node.expires() {
+    if !hash.may_have_ended(now) || !expires {
         return Ok(());
     }
     let mut ended: Vec<Vec<u8>> =

@@ -10,7 +10,7 @@ macro_rules! clients_settings {
             Row::new("client-output-buffer-limit", Kind::OutputLimits);
         /// How many bytes of one client's queries may wait.
         client_query_buffer_limit: Number =
-            Row::bytes("client-query-buffer-limit", GB, MB, LONG);
+            Row::bytes("client-query-buffer-limit", GB, MB, BULK_MAX);
         /// The longest argument of a command.
         proto_max_bulk_len: Number = Row::bytes("proto-max-bulk-len", 512 * MB, MB, BULK_MAX);
         /// Memory that all clients together may use, or a percentage of `maxmemory`; 0 is no limit.

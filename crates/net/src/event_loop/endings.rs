@@ -11,19 +11,34 @@ impl Running<'_> {
     /// The peer is gone. As in stock, what was read before is still run, unless clients are paused.
     pub(super) fn end(&mut self, slot: usize) {
         let Some(connection) = self.slots[slot].as_mut() else { return };
-        let goes_on = match connection.hold {
-            // A reply that the barrier holds back comes first, and what was read behind that.
-            Hold::None | Hold::Draining => connection.queued || connection.dirty,
-            Hold::Parked => !self.node.pause.is_running(self.now),
-            // It takes nothing more.
-            Hold::Blocked => false,
-        };
-        if !goes_on {
+        // A reply that the barrier holds back comes first.
+        if !connection.dirty && !self.is_left_to_run(slot) {
             return self.kill(slot);
         }
+        self.stop_waiting(slot);
+        let Some(connection) = self.slots[slot].as_mut() else { return };
         if !connection.ended {
             connection.ended = true;
             self.driver.ignore(slot, connection.socket.as_fd());
+        }
+    }
+
+    /// Whether what a connection whose peer has gone has sent is still to be run.
+    pub(super) fn is_left_to_run(&self, slot: usize) -> bool {
+        self.slots[slot].as_ref().is_some_and(|connection| match connection.hold {
+            Hold::None => connection.queued && !connection.closing,
+            Hold::Parked => !self.node.pause.is_running(self.now),
+            Hold::Blocked | Hold::Draining => false,
+        })
+    }
+
+    /// A connection that waits for keys takes nothing more.
+    fn stop_waiting(&mut self, slot: usize) {
+        if let Some(connection) = self.slots[slot].as_ref()
+            && let Some(Blocked::Keys(waiting)) = &connection.session.blocked
+            && waiting.abandon()
+        {
+            self.node.waiters.remove(waiting);
         }
     }
 
@@ -35,6 +50,7 @@ impl Running<'_> {
             connection.dead = true;
             self.node.clients.set_memory(&connection.session.info, 0);
             self.dead.push(slot);
+            self.stop_waiting(slot);
         }
     }
 

@@ -92,7 +92,7 @@ impl Running<'_> {
             }
             if connection.hold == Hold::Draining && !blocked {
                 self.go_on(slot);
-            } else if ended && matches!(connection.hold, Hold::Draining | Hold::Blocked) {
+            } else if ended && connection.hold != Hold::None && !self.is_left_to_run(slot) {
                 self.kill(slot);
                 continue;
             }

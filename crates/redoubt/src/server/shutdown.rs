@@ -164,8 +164,9 @@ fn wait_for_replicas(node: &Node, deadline: Millis, is_called_off: &dyn Fn() -> 
     }
     tracing::info!("Waiting for replicas before shutting down.");
     begin_pause(node);
-    node.replication.note_waiting(true);
+    // Before anybody asks whether replicas are still to be asked.
     node.stops_at_ms.store(deadline.0, Ordering::Release);
+    node.replication.note_waiting(true);
     let mut go_on = true;
     while lagging() && base::clock::monotonic() < deadline {
         if is_called_off() {

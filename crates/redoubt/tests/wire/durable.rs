@@ -140,6 +140,14 @@ fn a_half_closed_client_gets_what_was_held_back() {
     client.send(b"SET a 1\r\nQUIT\r\n");
     client.end_sending();
     assert_eq!(client.rest(), b"+OK\r\n+OK\r\n");
+    for waits in ["WAIT 1 10000", "BLPOP l 10000"] {
+        let mut client = server.connect();
+        client.send(format!("SET a 1\r\n{waits}\r\n").as_bytes());
+        client.end_sending();
+        assert_eq!(client.rest(), b"+OK\r\n");
+    }
+    assert_eq!(server.connect().call(&["rpush", "l", "v"]), Value::Integer(1));
+    assert_eq!(server.connect().call(&["llen", "l"]), Value::Integer(1));
     // More than is read at once: the rest waits for the first to be durable.
     let mut client = server.connect();
     client.send(&b"INCR n\r\n".repeat(20_000));

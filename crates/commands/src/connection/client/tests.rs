@@ -190,20 +190,33 @@ fn pause_parks_and_unpause_lets_go() {
     }
 }
 
+/// Lets what ends in a millisecond end.
+fn end_now() {
+    let ended = base::clock::unix() + base::Millis(2);
+    while base::clock::unix() < ended {}
+}
+
 /// A transaction that begins a pause writes in it: what has ended must end in the log, too.
 #[test]
 fn a_write_in_a_pause_logs_the_end_of_what_it_replaces() {
     let mut server = Server::new();
     for write in ["incr k", "set k v"] {
         server.line("set k 5 px 1");
-        let ended = base::clock::unix() + base::Millis(2);
-        while base::clock::unix() < ended {}
+        end_now();
         for line in ["multi", "client pause 100000 write", write] {
             server.line(line);
         }
         server.check_log("exec", &["MULTI", "DEL k", write, "EXEC"]);
         server.check("client unpause", "+OK\r\n");
     }
+    for line in ["hset h f 5 g 6", "hpexpire h 1 fields 1 f"] {
+        server.line(line);
+    }
+    end_now();
+    for line in ["multi", "client pause 100000 write", "hincrby h f 1"] {
+        server.line(line);
+    }
+    server.check_log("exec", &["MULTI", "HDEL h f", "hincrby h f 1", "EXEC"]);
 }
 
 /// Whoever reads the offset once the pause is told sees it stand still.

@@ -148,6 +148,9 @@ impl<'n> Stream<'n> {
             Ok(Progress::Incomplete { .. }) => return Ok(false),
             Err(error) => return Err(Fed::Failed(error.to_string())),
         };
+        if u32::try_from(end - self.at).is_err() {
+            return Err(Fed::Failed("a request of 4 GB or more".to_owned()));
+        }
         self.ranges.clear();
         for range in self.arguments.ranges() {
             let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
