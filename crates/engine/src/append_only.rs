@@ -288,28 +288,22 @@ impl AppendOnly {
         }
     }
 
-    /// Settings have changed: with `appendonly` the file is begun or ended. The caller has the whole
-    /// keyspace alone.
-    ///
-    /// # Errors
-    /// If it cannot be begun now.
-    pub fn settings_changed(
-        &self,
-        node: &Node,
-        alone: &Exclusive<'_>,
-    ) -> Result<(), RewriteRefusal> {
+    /// Settings have changed, `appendonly` itself if it `toggles`: the file is begun, as soon as that can be,
+    /// or ended. The caller has the whole keyspace alone.
+    pub fn settings_changed(&self, node: &Node, alone: &Exclusive<'_>, toggles: bool) {
         let (is_open, is_to_be_closed) = {
             let facts = self.facts.lock();
             // One that was lost is not open, but may refuse writes and be about to begin anew.
             (facts.is_open, facts.is_open || facts.error.is_some() || facts.scheduled.is_some())
         };
         let wanted = node.settings.appendonly.get() && self.thread.get().is_some();
-        if wanted && !is_open && node.saves.state().running.is_some() {
+        if wanted && !is_open {
             // One walk to the disk at a time is enough.
-            self.schedule(Millis(0));
-        } else if wanted && !is_open {
-            self.begin(node, alone, true)?;
-        } else if !wanted && is_to_be_closed {
+            let waits = node.saves.state().running.is_some();
+            if waits || self.begin(node, alone, true).is_err() {
+                self.schedule(Millis(0));
+            }
+        } else if toggles && !wanted && is_to_be_closed {
             let mut facts = self.facts.lock();
             let was_rewriting = facts.is_rewriting();
             (facts.is_open, facts.rewrite_began, facts.scheduled) = (false, None, None);
@@ -324,7 +318,6 @@ impl AppendOnly {
             // For a file that there will not be.
             node.wake_loops();
         }
-        Ok(())
     }
 
     /// Begins a rewrite. The caller has the whole keyspace alone.

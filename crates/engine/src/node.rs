@@ -57,6 +57,15 @@ pub struct ShutdownRequest {
     pub asked_by: Option<(u64, usize)>,
 }
 
+/// A setting whose new value cannot be had, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its name.
+    pub name: &'static str,
+    /// The text of why.
+    pub text: String,
+}
+
 /// What the engine wants of the program around it.
 pub trait Services: Send + Sync {
     /// The role has changed: follow `primary`, or nobody.
@@ -75,7 +84,7 @@ pub trait Services: Send + Sync {
     ///
     /// # Errors
     /// A text for the client, if one cannot be done.
-    fn settings_changed(&self, names: &[&str]) -> Result<(), String>;
+    fn settings_changed(&self, names: &[&str]) -> Result<(), Refused>;
     /// Has the calling thread run in such slices, where the kernel grants them.
     fn take_slices(&self, _slices: Slices) {}
     /// Sends keys to another server, then calls [`crate::pipeline::Worker::finish_migration`]; does not wait.

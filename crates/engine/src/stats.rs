@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// Samples behind the `instantaneous_*` fields.
 const SAMPLES: usize = 16;
 /// What is sampled: commands, bytes in and out, turns, microseconds of turns.
-const RATES: usize = 5;
+const RATES: usize = 7;
 
 /// One command's figures in one loop.
 #[derive(Debug, Default)]
@@ -242,6 +242,8 @@ impl Stats {
             self.sum(|s| &s.bytes_out),
             self.cycles(),
             self.sum(|s| &s.cycle_us),
+            self.repl_bytes_in.load(Ordering::Relaxed),
+            self.repl_bytes_out.load(Ordering::Relaxed),
         ];
         let mut rates = self.rates.lock();
         if let Some((then, before)) = rates.last {
@@ -256,7 +258,8 @@ impl Stats {
         rates.last = Some((now_ms, totals));
     }
 
-    /// Commands, bytes in, bytes out, turns, and microseconds of turns per second, lately.
+    /// Commands, bytes in, bytes out, turns, microseconds of turns, and bytes of replication in and out per
+    /// second, lately.
     pub fn rates(&self) -> [u64; RATES] {
         let rates = self.rates.lock();
         let mut means = [0; RATES];

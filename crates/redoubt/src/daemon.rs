@@ -4,7 +4,7 @@
 //! the first process then ends. What it would have said on the terminal it has said before.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -21,23 +21,26 @@ pub(crate) fn is_daemon() -> bool {
     marked
 }
 
-/// Starts the daemon.
+/// Starts the daemon, which reads `input` if its configuration comes from standard input.
 ///
 /// # Errors
-/// Those of starting a process.
-pub(crate) fn spawn() -> io::Result<()> {
+/// Those of starting a process, and of handing it that.
+pub(crate) fn spawn(input: Option<&str>) -> io::Result<()> {
     let mut words = std::env::args_os();
     let name = words.next().unwrap_or_else(|| "redoubt".into());
     let mut command = Command::new(std::env::current_exe()?);
     std::os::unix::process::CommandExt::arg0(&mut command, name);
-    command
+    let mut daemon = command
         .args(words)
         .env(MARK, "1")
-        .stdin(Stdio::null())
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .map(drop)
+        .spawn()?;
+    match (daemon.stdin.take(), input) {
+        (Some(mut pipe), Some(input)) => pipe.write_all(input.as_bytes()),
+        _ => Ok(()),
+    }
 }
 
 /// A pid file, removed when dropped.

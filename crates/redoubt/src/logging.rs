@@ -5,9 +5,10 @@
 //! ROLE is M (primary), S (replica), X (sentinel); LEVEL is `.` debug, `-` verbose, `*` notice, `#`
 //! warning. The file is opened anew for each line, so that it can be rotated under the server.
 
+use crate::syslog;
 use conf::{LogLevel, Settings};
 use std::fmt::{self, Write as _};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -26,11 +27,24 @@ pub(crate) fn set_role(role: u8) {
 }
 
 /// Begins to log as `settings` say. Once per process.
-pub(crate) fn start(settings: &Arc<Settings>) {
+///
+/// # Errors
+/// When the file cannot be opened: nobody would hear of anything.
+pub(crate) fn start(settings: &Arc<Settings>) -> io::Result<()> {
+    let path = settings.logfile.get();
+    if !path.is_empty() {
+        open(&path)?;
+    }
     let _first_wins = SETTINGS.set(Arc::clone(settings));
     let subscriber = tracing_subscriber::registry().with(Lines);
     // A second start keeps the first subscriber.
     let _ = tracing::subscriber::set_global_default(subscriber);
+    Ok(())
+}
+
+fn open(path: &[u8]) -> io::Result<File> {
+    let path = PathBuf::from(String::from_utf8_lossy(path).into_owned());
+    OpenOptions::new().append(true).create(true).open(path)
 }
 
 struct Lines;
@@ -88,13 +102,11 @@ fn write_line(settings: &Settings, level: Level, message: &str) {
     let result = if path.is_empty() {
         io::stdout().write_all(line.as_bytes())
     } else {
-        let path = PathBuf::from(String::from_utf8_lossy(&path).into_owned());
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .and_then(|mut file| file.write_all(line.as_bytes()))
+        open(&path).and_then(|mut file| file.write_all(line.as_bytes()))
     };
     // A log that cannot be written must not stop the server.
     let _ = result;
+    if settings.syslog_enabled.get() {
+        syslog::write(settings, level, message);
+    }
 }

@@ -11,6 +11,7 @@ mod migrate;
 mod replication;
 mod sentinel;
 mod server;
+mod syslog;
 mod title;
 mod up;
 

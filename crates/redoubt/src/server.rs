@@ -18,7 +18,7 @@ use crate::title::Title;
 use crate::{daemon, logging};
 use conf::{LoadRequest, Loaded, Settings};
 use data::StartOptions;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,7 +86,22 @@ pub(crate) struct LoadedRest {
     pub(crate) says_io_threads: bool,
 }
 
-fn load(arguments: &[String], sentinel: bool) -> Result<Loaded, String> {
+/// Goes to `dir`, whose absolute path that is from then on, as stock shows and writes it.
+///
+/// # Errors
+/// Those of the system.
+fn enter_directory(settings: &Settings) -> io::Result<()> {
+    let dir = settings.dir.string();
+    if !dir.is_empty() {
+        std::env::set_current_dir(&dir)?;
+    }
+    let absolute = std::env::current_dir()?;
+    settings.dir.set(absolute.into_os_string().into_encoded_bytes().into());
+    Ok(())
+}
+
+/// The configuration, and what of it came from standard input, if it was asked for.
+fn load(arguments: &[String], sentinel: bool) -> Result<(Loaded, Option<String>), String> {
     let (mut request, wants_stdin) = LoadRequest::from_command_line(arguments);
     request.sentinel_mode |= sentinel;
     if wants_stdin {
@@ -96,12 +111,13 @@ fn load(arguments: &[String], sentinel: bool) -> Result<Loaded, String> {
             .map_err(|error| format!("cannot read the configuration from stdin: {error}"))?;
         request.stdin = Some(text);
     }
-    Settings::load(&request).map_err(|error| error.to_string())
+    let loaded = Settings::load(&request).map_err(|error| error.to_string())?;
+    Ok((loaded, request.stdin))
 }
 
 fn check_config(arguments: &[String], sentinel: bool) -> i32 {
     match load(arguments, sentinel) {
-        Ok(loaded) => {
+        Ok((loaded, _)) => {
             let warnings: Vec<String> =
                 loaded.warnings.iter().map(|warning| format!("WARNING: {warning}\n")).collect();
             let warnings = warnings.concat();
@@ -113,22 +129,28 @@ fn check_config(arguments: &[String], sentinel: bool) -> i32 {
 
 /// Goes to the data directory and, if asked to, into the background. `None` if this process has
 /// handed over to the daemon.
-fn prepare(name: &str, loaded: Loaded, start: StartOptions) -> Result<Option<Ready>, String> {
+fn prepare(
+    name: &str,
+    (loaded, stdin): (Loaded, Option<String>),
+    start: StartOptions,
+) -> Result<Option<Ready>, String> {
     let path = loaded.path.clone();
     let says_io_threads = loaded.says("io-threads");
     let settings = Arc::new(loaded.settings);
     if settings.daemonize.get() && !daemon::is_daemon() {
-        let spawned = daemon::spawn();
+        // The daemon reads it once more.
+        if path.as_ref().is_some_and(|path| !path.is_file()) {
+            return Err("daemonize needs a configuration that can be read twice".to_owned());
+        }
+        let spawned = daemon::spawn(stdin.as_deref());
         return spawned
             .map(|()| None)
             .map_err(|error| format!("cannot go into the background: {error}"));
     }
-    let dir = PathBuf::from(String::from_utf8_lossy(&settings.dir.get()).into_owned());
-    if !dir.as_os_str().is_empty() {
-        std::env::set_current_dir(&dir)
-            .map_err(|error| format!("Can't chdir to '{}': {error}", dir.display()))?;
-    }
-    logging::start(&settings);
+    enter_directory(&settings)
+        .map_err(|error| format!("Can't chdir to '{}': {error}", settings.dir.string()))?;
+    logging::start(&settings).map_err(|error| format!("Can't open the log file: {error}"))?;
+    signals::ignore_hangups().map_err(|error| format!("cannot ignore SIGHUP: {error}"))?;
     logging::set_role(if loaded.sentinel_mode { b'X' } else { b'M' });
     let pid_file = write_pid_file(&settings);
     banner::announce(&settings, path.as_deref(), loaded.sentinel_mode);

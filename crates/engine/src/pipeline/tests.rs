@@ -11,7 +11,7 @@ use crate::error::{CommandError, CommandResult};
 use crate::expiry::Expirer;
 use crate::gates;
 use crate::migration::{Delivery, Migration, Parcel, Target};
-use crate::node::{Node, Services, ShutdownRequest};
+use crate::node::{Node, Refused, Services, ShutdownRequest};
 use crate::pause::Extent;
 use crate::replication::Address;
 use crate::session::{ReplicaFacts, Session};
@@ -233,7 +233,7 @@ impl Services for Keeps {
     fn abort_shutdown(&self) -> bool {
         false
     }
-    fn settings_changed(&self, _: &[&str]) -> Result<(), String> {
+    fn settings_changed(&self, _: &[&str]) -> Result<(), Refused> {
         Ok(())
     }
     fn migrate(&self, migration: Box<Migration>) -> Result<(), Box<Migration>> {

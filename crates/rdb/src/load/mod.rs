@@ -201,8 +201,8 @@ pub enum LoadError {
 #[derive(Debug)]
 pub struct Loader<R> {
     source: Source<R>,
-    string_len_max: u64,
     verify: bool,
+    has_checksum: bool,
     keeps_modules: bool,
     version: u16,
     state: State,
@@ -225,8 +225,8 @@ impl<R: io::Read> Loader<R> {
     pub fn new(input: R) -> Loader<R> {
         Loader {
             source: Source::new(input),
-            string_len_max: STRING_LEN_MAX,
             verify: true,
+            has_checksum: false,
             keeps_modules: false,
             version: 0,
             state: State::Header,
@@ -239,8 +239,8 @@ impl<R: io::Read> Loader<R> {
         let source = Source::with_buffer(input, len);
         Loader {
             source,
-            string_len_max: STRING_LEN_MAX,
             verify: false,
+            has_checksum: false,
             keeps_modules: false,
             version,
             state: State::Records,
@@ -264,16 +264,15 @@ impl<R: io::Read> Loader<R> {
         self
     }
 
-    /// Accepts strings of up to `max` bytes instead of [`STRING_LEN_MAX`].
-    pub fn string_len_max(mut self, max: u64) -> Loader<R> {
-        self.string_len_max = max;
-        self
-    }
-
     /// With false, the checksum is read but not compared (`rdbchecksum no`).
     pub fn verify_checksum(mut self, verify: bool) -> Loader<R> {
         self.verify = verify;
         self
+    }
+
+    /// Whether the snapshot, which has been read to its end, has a checksum.
+    pub fn has_checksum(&self) -> bool {
+        self.has_checksum
     }
 
     /// The version in the header; zero before the first item.
@@ -415,6 +414,7 @@ impl<R: io::Read> Loader<R> {
             let computed = self.source.checksum();
             let expected = u64::from_le_bytes(self.source.array()?);
             // Zero says that the writer left the checksum out.
+            self.has_checksum = expected != 0;
             if self.verify && expected != 0 && expected != computed {
                 return Err(LoadError::Checksum { expected, computed });
             }

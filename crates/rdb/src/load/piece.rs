@@ -30,15 +30,13 @@ pub struct RawKeys {
     count: u64,
     offset: u64,
     version: u16,
-    string_len_max: u64,
     keeps_modules: bool,
 }
 
 impl RawKeys {
     /// Records without header and end, written by `version`.
     pub(crate) fn of_payload(bytes: Vec<u8>, version: u16) -> RawKeys {
-        let string_len_max = super::STRING_LEN_MAX;
-        RawKeys { bytes, count: 0, offset: 0, version, string_len_max, keeps_modules: false }
+        RawKeys { bytes, count: 0, offset: 0, version, keeps_modules: false }
     }
 
     /// How many keys there are.
@@ -50,8 +48,8 @@ impl RawKeys {
     pub fn into_loader(self) -> Loader<io::Empty> {
         Loader {
             source: Source::of_bytes(self.bytes, self.offset),
-            string_len_max: self.string_len_max,
             verify: false,
+            has_checksum: false,
             keeps_modules: self.keeps_modules,
             version: self.version,
             state: State::Cut,
@@ -100,7 +98,6 @@ impl<R: io::Read> Loader<R> {
             count,
             offset,
             version: loader.version,
-            string_len_max: loader.string_len_max,
             keeps_modules: loader.keeps_modules,
         };
         match cut {
@@ -157,8 +154,8 @@ impl<R: io::Read> Loader<R> {
     fn large_item(&mut self, prefix: Vec<u8>, offset: u64) -> Result<Option<Item>, LoadError> {
         let mut loader = Loader {
             source: Source::with_prefix(prefix, offset, &mut self.source),
-            string_len_max: self.string_len_max,
             verify: false,
+            has_checksum: false,
             keeps_modules: self.keeps_modules,
             version: self.version,
             state: State::Records,

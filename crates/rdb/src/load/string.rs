@@ -91,7 +91,7 @@ impl<R: io::Read> Loader<R> {
     }
 
     fn checked(&self, len: u64) -> Result<usize, LoadError> {
-        let max = self.string_len_max;
+        let max = super::STRING_LEN_MAX;
         usize::try_from(len).ok().filter(|_| len <= max).ok_or(LoadError::TooLong {
             len,
             max,

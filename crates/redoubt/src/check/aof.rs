@@ -159,7 +159,9 @@ impl Session<'_> {
         } else {
             self.records(file, 0, path)?
         };
-        if let Some(time) = self.order.until {
+        if let Some(time) = self.order.until
+            && (found.young_at.is_some() || found.damage.is_none())
+        {
             return self.cut_to_time(path, name, found.young_at, time, is_last);
         }
         let diff = size - found.whole_until;

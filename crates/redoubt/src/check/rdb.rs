@@ -1,6 +1,8 @@
 //! `redoubt check-rdb FILE`: reads a snapshot to its end.
 
 use super::bar::{Bar, Lines};
+use base::Millis;
+use engine::image::{self, BadValue, Limits};
 use rdb::{Item, LoadError, Loader};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -17,6 +19,14 @@ struct Found {
     keys: u64,
     expires: u64,
     expired: u64,
+}
+
+impl Found {
+    fn count(&mut self, expire_at: Option<Millis>, now: Millis) {
+        self.keys += 1;
+        self.expires += u64::from(expire_at.is_some());
+        self.expired += u64::from(expire_at.is_some_and(|at| at <= now));
+    }
 }
 
 /// The program. Gives the exit code.
@@ -56,22 +66,36 @@ pub(super) fn check<R: Read>(
     writeln!(out, "[offset 0] Checking RDB file {name}")?;
     let mut loader = Loader::new(input);
     let (mut found, now) = (Found::default(), base::clock::unix());
+    let limits = Limits::default();
     let damage = loop {
         match loader.next_item() {
-            Ok(Some(item)) => say(&item, loader.offset(), &mut found, now, out)?,
+            Ok(Some(Item::Key(key))) => {
+                found.count(key.attributes.expire_at, now);
+                // As whoever loads it: one that is empty is passed over.
+                match image::entry(&key.key, key.value, None, &limits) {
+                    Ok(_) | Err(BadValue::Empty) => {}
+                    Err(error) => break Some(error.to_string()),
+                }
+            }
+            Ok(Some(item)) => say(&item, loader.offset(), &mut found, out)?,
             Ok(None) => break None,
-            Err(error) => break Some(error),
+            Err(error) => break Some(text_of(&error)),
         }
     };
     let offset = loader.offset();
     match &damage {
         None => {
-            writeln!(out, "[offset {offset}] Checksum OK")?;
+            let sum = if loader.has_checksum() {
+                "Checksum OK"
+            } else {
+                "RDB file was saved with checksum disabled: no check performed."
+            };
+            writeln!(out, "[offset {offset}] {sum}")?;
             writeln!(out, "[offset {offset}] \\o/ RDB looks OK! \\o/")?;
         }
-        Some(error) => {
+        Some(text) => {
             writeln!(out, "--- RDB ERROR DETECTED ---")?;
-            writeln!(out, "[offset {offset}] {}", text_of(error))?;
+            writeln!(out, "[offset {offset}] {text}")?;
         }
     }
     let Found { keys, expires, expired } = found;
@@ -92,13 +116,7 @@ fn text_of(error: &LoadError) -> String {
     }
 }
 
-fn say(
-    item: &Item,
-    offset: u64,
-    found: &mut Found,
-    now: base::Millis,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn say(item: &Item, offset: u64, found: &mut Found, out: &mut dyn Write) -> io::Result<()> {
     match item {
         Item::Aux { key, value } => {
             let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
@@ -111,13 +129,6 @@ fn say(
         }
         Item::ModuleSkipped { module, .. } => {
             writeln!(out, "[offset {offset}] MODULE AUX for: {module}")
-        }
-        Item::Key(key) => {
-            let at = key.attributes.expire_at;
-            found.keys += 1;
-            found.expires += u64::from(at.is_some());
-            found.expired += u64::from(at.is_some_and(|at| at <= now));
-            Ok(())
         }
         _ => Ok(()),
     }
@@ -144,8 +155,18 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("\\o/ RDB looks OK! \\o/"), "{text}");
+        let unchecked = "RDB file was saved with checksum disabled: no check performed.";
+        assert!(text.contains(unchecked) && !text.contains("Checksum OK"), "{text}");
         let (is_whole, text) = checked(&whole[..16]);
         assert!(!is_whole && text.contains("Unexpected EOF reading RDB file"), "{text}");
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_damage() {
+        let twice = b"REDIS0009\xfe\x00\x02\x01s\x02\x01a\x01a\xff\0\0\0\0\0\0\0\0";
+        let (is_whole, text) = checked(twice);
+        assert!(!is_whole && text.contains("--- RDB ERROR DETECTED ---"), "{text}");
+        assert!(text.contains("a duplicate element"), "{text}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use conf::{ClassLimit, Settings};
 use engine::args::OwnedRequest;
 use engine::client::Origin;
 use engine::context::Outcome;
-use engine::node::ShutdownRequest;
+use engine::node::{Refused, ShutdownRequest};
 use engine::pipeline::{Worker, prepare};
 use engine::replication::Address;
 use engine::session::ReplicaFacts;
@@ -45,7 +45,7 @@ impl Services for TestServices {
     fn abort_shutdown(&self) -> bool {
         false
     }
-    fn settings_changed(&self, _: &[&str]) -> Result<(), String> {
+    fn settings_changed(&self, _: &[&str]) -> Result<(), Refused> {
         Ok(())
     }
 }

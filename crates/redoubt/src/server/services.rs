@@ -8,7 +8,7 @@ use crate::title::Title;
 use conf::Settings;
 use engine::Services;
 use engine::migration::Migration;
-use engine::node::ShutdownRequest;
+use engine::node::{Refused, ShutdownRequest};
 use engine::placement::Slices;
 use engine::replication::Address;
 use engine::session::ReplicaFacts;
@@ -86,33 +86,51 @@ impl Services for ServerServices {
         net::take_slices(slices);
     }
 
-    fn settings_changed(&self, names: &[&str]) -> Result<(), String> {
+    fn settings_changed(&self, names: &[&str]) -> Result<(), Refused> {
+        let refused = |name, text: &str| Refused { name, text: text.to_owned() };
+        let settings = &self.listening;
+        if names.contains(&"dir") {
+            super::enter_directory(settings).map_err(|error| {
+                let text = error.to_string();
+                refused("dir", text.split(" (os error").next().unwrap_or_default())
+            })?;
+        }
+        if names.contains(&"maxclients") {
+            let (wanted, most) = (settings.maxclients.count(), super::start::clients_max(settings));
+            if most < wanted {
+                let text = format!(
+                    "The operating system is not able to handle the specified number of clients, \
+                     try with {most}"
+                );
+                return Err(refused("maxclients", &text));
+            }
+        }
         if let Some(replication) = self.replication.get() {
             replication.settings_changed();
         }
         if names.iter().any(|name| name.starts_with("oom-score-adj"))
-            && let Err(error) = self.oom.apply(&self.listening)
+            && let Err(error) = self.oom.apply(settings)
         {
             tracing::warn!("Unable to write the OOM score: {error}");
-            return Err("Failed to set current oom_score_adj. Check server logs.".into());
+            let text = "Failed to set current oom_score_adj. Check server logs.";
+            return Err(refused("oom-score-adj", text));
         }
         if names.contains(&"jemalloc-bg-thread") {
-            super::start::purge_in_background(&self.listening);
+            super::start::purge_in_background(settings);
         }
         let Some(first) = &self.first_loop else { return Ok(()) };
         if names.iter().any(|name| matches!(*name, "port" | "bind")) {
-            first.listen_anew(&self.listening).map_err(|error| {
+            first.listen_anew(settings).map_err(|error| {
                 tracing::warn!("{error}");
-                let text = if names.contains(&"port") {
-                    "Unable to listen on this port. Check server logs."
+                if names.contains(&"port") {
+                    refused("port", "Unable to listen on this port. Check server logs.")
                 } else {
-                    "Failed to bind to specified addresses."
-                };
-                text.to_owned()
+                    refused("bind", "Failed to bind to specified addresses.")
+                }
             })?;
         }
         if names.iter().any(|name| matches!(*name, "proc-title-template" | "port" | "bind")) {
-            self.title.show(&self.listening);
+            self.title.show(settings);
         }
         Ok(())
     }

@@ -8,12 +8,22 @@ use super::shutdown::Stops;
 use conf::ShutdownOn;
 use engine::Node;
 use engine::node::ShutdownRequest;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::{process, thread};
+
+/// Lets the end of a terminal, and rotators of logs, that send SIGHUP go by, as stock does.
+///
+/// # Errors
+/// Those of the system.
+pub(super) fn ignore_hangups() -> io::Result<()> {
+    // Nobody looks whether one has come.
+    signal_hook::flag::register(SIGHUP, Arc::default()).map(drop)
+}
 
 /// Starts the thread that waits for signals.
 ///

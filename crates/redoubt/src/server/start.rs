@@ -159,13 +159,13 @@ pub(super) fn purge_in_background(settings: &Settings) {
     }
 }
 
-/// Lets the process have a descriptor for each of `maxclients`, or lowers `maxclients` to what it can.
-fn raise_file_limit(settings: &Settings) {
+/// Lets the process have a descriptor for each of `maxclients`; gives how many clients it can have.
+pub(super) fn clients_max(settings: &Settings) -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let wanted = settings.maxclients.count() + DESCRIPTORS_BESIDE;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= wanted) {
-        return;
+        return settings.maxclients.count();
     }
     let maximum = limit.maximum.map(|maximum| maximum.max(wanted));
     let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
@@ -177,7 +177,15 @@ fn raise_file_limit(settings: &Settings) {
         })
         .unwrap_or_else(|_| limit.current.unwrap_or(wanted));
     if raised < wanted {
-        let clients = raised.saturating_sub(DESCRIPTORS_BESIDE).max(1);
+        return raised.saturating_sub(DESCRIPTORS_BESIDE).max(1);
+    }
+    settings.maxclients.count()
+}
+
+/// Lowers `maxclients` to what the process can have.
+fn raise_file_limit(settings: &Settings) {
+    let clients = clients_max(settings);
+    if clients < settings.maxclients.count() {
         tracing::warn!(
             "maxclients has been reduced to {clients} to compensate for low ulimit. If you need \
              higher maxclients increase 'ulimit -n'."

@@ -15,6 +15,7 @@ mod process;
 mod pubsub;
 mod requests;
 mod server;
+mod settings;
 mod starts;
 mod together;
 mod waits;

@@ -3,7 +3,9 @@
 
 use crate::server::{Client, Server, request};
 use resp::value::Value;
-use std::net::TcpStream;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 
 fn ok() -> Value {
     Value::Simple("OK".into())
@@ -181,4 +183,45 @@ fn a_load_waits_for_each_key_until_it_is_told_not_to() {
     to.set("key-load-delay", "0");
     replica.wait_for_info("master_sync_in_progress", 0);
     assert_eq!(to.call(&["dbsize"]), Value::Integer(100));
+}
+
+#[test]
+fn a_hangup_is_passed_over() {
+    let mut server = Server::start(&[]);
+    server.signal("HUP");
+    server.signal("TERM");
+    assert_eq!(server.code(), Some(0), "of the second signal");
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_ends_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, said) = Server::start_in(dir, &["--logfile", "absent/log"]).err().unwrap();
+    assert!(said.contains("Can't open the log file: No such file or directory"), "{said}");
+}
+
+#[test]
+fn a_daemon_reads_what_came_from_standard_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let path = dir.path().to_str().unwrap();
+    let lines = format!("daemonize yes\nport {port}\nrequirepass secret\ndir {path}\nsave \"\"\n");
+    let mut starter = Command::new(Server::program())
+        .args(["server", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    starter.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    assert!(starter.wait().unwrap().success());
+    let mut client = loop {
+        match TcpStream::connect(("127.0.0.1", port)) {
+            Ok(stream) => break Client::new(stream),
+            Err(_) => std::thread::yield_now(),
+        }
+    };
+    assert!(matches!(client.call(&["ping"]), Value::Error(_)), "without the password");
+    assert_eq!(client.call(&["auth", "secret"]), ok());
+    client.send(&request(&["shutdown", "nosave"]));
+    assert!(client.rest().is_empty());
 }

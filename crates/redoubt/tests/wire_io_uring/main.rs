@@ -20,6 +20,8 @@ mod pubsub;
 mod requests;
 #[path = "../wire/server.rs"]
 mod server;
+#[path = "../wire/settings.rs"]
+mod settings;
 #[path = "../wire/starts.rs"]
 mod starts;
 #[path = "../wire/together.rs"]

@@ -81,6 +81,11 @@ fn reset_stat(cx: &mut Context<'_>, _args: &mut Args<'_>) -> CommandResult {
     cx.node.defrag.reset();
     cx.node.clients.accepted.store(0, Ordering::Relaxed);
     cx.node.clients.rejected.store(0, Ordering::Relaxed);
+    cx.node.clients.evicted.store(0, Ordering::Relaxed);
+    cx.node.saves.state().saves = 0;
+    let mut file = cx.node.append_only.facts();
+    (file.rewrites, file.failures, file.delayed_syncs) = (0, 0, 0);
+    drop(file);
     cx.reply.ok();
     Ok(())
 }

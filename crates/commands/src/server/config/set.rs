@@ -4,7 +4,8 @@
 //! the old settings.
 
 use conf::{Caller, SetError};
-use engine::{Args, Command, CommandError, CommandResult, Context};
+use engine::node::Refused;
+use engine::{Args, Command, CommandError, CommandResult, Context, Node};
 use spec::{Arg, CommandSpec, Flag, Group, ReplyShape};
 use std::sync::atomic::Ordering;
 
@@ -50,30 +51,19 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let settings = &cx.node.settings;
     let change = settings.change(&pairs, caller(cx)).map_err(|error| refusal(&error))?;
     let names: Vec<&str> = change.rows.iter().map(|row| row.name).collect();
-    if let Some(services) = cx.node.services()
-        && let Err(text) = services.settings_changed(&names)
-    {
-        // Only listening can fail.
-        let listens = |name: &&&str| matches!(**name, "port" | "bind");
-        let name = names.iter().find(listens).or(names.first()).copied();
-        let name = name.unwrap_or_default().to_owned();
+    if let Err(Refused { name, text }) = apply(cx.node, &names) {
         settings.undo(change);
-        return Err(refusal(&SetError::Apply(name, text)));
-    }
-    if names.contains(&"activedefrag")
-        && settings.activedefrag.get()
-        && !cx.node.defrag.is_possible()
-    {
-        settings.undo(change);
-        return Err(refusal(&SetError::Apply("activedefrag".into(), NO_DEFRAGMENTATION.into())));
+        // What was done by then is done back.
+        if let Err(Refused { name, text }) = apply(cx.node, &names) {
+            tracing::warn!("The old value of {name} cannot be had any more: {text}");
+        }
+        return Err(refusal(&SetError::Apply(name.to_owned(), text)));
     }
     if names.iter().any(|name| name.starts_with("append") || name.starts_with("aof-"))
         && let Some(alone) = cx.alone
-        && cx.node.append_only.settings_changed(cx.node, alone).is_err()
     {
-        settings.undo(change);
-        let text = "Unable to turn on AOF. Check server logs.".to_owned();
-        return Err(refusal(&SetError::Apply("appendonly".into(), text)));
+        let toggles = names.contains(&"appendonly");
+        cx.node.append_only.settings_changed(cx.node, alone, toggles);
     }
     if names.contains(&"repl-backlog-size") {
         cx.node.log.resize(settings.repl_backlog_size.count());
@@ -84,6 +74,15 @@ fn set(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     }
     cx.reply.ok();
     Ok(())
+}
+
+/// Has the program do as the settings say now.
+fn apply(node: &Node, names: &[&str]) -> Result<(), Refused> {
+    let defrags = names.contains(&"activedefrag") && node.settings.activedefrag.get();
+    if defrags && !node.defrag.is_possible() {
+        return Err(Refused { name: "activedefrag", text: NO_DEFRAGMENTATION.to_owned() });
+    }
+    node.services().map_or(Ok(()), |services| services.settings_changed(names))
 }
 
 fn refusal(error: &SetError) -> CommandError {

@@ -73,7 +73,15 @@ fn statistics_are_cleared() {
     let mut server = Server::new();
     server.line("get nokey");
     server.line("get");
+    let node = server.node();
+    node.saves.state().saves = 1;
+    node.append_only.facts().rewrites = 1;
+    node.clients.evicted.store(1, std::sync::atomic::Ordering::Relaxed);
     server.check("config resetstat", "+OK\r\n");
+    let rest = server.line("info everything");
+    for fact in ["rdb_saves:0", "aof_rewrites:0", "evicted_clients:0"] {
+        assert!(rest.contains(&format!("\r\n{fact}\r\n")), "{fact}");
+    }
     let stats = server.line("info stats");
     assert!(stats.contains("total_connections_received:0\r\n"), "{stats}");
     assert!(stats.contains("\r\nkeyspace_misses:0\r\n"), "{stats}");

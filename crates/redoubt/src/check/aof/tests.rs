@@ -82,3 +82,12 @@ fn what_is_missing_or_no_manifest_is_named() {
     assert_eq!(main(&[], &mut &b""[..], &mut out, &Bar::default()), 1);
     assert!(out.starts_with(b"Usage: "));
 }
+
+#[test]
+fn what_is_damaged_is_not_valid_up_to_any_time() {
+    let (whole, broken) =
+        (INCREMENT, INCREMENT.replace("*3", "?3").replace("1795867315", "1795867400"));
+    let folder = Folder::new([whole, &broken].concat().as_bytes());
+    let (code, text) = folder.check(&["--truncate-to-timestamp", "1795867405"], "");
+    assert!(code == 1 && text.ends_with("Use the --fix option to try fixing it.\n"), "{text}");
+}
