@@ -95,17 +95,7 @@ pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
             thread.unpark();
         }
     }));
-    let mut writer = Writer {
-        node: Arc::clone(node),
-        sleeper,
-        directory: directory(&node.settings, &node.disk),
-        manifest: Manifest::default(),
-        open: None,
-        rewrite: None,
-        last_number: 0,
-        last_rewrite: Ok(()),
-        retry_at: None,
-    };
+    let mut writer = Writer::new(node, sleeper);
     let goes_on = tail.is_some();
     if let Some(tail) = tail {
         let end = node.log.end();
@@ -154,6 +144,21 @@ fn text_of(error: &std::io::Error) -> String {
 }
 
 impl Writer {
+    /// One that has no file yet; `sleeper` wakes its thread.
+    fn new(node: &Arc<Node>, sleeper: Sleeper) -> Writer {
+        Writer {
+            node: Arc::clone(node),
+            sleeper,
+            directory: directory(&node.settings, &node.disk),
+            manifest: Manifest::default(),
+            open: None,
+            rewrite: None,
+            last_number: 0,
+            last_rewrite: Ok(()),
+            retry_at: None,
+        }
+    }
+
     /// Opens the last increment of `tail`, or the next.
     fn go_on(&mut self, tail: Tail, reader: Reader) -> Result<(), DirectoryError> {
         self.manifest = tail.manifest;

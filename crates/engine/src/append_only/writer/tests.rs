@@ -36,17 +36,7 @@ fn log(node: &Node, bytes: usize) {
 fn open_writer(node: &Arc<Node>) -> Writer {
     let reader = node.log.pinned_reader(node.log.end()).expect("a reader");
     let sleeper = node.log.subscribe(Arc::new(|| {}));
-    let mut writer = Writer {
-        node: Arc::clone(node),
-        sleeper,
-        directory: directory(&node.settings, &node.disk),
-        manifest: Manifest::default(),
-        open: None,
-        rewrite: None,
-        last_number: 0,
-        last_rewrite: Ok(()),
-        retry_at: None,
-    };
+    let mut writer = Writer::new(node, sleeper);
     let (appender, manifest) = writer.next_increment().expect("an increment");
     writer.manifest = manifest;
     writer.open = Some(Open::new(appender, reader, Start::default(), None));
