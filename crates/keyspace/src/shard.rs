@@ -209,7 +209,8 @@ impl Shard {
         while let ValueMut::Boxed(object) = change.value_mut() {
             let swept = object.sweep(now, FIELD_BUCKETS, |member| members.push(member.to_vec()));
             emptied = object.is_empty();
-            if swept {
+            // A pass that an earlier look had begun has gone by what ended since: then it takes another one.
+            if swept && object.soonest().is_none_or(|at| at > now) {
                 break;
             }
         }

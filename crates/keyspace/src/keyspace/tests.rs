@@ -530,6 +530,36 @@ fn fields_that_have_ended_are_taken_out() {
     assert!(shard.db(0).is_some_and(|db| db.may_have_expired(Millis(200))));
 }
 
+/// A sweep that was given up in the middle has passed members which end later: whoever looks then goes
+/// through what it has passed as well.
+#[test]
+fn what_ends_behind_a_sweep_that_stands_in_the_middle_is_taken_out() {
+    use values::{Collection, Kind, Set, SetLimits};
+    const MEMBERS: usize = 40_000;
+    let keyspace = Keyspace::new(1);
+    let mut shard = keyspace.lock(0);
+    let mut set = Set::default();
+    for number in 0..MEMBERS {
+        let member = format!("member-{number}");
+        set.add(member.as_bytes(), SetLimits::default());
+        let at = if number == 0 { 100 } else { 200 };
+        set.set_expire_at(member.as_bytes(), Some(Millis(at)));
+    }
+    set.add(b"stays", SetLimits::default());
+    let hash = Keyspace::hash(b"s");
+    let mut entry = Entry::new(b"s", NewValue::Boxed(set.into_object()), None);
+    entry.set_tag(Kind::Set.tag(0));
+    shard.insert(0, hash, entry);
+    let mut gone = 0;
+    shard.drain_expired(0, 0, Millis(100), &mut Millis(u64::MAX), |ended| {
+        let Ended::Fields { fields, .. } = ended else { panic!("{ended:?}") };
+        gone += fields.len();
+    });
+    let ended = shard.end_members(0, hash, b"s", Kind::Set, Millis(200));
+    let (members, emptied) = ended.expect("what ends at 200");
+    assert_eq!((members.len() + gone, emptied), (MEMBERS, false));
+}
+
 #[test]
 fn a_database_whose_keys_have_gone_is_none() {
     let keyspace = Keyspace::new(1);
