@@ -68,11 +68,10 @@ impl Context<'_> {
     /// Takes `key` out, for instance because what was to be stored there is empty. False if there was
     /// nothing.
     pub fn delete(&mut self, key: &[u8]) -> bool {
-        let was_there = self.keys.remove(key).is_some();
-        if was_there {
-            self.effects.changed(self.keys.db, key, Event::Delete);
-        }
-        was_there
+        let Some(entry) = self.keys.remove(key) else { return false };
+        self.node.lazyfree.entry(entry, self.node.settings.lazyfree_lazy_server_del.get());
+        self.effects.changed(self.keys.db, key, Event::Delete);
+        true
     }
 
     /// Lets the connection wait for keys, whose locks the command holds; the handler writes no reply.

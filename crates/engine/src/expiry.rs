@@ -124,7 +124,10 @@ impl Expirer {
             }
             self.cursor =
                 shard.drain_expired(db, self.cursor, now, &mut self.soonest, |ended| match ended {
-                    Ended::Key(key) => worker.effects.expired(node, db, key),
+                    Ended::Key(entry) => {
+                        worker.effects.expired(node, db, entry.key());
+                        node.lazyfree.entry(entry, node.settings.lazyfree_lazy_expire.get());
+                    }
                     Ended::Fields { key, kind, fields, emptied } => {
                         worker.effects.fields_expired(node, (db, key, kind), fields, emptied);
                     }

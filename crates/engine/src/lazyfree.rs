@@ -77,7 +77,7 @@ impl LazyFree {
 
     /// Objects that wait to be freed.
     pub fn pending(&self) -> u64 {
-        self.counters.pending.load(Ordering::Relaxed)
+        self.counters.pending.load(Ordering::Acquire)
     }
 
     /// Bytes that wait to be freed, about.
@@ -162,7 +162,8 @@ fn free(item: Item, counters: &Counters) {
         Trash::Value(object) => drop(object),
         Trash::Databases(dbs) => drop(dbs),
     }
-    counters.pending.fetch_sub(item.objects, Ordering::Relaxed);
-    counters.pending_bytes.fetch_sub(item.bytes, Ordering::Relaxed);
+    // Whoever sees that nothing waits any more sees all of it among what was freed.
     counters.freed.fetch_add(item.objects, Ordering::Relaxed);
+    counters.pending_bytes.fetch_sub(item.bytes, Ordering::Relaxed);
+    counters.pending.fetch_sub(item.objects, Ordering::Release);
 }

@@ -23,8 +23,8 @@ const FIELD_BUCKETS: usize = 1024;
 /// What has ended.
 #[derive(Debug)]
 pub enum Ended<'a> {
-    /// A key, which has been taken out.
-    Key(&'a [u8]),
+    /// A key, which has been taken out, to be freed elsewhere.
+    Key(Entry),
     /// Fields of a hash or members of a set or sorted set, which have been taken out.
     Fields {
         /// The key.
@@ -282,9 +282,9 @@ impl Shard {
         for Lost { key, kind, fields, emptied } in &lost {
             ended(Ended::Fields { key, kind: *kind, fields, emptied: *emptied });
         }
-        for entry in &gone {
+        for entry in gone {
             if !lost.iter().any(|lost| lost.key == entry.key()) {
-                ended(Ended::Key(entry.key()));
+                ended(Ended::Key(entry));
             }
         }
         next

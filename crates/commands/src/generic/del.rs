@@ -57,6 +57,8 @@ fn delete(cx: &mut Context<'_>, args: &mut Args<'_>, behind: bool) -> CommandRes
 #[cfg(test)]
 mod tests {
     use crate::harness::Server;
+    use base::Millis;
+    use keyspace::Keyspace;
 
     #[test]
     fn del_counts_what_was_there() {
@@ -67,6 +69,47 @@ mod tests {
         server.check("unlink c c", ":1\r\n");
         server.check("unlink c", ":0\r\n");
         server.check("del", "-ERR wrong number of arguments for 'del' command\r\n");
+    }
+
+    /// Only the thread that frees behind counts what it has freed.
+    #[test]
+    fn large_values_are_freed_behind_whatever_deletes_them() {
+        let mut server = Server::new();
+        let settings = &server.node().settings;
+        let (expire, overwrite) =
+            (&settings.lazyfree_lazy_expire, &settings.lazyfree_lazy_server_del);
+        let payload = b"\x00\x01v\x0a\x00\x91\x08\xce\xb2\x19\x38\x8a\xce";
+        let restore: &[&[u8]] = &[b"restore", b"big", b"1", payload, b"replace", b"absttl"];
+        let members: Vec<_> = (0..1_000).map(|number| format!(" member-{number}")).collect();
+        let add = format!("sadd big{}", members.concat());
+        for (setting, words) in [
+            (expire, &[&b"expire"[..], b"big", b"-1"][..]),
+            (expire, &[]),
+            (overwrite, restore),
+            (overwrite, &[b"sinterstore", b"big", b"nope"]),
+            (overwrite, &[b"bitop", b"or", b"big", b"nope"]),
+        ] {
+            for lazy in [false, true] {
+                setting.set(lazy);
+                server.line(&add);
+                let before = server.node().lazyfree.freed();
+                if words.is_empty() {
+                    let (shard, hash) = (Keyspace::shard_of(b"big"), Keyspace::hash(b"big"));
+                    let mut shard = server.node().keyspace.lock(shard);
+                    assert!(shard.set_expire_at(0, hash, b"big", Some(Millis(1))));
+                    drop(shard);
+                    server.expire();
+                } else {
+                    server.run(words);
+                }
+                server.check("exists big", ":0\r\n");
+                while server.node().lazyfree.pending() > 0 {
+                    std::thread::yield_now();
+                }
+                let freed = server.node().lazyfree.freed() - before;
+                assert_eq!(freed, u64::from(lazy), "{words:?}");
+            }
+        }
     }
 
     #[test]

@@ -155,10 +155,9 @@ fn restore(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
         })?;
     let db = cx.keys.db;
     if expire_at.is_some_and(|at| at <= cx.now) && cx.node.originates() {
-        if cx.keys.remove(key).is_some() {
+        if cx.delete(key) {
             let unlinks = cx.node.settings.lazyfree_lazy_server_del.get();
             let verb: &[u8] = if unlinks { b"UNLINK" } else { b"DEL" };
-            cx.effects.changed(db, key, Event::Delete);
             cx.effects.log_instead(db, &[verb, key]);
         }
         cx.reply.ok();

@@ -174,9 +174,11 @@ fn expire(cx: &mut Context<'_>, args: &mut Args<'_>, form: Form) -> CommandResul
 pub(crate) fn expire_key(cx: &mut Context<'_>, key: &[u8], at: Millis) {
     let db = cx.keys.db;
     if at <= cx.now && cx.node.originates() {
-        cx.keys.remove(key);
-        cx.effects.changed(db, key, Event::Delete);
         let lazy = cx.node.settings.lazyfree_lazy_expire.get();
+        if let Some(entry) = cx.keys.remove(key) {
+            cx.node.lazyfree.entry(entry, lazy);
+        }
+        cx.effects.changed(db, key, Event::Delete);
         let verb: &[u8] = if lazy { b"UNLINK" } else { b"DEL" };
         cx.effects.log_instead(db, &[verb, key]);
         return;

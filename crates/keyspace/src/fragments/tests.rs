@@ -483,8 +483,8 @@ impl World {
         let mut cursor = 0;
         loop {
             cursor = shard.drain_expired(db, cursor, now, &mut soonest, |ended| match ended {
-                Ended::Key(key) => {
-                    let (_, at) = model.remove(&(db, key.to_vec())).expect("both have it");
+                Ended::Key(entry) => {
+                    let (_, at) = model.remove(&(db, entry.key().to_vec())).expect("both have it");
                     assert!(at.is_some_and(|at| at <= now));
                 }
                 Ended::Fields { key, fields, emptied, .. } => {

@@ -208,8 +208,8 @@ impl World {
         let (model, db, now) = (&mut self.model, pass.db, self.now);
         let mut shard = self.keyspace.lock(pass.shard);
         pass.cursor = shard.drain_expired(db, pass.cursor, now, &mut pass.soonest, |ended| {
-            let Ended::Key(key) = ended else { panic!("{ended:?}") };
-            let (_, at) = model.remove(&(db, key.to_vec())).expect("both have it");
+            let Ended::Key(entry) = ended else { panic!("{ended:?}") };
+            let (_, at) = model.remove(&(db, entry.key().to_vec())).expect("both have it");
             assert!(at.is_some_and(|at| at <= now));
         });
         if pass.cursor == 0 {
