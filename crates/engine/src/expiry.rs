@@ -39,6 +39,17 @@ pub fn take_out(
     }
 }
 
+/// What came of a look at a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// The shard is done, or somebody had it before its turn began.
+    Done,
+    /// There is more to look through.
+    More,
+    /// Somebody has the shard in the middle of its turn, which goes on later.
+    Taken,
+}
+
 /// One loop's progress.
 #[derive(Debug)]
 pub struct Expirer {
@@ -77,9 +88,13 @@ impl Expirer {
         worker.effects.begin(node);
         let mut visited = 0;
         while visited < SHARD_COUNT {
-            if self.look(worker, now) {
-                visited += self.stride;
-                self.next_shard();
+            match self.look(worker, now) {
+                Look::Done => {
+                    visited += self.stride;
+                    self.next_shard();
+                }
+                Look::More => {}
+                Look::Taken => break,
             }
             if base::clock::monotonic_us().saturating_sub(began) > STEP_US {
                 break;
@@ -101,14 +116,21 @@ impl Expirer {
         self.cursor = 0;
     }
 
-    /// Looks through a piece of the current shard. True when the shard is done.
-    fn look(&mut self, worker: &mut Worker<'_>, now: Millis) -> bool {
+    /// Looks through a piece of the current shard.
+    fn look(&mut self, worker: &mut Worker<'_>, now: Millis) -> Look {
         let node = worker.node();
-        let Some(mut shard) = node.keyspace.try_lock(self.shard) else { return true };
-        let mut done = false;
+        let Some(mut shard) = node.keyspace.try_lock(self.shard) else {
+            if self.cursor == 0 {
+                return Look::Done;
+            }
+            // A pass that began anew whenever the shard is taken would never get through a busy one.
+            node.keyspace.want(self.shard);
+            return Look::Taken;
+        };
+        let mut result = Look::More;
         for _ in 0..BUCKETS_PER_LOCK {
             let Some(db) = shard.next_db(self.db) else {
-                done = true;
+                result = Look::Done;
                 break;
             };
             if db != self.db {
@@ -139,6 +161,46 @@ impl Expirer {
         }
         // Before the shard is let go: a key that is made anew must not be deleted in the log after.
         worker.effects.perform(node);
-        done
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use conf::Settings;
+    use keyspace::{Entry, Keyspace};
+    use std::sync::Arc;
+    use structures::NewValue;
+
+    /// Somebody has the shard at each second look: the pass goes on where it was, and comes to its end.
+    #[test]
+    fn a_shard_that_is_taken_in_the_middle_is_gone_on_with() {
+        const KEYS: usize = 2_000;
+        let node = Node::new(Arc::new(Settings::default()), None, &[], &[], 1, None);
+        let shard = Keyspace::shard_of(b"{x}");
+        for number in 0..KEYS {
+            let key = format!("{{x}}{number}");
+            // Since one key has expired, every bucket must be looked through.
+            let at = if number == 0 { Millis(1) } else { Millis(u64::MAX - 1) };
+            let entry = Entry::new(key.as_bytes(), NewValue::Int(1), Some(at));
+            node.keyspace.lock(shard).insert(0, Keyspace::hash(key.as_bytes()), entry);
+        }
+        let mut worker = Worker::new(&node).expect("the only worker");
+        let mut expirer = Expirer { shard, ..Expirer::new(0, 1) };
+        worker.enter();
+        let mut pieces = 0;
+        while expirer.look(&mut worker, Millis(2)) == Look::More {
+            pieces += 1;
+            assert!(pieces <= KEYS, "the pass has no end");
+            let (cursor, taken) = (expirer.cursor, node.keyspace.lock(shard));
+            assert!(expirer.step(&mut worker));
+            drop(taken);
+            assert_eq!((expirer.shard, expirer.cursor), (shard, cursor));
+            assert!(node.keyspace.is_wanted(shard));
+        }
+        worker.leave();
+        let shard = node.keyspace.lock(shard);
+        assert!(pieces > 1 && !shard.db(0).expect("keys").may_have_expired(Millis(2)));
     }
 }

@@ -74,7 +74,7 @@ impl Keyspace {
 
     /// Notes that somebody has tried to lock shard `index` for a while, and will try again.
     #[cold]
-    pub(crate) fn want(&self, index: u16) {
+    pub fn want(&self, index: u16) {
         self.wanted[usize::from(index)].store(true, Ordering::Relaxed);
     }
 
