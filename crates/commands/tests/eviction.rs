@@ -6,8 +6,10 @@ use base::random::Random;
 use client::Client;
 use conf::{MaxmemoryPolicy, Settings};
 use engine::Node;
+use engine::evict::not_counted;
 use engine::memory::used_memory;
 use engine::replication::Address;
+use engine::snapshot::Cut;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -74,6 +76,7 @@ fn memory_stays_under_its_limit() {
     the_soonest_go_first(&mut server);
     the_least_used_go_first(&mut server);
     what_is_evicted_is_logged(&mut server);
+    what_a_snapshot_keeps_is_freed_all_the_same(&mut server);
     a_replica_evicts_nothing(&mut server);
 }
 
@@ -216,6 +219,35 @@ fn what_is_evicted_is_logged(server: &mut Server<'_>) {
         let expected = format!("*2\r\n${}\r\n{verb}\r\n$1\r\na\r\n", verb.len());
         assert!(text.ends_with(&expected), "{text}");
         server.unlimited();
+    }
+}
+
+/// A snapshot that has come to nothing yet keeps what is evicted until it is saved. It is out of the data set,
+/// so that no more than is needed goes, and none of it counts any more.
+fn what_a_snapshot_keeps_is_freed_all_the_same(server: &mut Server<'_>) {
+    const KEYS: usize = 40;
+    let node = server.0.node;
+    for (command, words, len) in [("sadd", 1_000, 100), ("rpush", 1_000, 100), ("set", 1, 300_000)]
+    {
+        for lazy in [false, true] {
+            node.settings.lazyfree_lazy_eviction.set(lazy);
+            let words: Vec<_> = (0..words).map(|at| format!(" {at}{}", value(len))).collect();
+            let words = words.concat();
+            for at in 0..KEYS {
+                server.run(&format!("{command} k{at}{words}"));
+            }
+            let cut = Cut::take(node, &node.keyspace.gate.exclusive()).expect("the only one");
+            server.limit(MaxmemoryPolicy::AllkeysRandom, 0);
+            let over = not_counted(node) + words.len() as u64 * 10;
+            let limit = node.settings.maxmemory.get().saturating_sub_unsigned(over);
+            node.settings.maxmemory.set(limit);
+            assert_eq!(server.run("set new v"), "+OK\r\n", "{command}, {lazy}");
+            let evicted = server.evicted();
+            assert!((5..20).contains(&evicted), "{command}, {lazy}: {evicted} keys");
+            cut.discard(node);
+            assert_eq!(node.walk_queues.bytes(), 0, "{command}, {lazy}");
+            server.unlimited();
+        }
     }
 }
 

@@ -214,7 +214,7 @@ impl Evictor {
 }
 
 /// Deletes a candidate, unless it is gone, has been used since, or its shard is taken. Gives the
-/// bytes freed.
+/// bytes freed, those included that are freed later, and do not count until then.
 fn take_out(
     node: &Node,
     effects: &mut Effects,
@@ -230,14 +230,17 @@ fn take_out(
         return None;
     }
     let (before, behind) = (balance(), node.lazyfree.pending_bytes());
+    let recorded = node.walk_queues.bytes();
     let entry = shard.remove(*db, place.hash, key)?;
     node.lazyfree.entry(entry, node.settings.lazyfree_lazy_eviction.get());
     let freed = u64::try_from(before - balance()).unwrap_or(0);
     let later = node.lazyfree.pending_bytes().saturating_sub(behind);
+    // What walks lack lives on for them. That of lists and streams waits to be freed as well.
+    let kept = node.walk_queues.bytes().saturating_sub(recorded) as u64;
     effects.evicted(node, *db, key);
     // Before the shard is let go: a key that is made anew must not be deleted in the log after.
     effects.perform(node);
-    Some(freed + later)
+    Some(freed + later.max(kept))
 }
 
 impl Effects {
@@ -317,7 +320,8 @@ impl Worker<'_> {
 
 /// Bytes in use that are no reason to evict, or evictions would cause each other: the log and what is on
 /// its way from it to replicas, which hold the deletions; pushes that tell of them, until they were
-/// sent or have to wait in a connection's output; what a snapshot has queued.
+/// sent or have to wait in a connection's output; what a snapshot has queued, and what is out of the data
+/// set and lives until a snapshot has it.
 pub fn not_counted(node: &Node) -> u64 {
     let log = node.log.memory() + node.replication.output_buffer_bytes();
     let pushes: usize = node.mailboxes().iter().map(|mailbox| mailbox.in_transit_bytes()).sum();

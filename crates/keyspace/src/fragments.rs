@@ -23,8 +23,8 @@ use values::fragment::{Detached, Fragment, Fragmented, Position, Side};
 enum Home {
     /// Under this key, or on its way.
     Key(Arc<[u8]>),
-    /// Without a key.
-    Detached(Arc<Detached>),
+    /// Without a key; so many bytes of it are this walk's.
+    Detached(Arc<Detached>, usize),
     /// Of no concern any more.
     Left,
 }
@@ -67,11 +67,12 @@ impl Side for Walked {
         }
     }
 
-    fn adopt(&self, detached: &Arc<Detached>) -> bool {
+    fn adopt(&self, detached: &Arc<Detached>, bytes: usize) -> bool {
         let mut home = self.home.lock();
         let is_wanted = matches!(*home, Home::Key(_)) && !self.is_aborted.load(Ordering::Acquire);
         if is_wanted {
-            *home = Home::Detached(Arc::clone(detached));
+            *home = Home::Detached(Arc::clone(detached), bytes);
+            self.record.keep(bytes);
         }
         is_wanted
     }
@@ -113,7 +114,7 @@ impl Walked {
                         return None;
                     }
                 }
-                Home::Detached(detached) => return Some(act(&mut **detached.lock())),
+                Home::Detached(detached, _) => return Some(act(&mut **detached.lock())),
                 Home::Left => return None,
             }
         }
@@ -147,7 +148,7 @@ impl Walked {
     pub(crate) fn is_wanted(&self, keyspace: &Keyspace) -> bool {
         match &*self.home.lock() {
             Home::Key(key) => keyspace.is_wanted(Keyspace::shard_of(key)),
-            Home::Detached(_) | Home::Left => false,
+            Home::Detached(..) | Home::Left => false,
         }
     }
 
@@ -162,7 +163,11 @@ impl Walked {
     /// Lets go of a collection without a key, which is freed if no other walk wants it.
     fn forget(&self) {
         let home = std::mem::replace(&mut *self.home.lock(), Home::Left);
-        drop(home);
+        if let Home::Detached(detached, bytes) = home {
+            // What counts no longer must be free already, or it would seem to be in use.
+            drop(detached);
+            self.record.let_go(bytes);
+        }
     }
 }
 

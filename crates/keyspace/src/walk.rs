@@ -47,6 +47,10 @@ pub trait Recorder: Send + Sync {
 pub trait Record: fmt::Debug + Send + Sync {
     /// Takes a member as it was at the cut, in any order. Called under a lock: it must not wait.
     fn push(&self, fragment: Fragment<'_>);
+    /// Counts in `bytes` of the collection, which is out of the data set and lives for this record.
+    fn keep(&self, bytes: usize);
+    /// Counts them out.
+    fn let_go(&self, bytes: usize);
     /// Takes what is there of the record, from where the last call ended.
     fn take(&self) -> Vec<u8>;
     /// The database it belongs to.

@@ -214,6 +214,10 @@ impl Fragmented for Fields {
         Outline { kind: Kind::Hash, len: self.len(), soonest: self.soonest() }
     }
 
+    fn heap_bytes(&self) -> usize {
+        Fields::heap_bytes(self)
+    }
+
     fn save_some(&mut self, cut: u32, position: &mut Position) -> bool {
         position.advance(|cursor, step| {
             self.table.scan(cursor, |field| {
@@ -229,10 +233,10 @@ impl Fragmented for Fields {
 impl Drop for Fields {
     fn drop(&mut self) {
         if !self.sides.is_empty() {
-            let table = std::mem::take(&mut self.table);
+            let (table, bytes) = (std::mem::take(&mut self.table), self.bytes);
             self.sides.hand_over(|sides| {
                 let mut rest = Fields::default();
-                (rest.table, rest.sides) = (table, sides);
+                (rest.table, rest.bytes, rest.sides) = (table, bytes, sides);
                 Box::new(rest)
             });
         }

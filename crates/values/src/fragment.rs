@@ -67,9 +67,9 @@ pub trait Side: fmt::Debug + Send + Sync {
     fn save(&self, fragment: Fragment<'_>);
     /// The collection stands at `key` from here on.
     fn moved(&self, key: &[u8]);
-    /// The collection's key is gone: the side holds on to it until it is through. False if it does not
-    /// want it any more.
-    fn adopt(&self, detached: &Arc<Detached>) -> bool;
+    /// The collection's key is gone: the side holds on to it until it is through, and answers for `bytes`
+    /// of its memory. False if it does not want it any more.
+    fn adopt(&self, detached: &Arc<Detached>, bytes: usize) -> bool;
     /// Whether it wants nothing any more.
     fn is_over(&self) -> bool;
 }
@@ -130,6 +130,8 @@ pub trait Fragmented: Send {
     fn sides_mut(&mut self) -> &mut Sides;
     /// What the head of its record says of it.
     fn outline(&self) -> Outline;
+    /// Bytes on the heap. O(1).
+    fn heap_bytes(&self) -> usize;
     /// Visits about [`STEP_MEMBERS`] members from `position` on, and saves for the side of `cut` what it
     /// lacks. False when there are no more.
     fn save_some(&mut self, cut: u32, position: &mut Position) -> bool;
@@ -233,9 +235,12 @@ impl Sides {
             return;
         }
         let sides: Vec<_> = list.joined.iter().map(|(_, side)| Arc::clone(side)).collect();
-        let detached = Arc::new(Mutex::new(Rank::Detached, rest(Sides(Some(list)))));
+        let rest = rest(Sides(Some(list)));
+        // Several sides have one collection.
+        let share = rest.heap_bytes() / sides.len();
+        let detached = Arc::new(Mutex::new(Rank::Detached, rest));
         for side in sides {
-            if !side.adopt(&detached) {
+            if !side.adopt(&detached, share) {
                 detached.lock().sides_mut().leave(&side);
             }
         }

@@ -96,6 +96,14 @@ impl Record for Collected {
         }
     }
 
+    fn keep(&self, bytes: usize) {
+        self.records.spool.keep(bytes);
+    }
+
+    fn let_go(&self, bytes: usize) {
+        self.records.spool.let_go(bytes);
+    }
+
     fn take(&self) -> Vec<u8> {
         let mut parts = self.parts.lock();
         let mut bytes = std::mem::take(&mut parts.bytes);

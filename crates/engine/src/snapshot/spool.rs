@@ -35,7 +35,7 @@ pub(super) struct Limits {
 pub struct WalkQueues {
     /// How many have so much that writers must wait.
     crowded: AtomicUsize,
-    /// Bytes in memory.
+    /// Bytes in memory, those of values included that live until they are recorded.
     bytes: AtomicUsize,
 }
 
@@ -46,7 +46,7 @@ impl WalkQueues {
         self.crowded.load(Ordering::Acquire) > 0
     }
 
-    /// Bytes in memory.
+    /// Bytes in memory, those of values included that live until they are recorded.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -89,6 +89,8 @@ pub(super) struct Spool {
     memory_bytes: AtomicUsize,
     /// Bytes of records that are written past the spool, and wait all the same.
     held_bytes: AtomicUsize,
+    /// Bytes of values that live for their records alone.
+    kept_bytes: AtomicUsize,
     queues: Arc<WalkQueues>,
     /// Whoever moves a piece has it until that is where it belongs.
     file: Mutex<Option<Box<dyn Scratch>>>,
@@ -119,6 +121,7 @@ impl Spool {
             state: Mutex::new(Rank::Spool, State::default()),
             memory_bytes: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
+            kept_bytes: AtomicUsize::new(0),
             queues,
             file: Mutex::new(Rank::SpoolFile, None),
             spiller: OnceLock::new(),
@@ -152,6 +155,19 @@ impl Spool {
             self.held_bytes.fetch_sub(bytes, Ordering::AcqRel);
             self.forget(&mut self.state.lock(), 0);
         }
+    }
+
+    /// Counts in `bytes` of values that were in memory before, and now live until they are recorded. Nobody
+    /// waits for them, since writers do not make more of them.
+    pub(super) fn keep(&self, bytes: usize) {
+        self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.queues.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts them out.
+    pub(super) fn let_go(&self, bytes: usize) {
+        self.kept_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.queues.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Whether records had to be thrown away.
@@ -358,7 +374,8 @@ fn write(
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        let left = *self.memory_bytes.get_mut() + *self.held_bytes.get_mut();
+        let left = [&mut self.memory_bytes, &mut self.held_bytes, &mut self.kept_bytes];
+        let left: usize = left.into_iter().map(|bytes| *bytes.get_mut()).sum();
         self.queues.bytes.fetch_sub(left, Ordering::Relaxed);
         if self.state.get_mut().is_crowded {
             self.queues.crowded.fetch_sub(1, Ordering::AcqRel);

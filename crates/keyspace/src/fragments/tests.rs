@@ -90,12 +90,14 @@ impl Kept {
 struct Keep {
     kept: Arc<Mutex<Kept>>,
     begun: Arc<AtomicUsize>,
+    /// Bytes that live for records alone.
+    bytes: Arc<AtomicUsize>,
 }
 
 impl Default for Keep {
     fn default() -> Keep {
         let kept = Arc::new(Mutex::new(Rank::Spool, Kept::default()));
-        Keep { kept, begun: Arc::default() }
+        Keep { kept, begun: Arc::default(), bytes: Arc::default() }
     }
 }
 
@@ -145,6 +147,14 @@ impl Record for KeptRecord {
         let members = Arc::get_mut(members).expect("nobody else has it");
         let is_twice = members.insert(name.to_vec(), kept).is_some();
         all.twice += usize::from(is_twice);
+    }
+
+    fn keep(&self, bytes: usize) {
+        self.keep.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn let_go(&self, bytes: usize) {
+        self.keep.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn take(&self) -> Vec<u8> {
@@ -233,7 +243,7 @@ impl World {
         let (kind, object) = match what {
             0 => return Entry::new(key, NewValue::Int(number.into()), at),
             1 => {
-                let text = vec![b'a'; 40_000 + 100 * (number % 1_000) as usize];
+                let text = vec![b'a'; 200_000 + 100 * (number % 1_000) as usize];
                 (Kind::String, Object::Text(text.into()))
             }
             2 | 3 => {
@@ -248,7 +258,8 @@ impl World {
             }
             4..7 => {
                 let mut set = Set::default();
-                for number in 0..count {
+                // A member takes a third of what it takes in the others.
+                for number in 0..3 * count {
                     set.add(&name(number), SetLimits::default());
                     if let Some(at) = self.expiry(20).filter(|_| what > 5) {
                         set.set_expire_at(&name(number), Some(at));
@@ -532,6 +543,7 @@ impl World {
             return;
         }
         let walking = self.walking.swap_remove(at);
+        assert_eq!(walking.keep.bytes.load(Ordering::Relaxed), 0, "something is kept for nobody");
         if !walking.walk.is_aborted() {
             let kept = walking.keep.kept.lock();
             assert_eq!(kept.twice, 0, "something was recorded twice");
@@ -665,6 +677,40 @@ fn walks_record_large_collections_as_they_were_at_the_cut() {
         });
     }
     assert!(finished > 15 && begun > 50, "{finished} walks came to their end, {begun} collections");
+}
+
+/// What is deleted counts as kept, once for all walks, until the last of them has it.
+#[test]
+fn what_lives_for_walks_alone_is_counted() {
+    for kind in [Kind::String, Kind::Set, Kind::SortedSet, Kind::Hash] {
+        let keyspace = Keyspace::new(1);
+        let mut world = World::new(1);
+        let mut large_one = || loop {
+            let entry = world.entry(b"k");
+            if let ValueRef::Boxed(object) = entry.value()
+                && object.is_large()
+                && kind_of(&entry) == kind
+            {
+                break (object.heap_bytes(), entry);
+            }
+        };
+        let ((heap_bytes, entry), shard) = (large_one(), Keyspace::shard_of(b"k"));
+        keyspace.lock(shard).insert(0, Keyspace::hash(b"k"), entry);
+        let keeps = [Keep::default(), Keep::default()];
+        let walks = keeps.clone().map(|keep| {
+            keyspace.cut(&keyspace.gate.exclusive(), Box::new(keep)).expect("room for two")
+        });
+        let kept = || keeps.each_ref().map(|keep| keep.bytes.load(Ordering::Relaxed));
+        drop(keyspace.lock(shard).remove(0, Keyspace::hash(b"k"), b"k"));
+        let [one, other] = kept();
+        let exact = heap_bytes - (heap_bytes / 50)..=heap_bytes + (heap_bytes / 50);
+        assert!(one == other && exact.contains(&(one + other)), "{kind:?}: {one} of {heap_bytes}");
+        assert!(keyspace.walk(&walks[0], |_| true));
+        assert_eq!(kept(), [0, other]);
+        walks[1].abort();
+        assert!(!keyspace.walk(&walks[1], |_| true));
+        assert_eq!(kept(), [0, 0]);
+    }
 }
 
 const KEYS: [&[u8]; 2] = [b"one", b"other"];

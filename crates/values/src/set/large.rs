@@ -147,6 +147,10 @@ impl Fragmented for LargeSet {
         Outline { kind: Kind::Set, len: self.len(), soonest: self.soonest() }
     }
 
+    fn heap_bytes(&self) -> usize {
+        LargeSet::heap_bytes(self)
+    }
+
     fn save_some(&mut self, cut: u32, position: &mut Position) -> bool {
         let LargeSet { members, sides, .. } = self;
         position.advance(|cursor, step| {

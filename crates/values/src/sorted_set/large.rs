@@ -166,6 +166,10 @@ impl Fragmented for LargeSortedSet {
         Outline { kind: Kind::SortedSet, len: self.sorted.len(), soonest: self.soonest() }
     }
 
+    fn heap_bytes(&self) -> usize {
+        self.sorted.memory_bytes()
+    }
+
     fn save_some(&mut self, cut: u32, position: &mut Position) -> bool {
         let end = match &*position {
             Position::Above(score, member) => self

@@ -141,6 +141,10 @@ impl Fragmented for RawString {
         Outline { kind: Kind::String, len: self.len(), soonest: None }
     }
 
+    fn heap_bytes(&self) -> usize {
+        RawString::heap_bytes(self)
+    }
+
     fn save_some(&mut self, cut: u32, position: &mut Position) -> bool {
         self.chunked_mut().save_some(cut, position)
     }
