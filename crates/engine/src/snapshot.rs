@@ -263,7 +263,11 @@ impl<W: io::Write> Sink<'_, W> {
         while let Some(lent) = self.cut.records.next_lent() {
             self.select(lent.db)?;
             let written = lent.write(&mut self.packing, |bytes| self.writer.records(bytes));
-            self.cut.records.spool.release(lent.held_bytes);
+            let (copied_bytes, kept_bytes) = (lent.copied_bytes, lent.kept_bytes);
+            // What counts no longer must be free already, or it would seem to be in use.
+            drop(lent);
+            self.cut.records.spool.release(copied_bytes);
+            self.cut.records.spool.let_go(kept_bytes);
             written?;
         }
         Ok(())

@@ -23,14 +23,16 @@ pub(super) struct Lent {
     key: Box<[u8]>,
     attributes: Attributes,
     value: Value,
-    /// Bytes of memory that may live for this record alone.
-    pub(super) held_bytes: usize,
+    /// Bytes of it that are a copy.
+    pub(super) copied_bytes: usize,
+    /// Bytes of memory that were there before, and may live for this record alone.
+    pub(super) kept_bytes: usize,
 }
 
 #[derive(Debug)]
 enum Value {
     List(LentNodes),
-    /// Blocks, and the rest, which is small.
+    /// Blocks, and a copy of the rest, the groups above all.
     Stream(Vec<(StreamId, Arc<ListpackBuf>)>, Box<StreamImage>),
     Module(Arc<Opaque>),
 }
@@ -38,24 +40,25 @@ enum Value {
 impl Lent {
     /// A reference to the value of `entry`, if it is large and of such a type.
     pub(super) fn of(db: u32, entry: &mut Entry, attributes: Attributes) -> Option<Lent> {
-        let (value, held_bytes) = match entry.value_mut() {
+        let (value, copied_bytes, kept_bytes) = match entry.value_mut() {
             ValueMut::Boxed(object) if object.is_large() => {
                 let bytes = object.heap_bytes();
-                let value = match object {
-                    Object::List(list) => Value::List(list.lend()?),
+                let (value, copied_bytes) = match object {
+                    Object::List(list) => (Value::List(list.lend()?), 0),
                     Object::Stream(stream) => {
-                        Value::Stream(stream.lend(), Box::new(image::stream_rest(stream)))
+                        let rest = Box::new(image::stream_rest(stream));
+                        (Value::Stream(stream.lend(), rest), stream.groups_bytes())
                     }
-                    Object::Module(value) => Value::Module(Arc::clone(value)),
+                    Object::Module(value) => (Value::Module(Arc::clone(value)), 0),
                     Object::Text(_) | Object::Set(_) | Object::Hash(_) | Object::SortedSet(_) => {
                         return None;
                     }
                 };
-                (value, bytes)
+                (value, copied_bytes, bytes - copied_bytes)
             }
             _ => return None,
         };
-        Some(Lent { db, key: entry.key().into(), attributes, value, held_bytes })
+        Some(Lent { db, key: entry.key().into(), attributes, value, copied_bytes, kept_bytes })
     }
 
     /// Writes the record, a part after the other.

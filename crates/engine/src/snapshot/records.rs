@@ -75,12 +75,15 @@ impl Records {
         self.lent.lock().pop_front()
     }
 
-    /// Takes a reference to a large value. What a writer is about to change may live for that alone.
+    /// Takes a reference to a large value. What a writer is about to change may live for that alone. It was
+    /// in memory before, so that nobody waits for it: what writers copy of it is what they change, once for
+    /// each walk, as it would be behind a fork.
     fn lend(&self, mut lent: Lent, visitor: Visitor) {
         if visitor == Visitor::Walk {
-            lent.held_bytes = 0;
+            (lent.copied_bytes, lent.kept_bytes) = (0, 0);
         }
-        self.spool.hold(lent.held_bytes);
+        self.spool.hold(lent.copied_bytes);
+        self.spool.keep(lent.kept_bytes);
         self.lent.lock().push_back(lent);
     }
 

@@ -302,6 +302,34 @@ fn large_values_are_saved_as_they_were_whatever_happens_meanwhile() {
     assert_eq!(before.len(), after.len());
 }
 
+/// What is lent was in memory before. However large it is, nobody waits for it, and no snapshot is given up
+/// for it; but eviction does not count it until it is written.
+#[test]
+fn a_large_value_that_is_lent_stops_no_writer() {
+    for kind in [Kind::List, Kind::Stream, Kind::Module] {
+        let node = Node::new(Arc::new(Settings::default()), None, &[], &[], 1, None);
+        let node = node.another(Arc::clone(&node.settings), Arc::new(MemoryDisk::default()), 1);
+        let (hash, shard) = (Keyspace::hash(b"k"), Keyspace::shard_of(b"k"));
+        let entry = large(b"k", kind);
+        let ValueRef::Boxed(object) = entry.value() else { panic!("a large value") };
+        let heap_bytes = object.heap_bytes();
+        let limits = Limits { spill_bytes: heap_bytes / 4, most_bytes: heap_bytes / 2 };
+        node.keyspace.lock(shard).insert(0, hash, entry);
+        let alone = node.keyspace.gate.exclusive();
+        let cut = Cut::with_limits(&node, &alone, limits).expect("a walk");
+        drop(alone);
+        let records = Arc::clone(&cut.records);
+        spoil(node.keyspace.lock(shard).change(0, hash, b"k").expect("it is there"));
+        assert!(!node.is_full(), "{kind:?}");
+        assert_eq!(node.walk_queues.bytes(), heap_bytes, "{kind:?}");
+        records.spool.do_without_file();
+        assert!(!records.spool.is_over(), "{kind:?}");
+        let mut writer = rdb::Writer::begin(Vec::new(), rdb::Options::default()).expect("begun");
+        assert_eq!(cut.write(&node, &mut writer, |_| true).expect("written"), 1, "{kind:?}");
+        assert_eq!(node.walk_queues.bytes(), 0, "{kind:?}");
+    }
+}
+
 /// What a snapshot of `node` says of each key beside its value.
 fn told(node: &Node) -> (Vec<u8>, Vec<(Vec<u8>, Attributes)>) {
     let alone = node.keyspace.gate.exclusive();

@@ -347,12 +347,16 @@ impl Stream {
 
     /// Heap bytes: exact for the blocks, rough for the rest. O(groups).
     pub fn heap_bytes(&self) -> usize {
-        let groups: usize =
-            self.groups.iter().map(|(name, one)| name.len() + one.heap_bytes()).sum();
         self.block_bytes
             + self.blocks.len() * size_of::<(StreamId, ListpackBuf)>()
-            + self.groups.len() * size_of::<(Box<[u8]>, Group)>()
-            + groups
+            + self.groups_bytes()
+    }
+
+    /// Those of them that its groups take. O(groups).
+    pub fn groups_bytes(&self) -> usize {
+        let groups: usize =
+            self.groups.iter().map(|(name, one)| name.len() + one.heap_bytes()).sum();
+        self.groups.len() * size_of::<(Box<[u8]>, Group)>() + groups
     }
 }
 
