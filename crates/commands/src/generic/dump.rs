@@ -68,7 +68,7 @@ pub const RESTORE: Command = Command {
 fn dump(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
     let mut encoder = Encoder::new(cx.node.settings.rdbcompression.get());
-    match cx.keys.find(key).map(|entry| payload::dump(&mut encoder, image::saved(entry))) {
+    match cx.keys.find_whole(key).map(|entry| payload::dump(&mut encoder, image::saved(entry))) {
         Some(bytes) => cx.reply.bulk(&bytes),
         None => cx.reply.null(),
     }

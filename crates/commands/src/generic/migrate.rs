@@ -91,7 +91,7 @@ fn migrate(cx: &mut Context<'_>, args: &mut Args<'_>) -> CommandResult {
     let mut parcels = Vec::with_capacity(keys.len());
     for key in keys {
         let now = cx.now;
-        if let Some(entry) = cx.keys.find(key) {
+        if let Some(entry) = cx.keys.find_whole(key) {
             // Zero would be for ever.
             let ttl_ms = entry.expire_at().map_or(0, |at| at.since(now).0.max(1));
             let payload = payload::dump(&mut encoder, image::saved(entry));

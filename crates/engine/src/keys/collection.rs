@@ -119,6 +119,15 @@ impl Keys<'_> {
         self.peek(key).map(view::<C>).transpose()
     }
 
+    /// The entry of `key` as [`Keys::find`] gives it, without members that have ended: for those who take
+    /// the whole value, of whatever type.
+    pub fn find_whole(&mut self, key: &[u8]) -> Option<&Entry> {
+        for kind in [Kind::Set, Kind::SortedSet] {
+            self.end_members(key, kind);
+        }
+        self.find(key)
+    }
+
     /// Edits the collection at `key`; `None` if there is none. One that is empty afterwards is taken
     /// out. The key counts as changed even if `edit` changes nothing, so read first. An error of a
     /// packed collection's `edit` leaves it as it was; with a large one that is up to `edit`.

@@ -136,6 +136,10 @@ const ROWS: &[(&str, &str)] = &[
     ("zcard gone", ":0\r\n"),
     ("zrange gone 0 -1", "*0\r\n"),
     ("zpopmin gone", "*0\r\n"),
+    ("dump gone", "$-1\r\n"),
+    ("dump z", ANY),
+    ("migrate h 1 gone 0 9", "+NOKEY\r\n"),
+    ("migrate h 1 z 0 9", ""),
 ];
 
 /// The members that are left.
@@ -190,15 +194,39 @@ fn ends(server: &Server, db: u32, key: &[u8]) -> Vec<(Vec<u8>, Millis)> {
     }
 }
 
-/// Lets a member of a large sorted set end long ago, without waiting for that.
+/// Lets a member of a large set or sorted set end long ago, without waiting for that.
 fn has_ended(server: &Server, key: &[u8], member: &[u8]) {
     let mut shard = server.node().keyspace.lock(Keyspace::shard_of(key));
     let hash = Keyspace::hash(key);
     let mut change = shard.change(0, hash, key).expect("the set");
-    let ValueMut::Boxed(Object::SortedSet(set)) = change.value_mut() else {
-        panic!("a large sorted set")
-    };
-    assert!(set.set_expire_at(member, Some(Millis(1))));
+    let at = Some(Millis(1));
+    assert!(match change.value_mut() {
+        ValueMut::Boxed(Object::SortedSet(set)) => set.set_expire_at(member, at),
+        ValueMut::Boxed(Object::Set(set)) => set.set_expire_at(member, at),
+        other => panic!("{other:?}"),
+    });
+}
+
+/// What is dumped does not say when its members end: one that has would live for ever where it is restored.
+#[test]
+fn members_that_have_ended_are_not_dumped() {
+    let mut server = Server::new();
+    for (line, removal, count) in [
+        ("sadd k a b c", "SREM k a", "scard copied"),
+        ("zadd k 1 a 2 b 3 c", "ZREM k a", "zcard copied"),
+    ] {
+        server.line("flushall");
+        server.line(line);
+        server.line("pexpirememberat k a 99999999999999");
+        has_ended(&server, b"k", b"a");
+        server.logged();
+        let reply = server.run(&[b"dump", b"k"]).0;
+        assert_eq!(server.logged(), [removal]);
+        let head = reply.iter().position(|&byte| byte == b'\n').expect("a bulk string") + 1;
+        let payload = &reply[head..reply.len() - 2];
+        assert_eq!(server.run(&[b"restore", b"copied", b"0", payload]).0, b"+OK\r\n");
+        server.check(count, ":2\r\n");
+    }
 }
 
 /// What RENAME, MOVE and COPY leave is as it was; what is made of it is new.
