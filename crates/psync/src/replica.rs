@@ -191,10 +191,13 @@ impl Replica {
     /// Follows the primary at `host` and `port` (REPLICAOF). `resume` is what the node holds under
     /// its own id, or under the one it followed before.
     pub fn follow(&mut self, now: Millis, host: &str, port: u16, resume: Option<Resume>) {
+        if matches!(self.state, State::Online { .. }) {
+            // As in stock: a redirected replica has been in step, and counts from now.
+            self.down_since = Some(now);
+        }
         self.close("told to follow another primary");
         self.resume = resume;
         self.received = resume.map_or(Offset(0), |resume| resume.applied);
-        self.down_since = None;
         self.target = Some(Target { host: host.to_owned(), port });
         self.notice(format!("Connecting to MASTER {host}:{port}"));
         self.connect(now);

@@ -159,6 +159,26 @@ fn a_full_sync_by_mark() {
 }
 
 /// As Redis 7.2 says it.
+#[test]
+fn a_link_that_was_up_is_down_since_it_was_redirected() {
+    let mut driven = Driven::following(settings(), None);
+    let down_for = |driven: &Driven, at| driven.machine.facts(Millis(at)).link_down_since_seconds;
+    driven.introduce();
+    driven.hear("+OK\r\n+OK\r\n+OK\r\n");
+    driven.hear(&format!("+FULLRESYNC {REPLID} 0\r\n$1\r\nx"));
+    driven.machine.handle_loaded(driven.now, Ok(()));
+    assert!(driven.machine.is_link_up());
+    // Stock 7.0.15 was sent from a primary that it followed to an address where nobody answers, and
+    // two seconds later to another such address.
+    driven.machine.follow(Millis(1000), "127.0.0.1", 23899, None);
+    assert_eq!(down_for(&driven, 1000), 0);
+    driven.machine.follow(Millis(3000), "127.0.0.1", 23898, None);
+    assert_eq!(down_for(&driven, 3000), 2);
+    driven.machine.unfollow();
+    driven.machine.follow(Millis(4000), "127.0.0.1", 23898, None);
+    assert_eq!(down_for(&driven, 4000), -1);
+}
+
 fn ack_with_file(offset: u64, durable: u64) -> String {
     let bulk = |number: u64| format!("${}\r\n{number}\r\n", number.to_string().len());
     let (offset, durable) = (bulk(offset), bulk(durable));

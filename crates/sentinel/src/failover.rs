@@ -13,7 +13,7 @@
 use crate::action::{Action, Level};
 use crate::choose::{Bounds, Candidate, choose};
 use crate::group::{Failover, Step};
-use crate::instance::{InstanceId, Reconf};
+use crate::instance::{InstanceId, Reconf, Role};
 use crate::machine::Sentinel;
 use crate::vote::{DESYNC_MS, Tally};
 use base::Millis;
@@ -225,7 +225,10 @@ impl Sentinel {
         // A primary that never answered since we started may have been down for any time before.
         let absent =
             |since| if primary.info_at.is_some() { now.since(since) } else { UNKNOWN_SPAN };
-        let primary_down_for = primary.down_since.map(absent);
+        // One that has turned replica left its replicas when it did, and is found down later.
+        let turned = (primary.role == Role::Replica).then_some(primary.role_since);
+        let gone_since = |since: Millis| turned.map_or(since, |turned| turned.min(since));
+        let primary_down_for = primary.down_since.map(gone_since).map(absent);
         let bounds = Bounds {
             ping_period: self.periods.ping,
             info_period: self.periods.info,
@@ -245,9 +248,13 @@ impl Sentinel {
                 silent_for: now.since(replica.last_available),
                 info_age: heard.map(|at| now.since(at)),
                 link_down_for: facts.link_down_for,
-                offset: facts.offset,
+                offset: match replica.role {
+                    Role::Replica => facts.offset,
+                    // Another leader may have promoted it.
+                    Role::Primary => facts.offset.max(replica.stream_offset),
+                },
                 run_id: replica.run_id,
-                never_synced: facts.never_synced,
+                never_synced: self.never_synced(id),
             })
         };
         let candidates: Vec<_> = group.replicas.values().filter_map(candidate).collect();

@@ -54,7 +54,7 @@ impl Sentinel {
         replica.replica().is_some_and(|facts| {
             replica.down_since.is_none()
                 && facts.priority != 0
-                && !facts.never_synced
+                && !self.never_synced(id)
                 && facts.offset > primary.stream_offset
                 && replica.keys > primary.keys
         })

@@ -25,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) replica_offset: Option<u64>,
     pub(crate) announced: Option<bool>,
     pub(crate) primary_offset: Option<u64>,
+    /// `master_replid` and `master_replid2`.
+    pub(crate) replids: Vec<RunId>,
     pub(crate) loading: bool,
     pub(crate) keys: u64,
 }
@@ -58,6 +60,10 @@ fn read_field(report: &mut Report, field: &[u8], value: &[u8]) {
         b"slave_priority" => report.priority = text_number(value),
         b"slave_repl_offset" => report.replica_offset = text_number(value),
         b"replica_announced" => report.announced = Some(value != b"0"),
+        b"master_replid" | b"master_replid2" => {
+            // Zeros stand for no second history.
+            report.replids.extend(RunId::parse(value).filter(|id| *id != RunId::zero()));
+        }
         b"master_repl_offset" => report.primary_offset = text_number(value),
         b"loading" => report.loading = value == b"1",
         _ if numbered(field, b"db") => {

@@ -95,8 +95,6 @@ pub(crate) struct ReplicaFacts {
     pub(crate) reconf: Reconf,
     /// When what it follows, or its role, last changed.
     pub(crate) conf_changed_at: Millis,
-    /// True while it lacks its first complete dataset.
-    pub(crate) never_synced: bool,
 }
 
 /// What only sentinels have.
@@ -150,6 +148,8 @@ pub(crate) struct Instance {
     pub(crate) info_at: Option<Millis>,
     pub(crate) info_sent: Option<Millis>,
     pub(crate) info: Vec<u8>,
+    /// The histories it holds, the present one first, as INFO last gave them.
+    pub(crate) replids: Vec<RunId>,
     /// Sum of the keys of all databases, and the stream offset, as INFO last gave them.
     pub(crate) keys: u64,
     pub(crate) stream_offset: u64,
@@ -184,6 +184,7 @@ impl Instance {
             info_at: None,
             info_sent: None,
             info: Vec::new(),
+            replids: Vec::new(),
             keys: 0,
             stream_offset: 0,
             loading: false,
@@ -265,7 +266,6 @@ impl ReplicaFacts {
             announced: true,
             reconf: Reconf::None,
             conf_changed_at: now,
-            never_synced: false,
         }
     }
 }

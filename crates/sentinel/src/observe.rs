@@ -28,6 +28,7 @@ impl Sentinel {
         instance.info_at = Some(now);
         instance.keys = report.keys;
         instance.loading = report.loading;
+        instance.replids.clone_from(&report.replids);
         instance.stream_offset = report.primary_offset.unwrap_or(0);
         let group = instance.group.clone();
         self.note_run_id(id, &report, now);
@@ -216,7 +217,6 @@ fn note_replication(instance: &mut Instance, report: &Report, now: Millis) {
         None => Some(Millis(0)),
         Some(seconds) => u64::try_from(seconds).ok().map(|s| Millis(s.saturating_mul(1000))),
     };
-    facts.never_synced = !facts.link_up && (facts.link_down_for.is_none() || facts.offset <= 1);
     if let (Some(host), Some(port)) = (&report.primary_host, report.primary_port) {
         let follows = Address::new(host.clone(), port);
         if facts.follows.as_ref() != Some(&follows) {

@@ -3,6 +3,7 @@
 mod commands;
 mod foreign;
 mod net;
+mod returns;
 
 use net::{Net, SENTINEL_PORT};
 use std::collections::BTreeSet;
@@ -160,8 +161,10 @@ fn a_partitioned_minority_follows_when_healed() {
 #[test]
 fn the_replica_with_most_data_is_promoted_and_an_empty_one_never() {
     let mut net = settled(5, 3, 3);
-    net.servers.get_mut(&2).unwrap().never_synced = true;
-    net.servers.get_mut(&2).unwrap().offset = 999;
+    // It wrote a history of its own before it was told to follow.
+    let foreign = net.servers.get_mut(&2).unwrap();
+    (foreign.never_linked, foreign.offset) = (true, 999);
+    foreign.replid = base::RunId::parse(&[b'f'; 40]).unwrap();
     net.servers.get_mut(&3).unwrap().offset = 150;
     net.servers.get_mut(&4).unwrap().offset = 200;
     net.kill(1);

@@ -385,7 +385,11 @@ impl World {
             }
         }
         let (end, keys) = (server.log.end(), server.keys.len());
-        let _ = write!(text, "master_repl_offset:{end}\r\n");
+        let History { replid, replid2, .. } = server.history;
+        let _ = write!(
+            text,
+            "master_replid:{replid}\r\nmaster_replid2:{replid2}\r\nmaster_repl_offset:{end}\r\n"
+        );
         if keys > 0 {
             let _ = write!(text, "db0:keys={keys},expires=0,avg_ttl=0\r\n");
         }

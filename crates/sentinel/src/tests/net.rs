@@ -26,7 +26,12 @@ pub struct Server {
     pub priority: u64,
     /// Its link to its primary is shown up from this time on.
     pub synced_at: Millis,
-    pub never_synced: bool,
+    /// Its link to its primary was never up since it started.
+    pub never_linked: bool,
+    /// What it says of that link while it is down, in seconds, if it was up.
+    pub link_down_for: u64,
+    /// The history it holds.
+    pub replid: RunId,
     /// How long a synchronisation with a new primary takes.
     pub sync_ms: u64,
     subscribers: Vec<(usize, LinkId)>,
@@ -71,8 +76,9 @@ impl Net {
     pub fn new(seed: u64, sentinels: usize, replicas: u16, extra: &str) -> Net {
         let mut random = Random::from_seed(seed);
         let mut servers = BTreeMap::new();
+        let replid = RunId::generate(&mut random);
         for port in 1..=replicas + 1 {
-            servers.insert(port, server(&mut random, (port != 1).then_some(1)));
+            servers.insert(port, server(&mut random, replid, (port != 1).then_some(1)));
         }
         let mut net = Net {
             now: Millis(1_000),
@@ -347,7 +353,7 @@ impl Net {
             let leader = self.servers.get(&primary);
             let up = leader.is_some_and(|s| s.alive && s.follows.is_none())
                 && self.now >= server.synced_at
-                && !server.never_synced;
+                && !server.never_linked;
             let status = if up { "up" } else { "down" };
             let _ = write!(
                 text,
@@ -356,7 +362,8 @@ impl Net {
                 server.offset
             );
             if !up {
-                let since = if server.never_synced { -1 } else { 1 };
+                let since = server.link_down_for.to_string();
+                let since = if server.never_linked { "-1" } else { &since };
                 let _ = write!(text, "master_link_down_since_seconds:{since}\r\n");
             }
         } else {
@@ -368,8 +375,8 @@ impl Net {
         }
         let _ = write!(
             text,
-            "master_repl_offset:{}\r\ndb0:keys={},expires=0\r\n",
-            server.offset, server.keys
+            "master_replid:{}\r\nmaster_repl_offset:{}\r\ndb0:keys={},expires=0\r\n",
+            server.replid, server.offset, server.keys
         );
         text
     }
@@ -397,7 +404,7 @@ impl Net {
     }
 }
 
-fn server(random: &mut Random, follows: Option<u16>) -> Server {
+fn server(random: &mut Random, replid: RunId, follows: Option<u16>) -> Server {
     Server {
         alive: true,
         paused: false,
@@ -407,7 +414,9 @@ fn server(random: &mut Random, follows: Option<u16>) -> Server {
         keys: 10,
         priority: 100,
         synced_at: Millis(0),
-        never_synced: false,
+        never_linked: false,
+        link_down_for: 1,
+        replid,
         sync_ms: 0,
         subscribers: Vec::new(),
     }
