@@ -26,7 +26,6 @@ use ::sentinel::{Config, ConfigError};
 use base::RunId;
 use driver::Driver;
 use rustix::event::{EventfdFlags, eventfd};
-#[cfg(test)]
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -147,7 +146,6 @@ pub(crate) struct Handle {
     thread: JoinHandle<Exit>,
     signal: Signal,
     id: RunId,
-    #[cfg(test)]
     addresses: Vec<SocketAddr>,
 }
 
@@ -184,7 +182,6 @@ impl Handle {
     }
 
     /// Where it listens.
-    #[cfg(test)]
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -221,17 +218,10 @@ pub(crate) fn start(options: Options) -> Result<Handle, StartError> {
     let signal = Signal::new()?;
     let driver = Driver::new(options, config, signal.clone())?;
     let id = driver.id();
-    #[cfg(test)]
     let addresses = driver.addresses();
     let thread = std::thread::Builder::new().name("sentinel".to_owned());
     let thread = thread.spawn(move || driver.run())?;
-    Ok(Handle {
-        thread,
-        signal,
-        id,
-        #[cfg(test)]
-        addresses,
-    })
+    Ok(Handle { thread, signal, id, addresses })
 }
 
 /// The configuration with the remembered state laid over it.

@@ -73,8 +73,6 @@ pub(crate) struct Ready {
     pub(crate) title: Arc<Title>,
     pub(crate) start: StartOptions,
     pub(crate) pid_file: Option<daemon::PidFile>,
-    /// The sentinel that runs beside the server, if one does.
-    pub(crate) beside: Option<guard::Beside>,
 }
 
 /// What a configuration says besides its settings.
@@ -167,8 +165,7 @@ fn prepare(
         renamed: loaded.renamed,
         says_io_threads,
     };
-    let beside = sentinel_mode::beside(&settings, &rest.sentinel);
-    Ok(Some(Ready { settings, loaded: rest, title: Arc::new(title), start, pid_file, beside }))
+    Ok(Some(Ready { settings, loaded: rest, title: Arc::new(title), start, pid_file }))
 }
 
 fn write_pid_file(settings: &Settings) -> Option<daemon::PidFile> {

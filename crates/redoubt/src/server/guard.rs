@@ -11,7 +11,7 @@ use base::{Millis, RunId};
 use conf::Settings;
 use engine::replication::Address;
 use resp::value::Value;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 use wireclient::Client;
@@ -41,8 +41,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Beside {
     /// The group's name.
     pub(crate) group: String,
-    /// Our sentinel's port.
-    pub(crate) port: u16,
+    /// Where our sentinel listens.
+    pub(crate) addresses: Vec<SocketAddr>,
     /// Its password, empty for none.
     pub(crate) password: String,
 }
@@ -71,6 +71,8 @@ enum Round {
     Fuller(Address),
     /// Somebody does not answer.
     Silence,
+    /// No sentinel answers, not even our own.
+    Unasked,
 }
 
 /// Asks until it is clear what this node is to be. `head` is what its snapshot says of itself.
@@ -83,7 +85,15 @@ pub(crate) fn ask(settings: &Settings, beside: &Beside, head: &Head) -> Verdict 
         match round {
             Round::Settled(verdict) => return verdict,
             Round::Silence if now.since(began) >= SILENCE_MAX => return Verdict::Primary,
-            Round::Silence => {}
+            Round::Unasked if now.since(began) >= SILENCE_MAX => {
+                tracing::warn!(
+                    "This server's own sentinel does not say who the primary of {} is: the \
+                     configuration decides, and another primary may be there already",
+                    beside.group
+                );
+                return Verdict::AsConfigured;
+            }
+            Round::Silence | Round::Unasked => {}
             Round::Fuller(peer) => {
                 if said.is_none_or(|at| now.since(at) >= SAY_EVERY) {
                     tracing::warn!(
@@ -103,9 +113,9 @@ pub(crate) fn ask(settings: &Settings, beside: &Beside, head: &Head) -> Verdict 
 
 fn one_round(settings: &Settings, beside: &Beside, head: &Head) -> Round {
     let own = u16::try_from(settings.port.get()).unwrap_or(0);
-    let local = Address { host: "127.0.0.1".to_owned(), port: beside.port };
-    let Some(mut first) = connect(&local, None, &beside.password) else {
-        return Round::Settled(Verdict::AsConfigured);
+    let mut ours = beside.addresses.iter().map(|&address| reachable(address));
+    let Some(mut first) = ours.find_map(|local| connect(&local, None, &beside.password)) else {
+        return Round::Unasked;
     };
     let mut views: Vec<SentinelView> = view(&mut first, beside, own).into_iter().collect();
     for other in rows(&mut first, &["SENTINEL", "SENTINELS", &beside.group]) {
@@ -116,7 +126,7 @@ fn one_round(settings: &Settings, beside: &Beside, head: &Head) -> Round {
         }
     }
     let Some(best) = views.into_iter().max_by_key(|view| view.epoch) else {
-        return Round::Settled(Verdict::AsConfigured);
+        return Round::Unasked;
     };
     if !best.is_self {
         return Round::Settled(Verdict::Follow(best.primary));
@@ -153,6 +163,16 @@ fn judge(head: &Head, peers: &[(Address, Option<Holding>)]) -> Round {
         return Round::Silence;
     }
     Round::Settled(Verdict::Primary)
+}
+
+/// Where to connect to what listens on `address`.
+fn reachable(address: SocketAddr) -> Address {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    Address { host: host.to_string(), port: address.port() }
 }
 
 fn connect(address: &Address, user: Option<&str>, password: &str) -> Option<Client> {

@@ -9,14 +9,14 @@ use std::thread;
 /// The exit status of a sentinel that was told to fail.
 const CRASH_STATUS: i32 = 99;
 
-/// What the guard must know of the sentinel that will run beside this server; `None` without one.
-pub(crate) fn beside(settings: &Settings, lines: &[sentinel::Line]) -> Option<guard::Beside> {
-    let port = u16::try_from(settings.sentinel_port.get()).ok().filter(|&port| port != 0)?;
-    let monitor = lines.iter().find(|line| line.first().is_some_and(|word| word == b"monitor"))?;
+/// What the guard must know of the sentinel that runs beside this server.
+pub(crate) fn beside(ready: &Ready, handle: &sentinel::Handle) -> Option<guard::Beside> {
+    let mut lines = ready.loaded.sentinel.iter();
+    let monitor = lines.find(|line| line.first().is_some_and(|word| word == b"monitor"))?;
     Some(guard::Beside {
         group: String::from_utf8_lossy(monitor.get(1)?).into_owned(),
-        port,
-        password: settings.sentinel_requirepass.string(),
+        addresses: handle.addresses().to_vec(),
+        password: ready.settings.sentinel_requirepass.string(),
     })
 }
 

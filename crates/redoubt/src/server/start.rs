@@ -62,10 +62,11 @@ fn start(ready: &Ready) -> Result<Running, String> {
     let sentinel = sentinel_mode::start_beside(ready)?;
     tracing::info!("Server initialized");
     // Whoever asks must know what there is; whoever does not looks while clients are told to wait.
-    let (looked, verdict) = match &ready.beside {
+    let beside = sentinel.as_ref().and_then(|handle| sentinel_mode::beside(ready, handle));
+    let (looked, verdict) = match beside {
         Some(beside) => {
             let found = Found::look(settings, &ready.start)?;
-            let verdict = guard::ask(settings, beside, &found.head());
+            let verdict = guard::ask(settings, &beside, &found.head());
             (Some(found), verdict)
         }
         None => (None, Verdict::AsConfigured),

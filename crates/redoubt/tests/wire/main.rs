@@ -9,6 +9,7 @@ const IO_BACKEND: &str = "epoll";
 
 mod closing;
 mod durable;
+mod guard;
 mod limits;
 mod migrate;
 mod process;

@@ -15,6 +15,8 @@ const STARTS_MAX: usize = 20;
 /// A server that ends with the test.
 pub struct Server {
     child: Child,
+    /// The first address that it listens on.
+    host: String,
     pub port: u16,
     pub dir: TempDir,
 }
@@ -30,8 +32,10 @@ impl Server {
     /// not start.
     pub fn start_in(dir: TempDir, options: &[&str]) -> Result<Server, (TempDir, String)> {
         let mut said = String::new();
+        let named = options.windows(2).find(|pair| pair[0] == "--bind").map(|pair| pair[1]);
+        let host = named.unwrap_or("127.0.0.1");
         for _ in 0..STARTS_MAX {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let port = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port();
             let mut output = tempfile::tempfile().unwrap();
             let mut child = Command::new(env!("CARGO_BIN_EXE_redoubt"))
                 .arg("server")
@@ -43,8 +47,8 @@ impl Server {
                 .stderr(output.try_clone().unwrap())
                 .spawn()
                 .unwrap();
-            if wait_for(&mut child, port) {
-                return Ok(Server { child, port, dir });
+            if wait_for(&mut child, host, port) {
+                return Ok(Server { child, host: host.to_owned(), port, dir });
             }
             said.clear();
             output.rewind().unwrap();
@@ -65,7 +69,7 @@ impl Server {
 
     /// A connection.
     pub fn connect(&self) -> Client<TcpStream> {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -176,13 +180,13 @@ impl Drop for Server {
     }
 }
 
-fn wait_for(child: &mut Child, port: u16) -> bool {
+fn wait_for(child: &mut Child, host: &str, port: u16) -> bool {
     let began = base::clock::monotonic();
     loop {
         if child.try_wait().unwrap().is_some() {
             return false;
         }
-        if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) {
+        if let Ok(stream) = TcpStream::connect((host, port)) {
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
             let mut client = Client::new(stream);
             // While it loads, it says so; when it ends, it resets the connection.
