@@ -6,12 +6,15 @@
 //! before anyone noticed), it stays away, deaf, until the sentinels have elected another. Stock serves
 //! at once and its replicas are emptied.
 
+mod own;
+
 use super::data::Head;
 use base::{Millis, RunId};
 use conf::Settings;
 use engine::replication::Address;
+use own::Own;
 use resp::value::Value;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 use wireclient::Client;
@@ -112,17 +115,17 @@ pub(crate) fn ask(settings: &Settings, beside: &Beside, head: &Head) -> Verdict 
 }
 
 fn one_round(settings: &Settings, beside: &Beside, head: &Head) -> Round {
-    let own = u16::try_from(settings.port.get()).unwrap_or(0);
+    let own = Own::look(settings);
     let mut ours = beside.addresses.iter().map(|&address| reachable(address));
     let Some(mut first) = ours.find_map(|local| connect(&local, None, &beside.password)) else {
         return Round::Unasked;
     };
-    let mut views: Vec<SentinelView> = view(&mut first, beside, own).into_iter().collect();
+    let mut views: Vec<SentinelView> = view(&mut first, beside, &own).into_iter().collect();
     for other in rows(&mut first, &["SENTINEL", "SENTINELS", &beside.group]) {
         if let Some(address) = address_of(&other)
             && let Some(mut client) = connect(&address, None, &beside.password)
         {
-            views.extend(view(&mut client, beside, own));
+            views.extend(view(&mut client, beside, &own));
         }
     }
     let Some(best) = views.into_iter().max_by_key(|view| view.epoch) else {
@@ -136,7 +139,7 @@ fn one_round(settings: &Settings, beside: &Beside, head: &Head) -> Round {
     let peers: Vec<Address> = rows(&mut first, &["SENTINEL", "REPLICAS", &beside.group])
         .iter()
         .filter_map(address_of)
-        .filter(|peer| !is_self(peer, own))
+        .filter(|peer| !own.is(peer))
         .collect();
     let holdings: Vec<(Address, Option<Holding>)> = peers
         .into_iter()
@@ -186,11 +189,11 @@ fn connect(address: &Address, user: Option<&str>, password: &str) -> Option<Clie
     Some(client)
 }
 
-fn view(client: &mut Client, beside: &Beside, own: u16) -> Option<SentinelView> {
+fn view(client: &mut Client, beside: &Beside, own: &Own) -> Option<SentinelView> {
     let row = pairs(&client.call(&["SENTINEL", "MASTER", &beside.group]).ok()?)?;
     let primary = address_of(&row)?;
     let epoch = field(&row, "config-epoch")?.parse().ok()?;
-    let is_self = is_self(&primary, own);
+    let is_self = own.is(&primary);
     Some(SentinelView { epoch, primary, is_self })
 }
 
@@ -241,17 +244,63 @@ fn address_of(row: &Row) -> Option<Address> {
     Some(Address { host: field(row, "ip")?.to_owned(), port: field(row, "port")?.parse().ok()? })
 }
 
-/// Whether `address` is this node: its port, on an address of this machine.
-fn is_self(address: &Address, own: u16) -> bool {
-    let local = |ip: IpAddr| TcpListener::bind((ip, 0)).is_ok();
-    address.port == own && address.host.parse().is_ok_and(local)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sentinel::{self, Options};
     use base::Offset;
     use base::random::Random;
+    use conf::LoadRequest;
+
+    /// The port that this node would serve on.
+    const OWN_PORT: u16 = 6379;
+
+    /// The verdict for a node with these settings and the sentinel of these lines.
+    fn verdict(settings: &str, lines: &[&str]) -> Verdict {
+        let stdin = Some(format!("port {OWN_PORT}\n{settings}"));
+        let request = LoadRequest { stdin, ..LoadRequest::default() };
+        let settings = Settings::load(&request).unwrap().settings;
+        let dir = tempfile::tempdir().unwrap();
+        let words = |line: &&str| line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        let lines: Vec<sentinel::Line> = lines.iter().map(words).collect();
+        let options = Options::embedded(dir.path(), 0, lines.clone());
+        let options = Options { bind: vec!["127.0.0.1".into()], ..options };
+        let handle = sentinel::start(options).unwrap();
+        let beside = Beside {
+            group: "m".to_owned(),
+            addresses: handle.addresses().to_vec(),
+            password: String::new(),
+        };
+        let verdict = ask(&settings, &beside, &Head::default());
+        handle.stop();
+        verdict
+    }
+
+    #[test]
+    fn a_node_does_not_follow_itself_by_any_of_its_names() {
+        let names = "resolve-hostnames yes";
+        for (settings, lines, expected) in [
+            ("", &["monitor m 127.0.0.1 6379 1"][..], true),
+            ("", &[names, "monitor m localhost 6379 1"], true),
+            ("", &[names, "monitor m localhost 6380 1"], false),
+            ("replica-announce-ip node1", &[names, "monitor m node1 6379 1"], true),
+            ("replica-announce-ip 198.51.100.1", &["monitor m 198.51.100.1 6379 1"], true),
+            ("replica-announce-ip 198.51.100.1", &["monitor m 198.51.100.2 6379 1"], false),
+            (
+                "replica-announce-ip 198.51.100.1\nreplica-announce-port 7000",
+                &["monitor m 198.51.100.1 7000 1"],
+                true,
+            ),
+            (
+                "replica-announce-ip 198.51.100.1\nreplica-announce-port 7000",
+                &["monitor m 198.51.100.1 6379 1"],
+                false,
+            ),
+        ] {
+            let found = verdict(settings, lines);
+            assert_eq!(found == Verdict::Primary, expected, "{settings} {lines:?}: {found:?}");
+        }
+    }
 
     fn peer(port: u16) -> Address {
         Address { host: "127.0.0.1".into(), port }
