@@ -1,26 +1,24 @@
 //! The question a starting node asks before it serves: who is the primary, and does anybody hold more?
 //!
-//! A server that is its own sentinel asks all sentinels it knows. If they name another primary it
-//! follows that one, whatever its file says. If they name this node, it first compares its snapshot
-//! with what its replicas hold: should one of them hold more (this node was killed and comes back
-//! before anyone noticed), it stays away, deaf, until the sentinels have elected another. Stock serves
-//! at once and its replicas are emptied.
+//! A server that is its own sentinel asks all sentinels it knows of its group. If they name another
+//! primary it follows that one, whatever its file says. If they name this node, it first compares its
+//! snapshot with what its replicas hold: should one of them hold more (this node was killed and comes
+//! back before anyone noticed), it stays away, deaf, until the sentinels have elected another. Stock
+//! serves at once and its replicas are emptied.
 
 mod own;
+mod questions;
 
 use super::data::Head;
 use base::{Millis, RunId};
 use conf::Settings;
 use engine::replication::Address;
 use own::Own;
-use resp::value::Value;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use questions::{address_of, connect, group_of, holding, reachable, rows, view};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
-use wireclient::Client;
 
-/// How long one peer may take to answer.
-const ANSWER_MS: u64 = 300;
 /// How long peers that do not answer are waited for before they are taken to be gone.
 const SILENCE_MAX: Millis = Millis(3_000);
 /// Between two rounds of questions.
@@ -42,8 +40,6 @@ pub(crate) enum Verdict {
 /// What the guard wants to know of the sentinel that runs beside the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Beside {
-    /// The group's name.
-    pub(crate) group: String,
     /// Where our sentinel listens.
     pub(crate) addresses: Vec<SocketAddr>,
     /// Its password, empty for none.
@@ -90,9 +86,8 @@ pub(crate) fn ask(settings: &Settings, beside: &Beside, head: &Head) -> Verdict 
             Round::Silence if now.since(began) >= SILENCE_MAX => return Verdict::Primary,
             Round::Unasked if now.since(began) >= SILENCE_MAX => {
                 tracing::warn!(
-                    "This server's own sentinel does not say who the primary of {} is: the \
-                     configuration decides, and another primary may be there already",
-                    beside.group
+                    "This server's own sentinel does not say who the primary is: the \
+                     configuration decides, and another primary may be there already"
                 );
                 return Verdict::AsConfigured;
             }
@@ -120,12 +115,25 @@ fn one_round(settings: &Settings, beside: &Beside, head: &Head) -> Round {
     let Some(mut first) = ours.find_map(|local| connect(&local, None, &beside.password)) else {
         return Round::Unasked;
     };
-    let mut views: Vec<SentinelView> = view(&mut first, beside, &own).into_iter().collect();
-    for other in rows(&mut first, &["SENTINEL", "SENTINELS", &beside.group]) {
+    let Some(groups) = rows(&mut first, &["SENTINEL", "MASTERS"]) else { return Round::Unasked };
+    let configured = settings.replicaof.get();
+    let configured = configured.map(|at| Address { host: at.host.clone(), port: at.port });
+    let Some(group) = group_of(&mut first, &groups, &own, configured.as_ref()) else {
+        if !groups.is_empty() {
+            tracing::warn!(
+                "This server's sentinel watches {} groups, and none of them knows this server: \
+                 the configuration decides",
+                groups.len()
+            );
+        }
+        return Round::Settled(Verdict::AsConfigured);
+    };
+    let mut views: Vec<SentinelView> = view(&mut first, &group, &own).into_iter().collect();
+    for other in rows(&mut first, &["SENTINEL", "SENTINELS", &group]).unwrap_or_default() {
         if let Some(address) = address_of(&other)
             && let Some(mut client) = connect(&address, None, &beside.password)
         {
-            views.extend(view(&mut client, beside, &own));
+            views.extend(view(&mut client, &group, &own));
         }
     }
     let Some(best) = views.into_iter().max_by_key(|view| view.epoch) else {
@@ -136,7 +144,8 @@ fn one_round(settings: &Settings, beside: &Beside, head: &Head) -> Round {
     }
     let user = settings.masteruser.string();
     let password = settings.masterauth.string();
-    let peers: Vec<Address> = rows(&mut first, &["SENTINEL", "REPLICAS", &beside.group])
+    let peers: Vec<Address> = rows(&mut first, &["SENTINEL", "REPLICAS", &group])
+        .unwrap_or_default()
         .iter()
         .filter_map(address_of)
         .filter(|peer| !own.is(peer))
@@ -168,82 +177,6 @@ fn judge(head: &Head, peers: &[(Address, Option<Holding>)]) -> Round {
     Round::Settled(Verdict::Primary)
 }
 
-/// Where to connect to what listens on `address`.
-fn reachable(address: SocketAddr) -> Address {
-    let host = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    Address { host: host.to_string(), port: address.port() }
-}
-
-fn connect(address: &Address, user: Option<&str>, password: &str) -> Option<Client> {
-    let timeout = Duration::from_millis(ANSWER_MS);
-    let target = wireclient::Address::tcp(address.host.clone(), address.port);
-    let mut client = Client::connect(&target, timeout).ok()?;
-    client.set_read_timeout(Some(timeout)).ok()?;
-    if !password.is_empty() {
-        client.auth(user, password).ok()?;
-    }
-    Some(client)
-}
-
-fn view(client: &mut Client, beside: &Beside, own: &Own) -> Option<SentinelView> {
-    let row = pairs(&client.call(&["SENTINEL", "MASTER", &beside.group]).ok()?)?;
-    let primary = address_of(&row)?;
-    let epoch = field(&row, "config-epoch")?.parse().ok()?;
-    let is_self = own.is(&primary);
-    Some(SentinelView { epoch, primary, is_self })
-}
-
-fn holding(client: &mut Client) -> Option<Holding> {
-    let Value::Bulk(replication) = client.call(&["INFO", "replication"]).ok()? else { return None };
-    let Value::Bulk(keyspace) = client.call(&["INFO", "keyspace"]).ok()? else { return None };
-    let text = String::from_utf8_lossy(&replication).into_owned();
-    let line = |name: &str| {
-        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-    };
-    let replids = ["master_replid", "master_replid2"]
-        .iter()
-        .filter_map(|name| RunId::parse(line(name)?.as_bytes()))
-        .filter(|id| *id != RunId::zero())
-        .collect();
-    let offset_name =
-        if line("role")? == "slave" { "slave_repl_offset" } else { "master_repl_offset" };
-    let keys = String::from_utf8_lossy(&keyspace)
-        .lines()
-        .filter_map(|line| line.split_once("keys=")?.1.split(',').next()?.parse::<u64>().ok())
-        .sum();
-    Some(Holding { replids, offset: line(offset_name)?.parse().ok()?, keys })
-}
-
-type Row = Vec<(String, String)>;
-
-fn rows(client: &mut Client, words: &[&str]) -> Vec<Row> {
-    match client.call(words) {
-        Ok(Value::Array(items)) => items.iter().filter_map(pairs).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn pairs(value: &Value) -> Option<Row> {
-    let Value::Array(items) = value else { return None };
-    let text = |value: &Value| match value {
-        Value::Bulk(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        _ => String::new(),
-    };
-    Some(items.chunks_exact(2).map(|pair| (text(&pair[0]), text(&pair[1]))).collect())
-}
-
-fn field<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
-    row.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
-}
-
-fn address_of(row: &Row) -> Option<Address> {
-    Some(Address { host: field(row, "ip")?.to_owned(), port: field(row, "port")?.parse().ok()? })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,11 +199,7 @@ mod tests {
         let options = Options::embedded(dir.path(), 0, lines.clone());
         let options = Options { bind: vec!["127.0.0.1".into()], ..options };
         let handle = sentinel::start(options).unwrap();
-        let beside = Beside {
-            group: "m".to_owned(),
-            addresses: handle.addresses().to_vec(),
-            password: String::new(),
-        };
+        let beside = Beside { addresses: handle.addresses().to_vec(), password: String::new() };
         let verdict = ask(&settings, &beside, &Head::default());
         handle.stop();
         verdict
@@ -304,6 +233,33 @@ mod tests {
 
     fn peer(port: u16) -> Address {
         Address { host: "127.0.0.1".into(), port }
+    }
+
+    #[test]
+    fn of_several_groups_the_one_that_a_node_belongs_to_decides() {
+        let groups = ["monitor a 127.0.0.1 7001 1", "monitor b 127.0.0.1 7002 1"];
+        let follow = |port| Verdict::Follow(peer(port));
+        for (settings, line, expected) in [
+            ("", "known-replica b 127.0.0.1 6379", follow(7002)),
+            ("", "known-replica a 127.0.0.1 6379", follow(7001)),
+            ("replicaof 127.0.0.1 7002", "", follow(7002)),
+            // It has followed one that was replaced since.
+            ("replicaof 127.0.0.1 7003", "known-replica b 127.0.0.1 7003", follow(7002)),
+            // Moved from one group to the other, which the first one's sentinels do not forget.
+            ("replicaof 127.0.0.1 7002", "known-replica a 127.0.0.1 6379", follow(7002)),
+            ("", "monitor c 127.0.0.1 6379 1", Verdict::Primary),
+            ("", "known-replica b 127.0.0.1 7009", Verdict::AsConfigured),
+        ] {
+            let lines = [groups[0], groups[1], line];
+            let lines = if line.is_empty() { &lines[..2] } else { &lines[..] };
+            assert_eq!(verdict(settings, lines), expected, "{settings} {line}");
+        }
+    }
+
+    #[test]
+    fn a_node_belongs_to_the_only_group_that_its_sentinel_watches() {
+        assert_eq!(verdict("", &["monitor b 127.0.0.1 7002 1"]), Verdict::Follow(peer(7002)));
+        assert_eq!(verdict("", &[]), Verdict::AsConfigured);
     }
 
     #[test]

@@ -10,14 +10,11 @@ use std::thread;
 const CRASH_STATUS: i32 = 99;
 
 /// What the guard must know of the sentinel that runs beside this server.
-pub(crate) fn beside(ready: &Ready, handle: &sentinel::Handle) -> Option<guard::Beside> {
-    let mut lines = ready.loaded.sentinel.iter();
-    let monitor = lines.find(|line| line.first().is_some_and(|word| word == b"monitor"))?;
-    Some(guard::Beside {
-        group: String::from_utf8_lossy(monitor.get(1)?).into_owned(),
+pub(crate) fn beside(settings: &Settings, handle: &sentinel::Handle) -> guard::Beside {
+    guard::Beside {
         addresses: handle.addresses().to_vec(),
-        password: ready.settings.sentinel_requirepass.string(),
-    })
+        password: settings.sentinel_requirepass.string(),
+    }
 }
 
 /// Starts the sentinel beside a server, if the configuration asks for one.

@@ -62,7 +62,7 @@ fn start(ready: &Ready) -> Result<Running, String> {
     let sentinel = sentinel_mode::start_beside(ready)?;
     tracing::info!("Server initialized");
     // Whoever asks must know what there is; whoever does not looks while clients are told to wait.
-    let beside = sentinel.as_ref().and_then(|handle| sentinel_mode::beside(ready, handle));
+    let beside = sentinel.as_ref().map(|handle| sentinel_mode::beside(settings, handle));
     let (looked, verdict) = match beside {
         Some(beside) => {
             let found = Found::look(settings, &ready.start)?;
