@@ -52,6 +52,9 @@ struct SentinelView {
     epoch: u64,
     primary: Address,
     is_self: bool,
+    /// How long it may take until the primary is found down and a failover is done, or was tried
+    /// twice in vain.
+    patience: Millis,
 }
 
 /// What a peer holds.
@@ -60,52 +63,109 @@ struct Holding {
     replids: Vec<RunId>,
     offset: u64,
     keys: u64,
+    /// `replica-priority`; 0 if it may not be promoted.
+    priority: u64,
 }
 
 /// What one round of questions says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Round {
     Settled(Verdict),
-    /// This peer holds more.
-    Fuller(Address),
+    /// This peer holds more, and may be promoted. The sentinels, whose configuration is of this epoch,
+    /// are given so long to do it.
+    Fuller {
+        peer: Address,
+        epoch: u64,
+        patience: Millis,
+    },
     /// Somebody does not answer.
     Silence,
     /// No sentinel answers, not even our own.
     Unasked,
 }
 
+/// What the rounds so far have shown.
+#[derive(Debug, Default)]
+struct Watch {
+    /// Since when somebody has not answered.
+    silent_since: Option<Millis>,
+    away: Option<Away>,
+}
+
+/// A fuller peer keeps this node away.
+#[derive(Debug)]
+struct Away {
+    since: Millis,
+    epoch: u64,
+    said: Millis,
+}
+
 /// Asks until it is clear what this node is to be. `head` is what its snapshot says of itself.
 pub(crate) fn ask(settings: &Settings, beside: &Beside, head: &Head) -> Verdict {
-    let began = base::clock::monotonic();
-    let mut said: Option<Millis> = None;
+    let mut watch = Watch::default();
     loop {
         let round = one_round(settings, beside, head);
-        let now = base::clock::monotonic();
-        match round {
-            Round::Settled(verdict) => return verdict,
-            Round::Silence if now.since(began) >= SILENCE_MAX => return Verdict::Primary,
-            Round::Unasked if now.since(began) >= SILENCE_MAX => {
-                tracing::warn!(
-                    "This server's own sentinel does not say who the primary is: the \
-                     configuration decides, and another primary may be there already"
-                );
-                return Verdict::AsConfigured;
-            }
-            Round::Silence | Round::Unasked => {}
-            Round::Fuller(peer) => {
-                if said.is_none_or(|at| now.since(at) >= SAY_EVERY) {
-                    tracing::warn!(
-                        "{}:{} holds more than this node's snapshot; staying away until the \
-                         sentinels have elected a primary",
-                        peer.host,
-                        peer.port
-                    );
-                    said = Some(now);
-                }
-            }
+        if let Some(verdict) = watch.decide(base::clock::monotonic(), round) {
+            return verdict;
         }
         // Nothing here can be waited for but time: the peers are asked again.
         thread::sleep(Duration::from_millis(ROUND_MS));
+    }
+}
+
+impl Watch {
+    /// Takes what a round at `now` says; `None` if the peers are to be asked again.
+    fn decide(&mut self, now: Millis, round: Round) -> Option<Verdict> {
+        let unanswered = match round {
+            Round::Settled(verdict) => return Some(verdict),
+            Round::Fuller { peer, epoch, patience } => {
+                self.silent_since = None;
+                return self.stay_away(now, &peer, epoch, patience);
+            }
+            Round::Silence => Verdict::Primary,
+            Round::Unasked => Verdict::AsConfigured,
+        };
+        if now.since(*self.silent_since.get_or_insert(now)) < SILENCE_MAX {
+            return None;
+        }
+        if unanswered == Verdict::AsConfigured {
+            tracing::warn!(
+                "This server's own sentinel does not say who the primary is: the configuration \
+                 decides, and another primary may be there already"
+            );
+        }
+        Some(unanswered)
+    }
+
+    fn stay_away(
+        &mut self,
+        now: Millis,
+        peer: &Address,
+        epoch: u64,
+        patience: Millis,
+    ) -> Option<Verdict> {
+        let Address { host, port } = peer;
+        let last = self.away.take();
+        let said = last.as_ref().map(|away| away.said);
+        // Another configuration is a sign that the sentinels are at work.
+        let since = last.filter(|away| away.epoch == epoch).map_or(now, |away| away.since);
+        if now.since(since) >= patience {
+            tracing::warn!(
+                "{host}:{port} holds more than this node's snapshot, but the sentinels have not \
+                 elected another primary for {patience} ms: serving without what it holds"
+            );
+            return Some(Verdict::Primary);
+        }
+        let is_due = said.is_none_or(|at| now.since(at) >= SAY_EVERY);
+        if is_due {
+            tracing::warn!(
+                "{host}:{port} holds more than this node's snapshot; staying away until the \
+                 sentinels have elected a primary"
+            );
+        }
+        let said = said.filter(|_| !is_due).unwrap_or(now);
+        self.away = Some(Away { since, epoch, said });
+        None
     }
 }
 
@@ -157,22 +217,33 @@ fn one_round(settings: &Settings, beside: &Beside, head: &Head) -> Round {
             (peer, client.and_then(|mut client| holding(&mut client)))
         })
         .collect();
-    judge(head, &holdings)
+    judge(head, &best, &holdings)
 }
 
-/// Decides for a node that the sentinels name as primary.
-fn judge(head: &Head, peers: &[(Address, Option<Holding>)]) -> Round {
+/// Decides for a node that the sentinels name as primary, the best view of them being `named`.
+fn judge(head: &Head, named: &SentinelView, peers: &[(Address, Option<Holding>)]) -> Round {
     let fuller = |holding: &Holding| match head.history {
         Some((replid, offset)) if holding.replids.contains(&replid) => holding.offset > offset.0,
         // Different histories cannot be compared by offset; a node with data does not yield to that.
         Some(_) => !head.has_keys && holding.keys > 0,
         None => holding.keys > 0,
     };
-    if let Some((peer, _)) = peers.iter().find(|(_, held)| held.as_ref().is_some_and(fuller)) {
-        return Round::Fuller(peer.clone());
+    let mut heard = peers.iter().filter_map(|(peer, held)| Some((peer, held.as_ref()?)));
+    let may_succeed = |held: &Holding| fuller(held) && held.priority != 0;
+    if let Some((peer, _)) = heard.clone().find(|(_, held)| may_succeed(held)) {
+        let (peer, epoch, patience) = (peer.clone(), named.epoch, named.patience);
+        return Round::Fuller { peer, epoch, patience };
     }
     if peers.iter().any(|(_, held)| held.is_none()) {
         return Round::Silence;
+    }
+    if let Some((peer, _)) = heard.find(|(_, held)| fuller(held)) {
+        tracing::warn!(
+            "{}:{} holds more than this node's snapshot, but may not be promoted \
+             (replica-priority 0): serving without what it holds",
+            peer.host,
+            peer.port
+        );
     }
     Round::Settled(Verdict::Primary)
 }
@@ -270,9 +341,15 @@ mod tests {
             history: offset.map(|offset| (ours, Offset(offset))),
             has_keys: keys > 0,
         };
-        let held = |replid, offset, keys| Some(Holding { replids: vec![replid], offset, keys });
+        let held = |replid, offset, keys| {
+            Some(Holding { replids: vec![replid], offset, keys, priority: 100 })
+        };
+        let unfit = Some(Holding { replids: vec![ours], offset: 11, keys: 1, priority: 0 });
+        let patience = Millis(700);
+        let primary = peer(OWN_PORT);
+        let named = SentinelView { epoch: 3, primary, is_self: true, patience };
         let serve = Round::Settled(Verdict::Primary);
-        let away = Round::Fuller(peer(2));
+        let away = Round::Fuller { peer: peer(2), epoch: 3, patience };
         for (head, holding, expected) in [
             (head(Some(10), 1), held(ours, 10, 1), serve.clone()),
             (head(Some(10), 1), held(ours, 11, 1), away.clone()),
@@ -281,9 +358,40 @@ mod tests {
             (head(Some(10), 4), held(theirs, 99, 9), serve.clone()),
             (head(Some(10), 0), held(theirs, 99, 9), away.clone()),
             (head(Some(10), 1), None, Round::Silence),
+            (head(Some(10), 1), unfit, serve.clone()),
         ] {
             let peers = [(peer(1), held(ours, 0, 0)), (peer(2), holding)];
-            assert_eq!(judge(&head, &peers), expected, "{head:?} {peers:?}");
+            assert_eq!(judge(&head, &named, &peers), expected, "{head:?} {peers:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_waits_for_an_election_as_long_as_one_may_take() {
+        let fuller = |epoch| Round::Fuller { peer: peer(2), epoch, patience: Millis(10_000) };
+        let mut watch = Watch::default();
+        for (now, round, expected) in [
+            (0, fuller(1), None),
+            (9_999, fuller(1), None),
+            // The sentinels have agreed on something: they are there.
+            (15_000, fuller(2), None),
+            (24_999, fuller(2), None),
+            // One answer that is late does not mean that the peer is gone.
+            (25_000, Round::Silence, None),
+            (25_001, fuller(2), Some(Verdict::Primary)),
+        ] {
+            assert_eq!(watch.decide(Millis(now), round), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn silence_is_waited_out() {
+        for (silence, verdict) in
+            [(Round::Silence, Verdict::Primary), (Round::Unasked, Verdict::AsConfigured)]
+        {
+            let mut watch = Watch::default();
+            assert_eq!(watch.decide(Millis(0), silence.clone()), None);
+            assert_eq!(watch.decide(Millis(2_999), silence.clone()), None);
+            assert_eq!(watch.decide(Millis(3_000), silence), Some(verdict));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::own::Own;
 use super::{Holding, SentinelView};
-use base::RunId;
+use base::{Millis, RunId};
 use engine::replication::Address;
 use resp::value::Value;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -69,7 +69,10 @@ pub(super) fn view(client: &mut Client, group: &str, own: &Own) -> Option<Sentin
     let primary = address_of(&row)?;
     let epoch = field(&row, "config-epoch")?.parse().ok()?;
     let is_self = own.is(&primary);
-    Some(SentinelView { epoch, primary, is_self })
+    let span = |name: &str| field(&row, name)?.parse::<u64>().ok();
+    let tries = span("failover-timeout")?.saturating_mul(2);
+    let patience = Millis(span("down-after-milliseconds")?.saturating_add(tries));
+    Some(SentinelView { epoch, primary, is_self, patience })
 }
 
 pub(super) fn holding(client: &mut Client) -> Option<Holding> {
@@ -90,7 +93,9 @@ pub(super) fn holding(client: &mut Client) -> Option<Holding> {
         .lines()
         .filter_map(|line| line.split_once("keys=")?.1.split(',').next()?.parse::<u64>().ok())
         .sum();
-    Some(Holding { replids, offset: line(offset_name)?.parse().ok()?, keys })
+    let offset = line(offset_name)?.parse().ok()?;
+    let priority = line("slave_priority").and_then(|text| text.parse().ok()).unwrap_or(100);
+    Some(Holding { replids, offset, keys, priority })
 }
 
 /// The rows of a sentinel's answer; `None` if it gives none.
