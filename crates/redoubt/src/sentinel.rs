@@ -26,7 +26,7 @@ use ::sentinel::{Config, ConfigError};
 use base::RunId;
 use driver::Driver;
 use rustix::event::{EventfdFlags, eventfd};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -78,6 +78,11 @@ impl Options {
     pub(crate) fn embedded(dir: &Path, port: u16, lines: Vec<Line>) -> Options {
         let state = dir.join(format!("sentinel-{port}.conf"));
         Options { state, state_is_configuration: false, ..Options::standalone(dir, port, lines) }
+    }
+
+    /// True if a client at `ip` is turned away by protected mode.
+    pub(crate) fn refuses(&self, ip: IpAddr) -> bool {
+        self.protected_mode && self.password.is_empty() && !ip.to_canonical().is_loopback()
     }
 
     /// A sentinel alone: its state is written to the configuration file at `path`.

@@ -80,6 +80,8 @@ pub(super) struct Driver {
     stats: Stats,
     next_client: u64,
     started_ms: u64,
+    /// Protected mode has refused somebody, and the log says so.
+    told_of_refusal: bool,
     exit: Option<Exit>,
 }
 
@@ -117,6 +119,7 @@ impl Driver {
             stats: Stats::default(),
             next_client: 0,
             started_ms: now.0,
+            told_of_refusal: false,
             exit: None,
         };
         let lines = driver.machine.config().to_lines();

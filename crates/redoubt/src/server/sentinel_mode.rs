@@ -31,13 +31,20 @@ pub(crate) fn start_beside(ready: &Ready) -> Result<Option<sentinel::Handle>, St
     // Absolute, for CONFIG SET dir changes the directory of the process.
     let dir = std::env::current_dir()
         .map_err(|error| format!("cannot use the data directory: {error}"))?;
-    let options = Options {
+    let options = options_beside(settings, Options::embedded(&dir, port, lines));
+    sentinel::start(options).map(Some).map_err(|error| error.to_string())
+}
+
+/// What the settings of a server say about the sentinel beside it.
+fn options_beside(settings: &Settings, options: Options) -> Options {
+    Options {
         bind: addresses(settings),
         password: settings.sentinel_requirepass.get().to_vec(),
-        protected_mode: settings.protected_mode.get(),
-        ..Options::embedded(&dir, port, lines)
-    };
-    sentinel::start(options).map(Some).map_err(|error| error.to_string())
+        // Whoever gave the server a password means it to be reached, and the other sentinels must
+        // reach this one.
+        protected_mode: settings.protected_mode.get() && settings.requirepass.get().is_empty(),
+        ..options
+    }
 }
 
 /// Runs a stand-alone sentinel until it is told to stop; gives the exit code.
@@ -90,4 +97,33 @@ pub(crate) fn run(ready: Ready) -> i32 {
 fn addresses(settings: &Settings) -> Vec<String> {
     let text = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
     settings.bind.get().iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use conf::LoadRequest;
+    use std::net::IpAddr;
+    use std::path::Path;
+
+    #[test]
+    fn the_sentinels_of_a_group_with_a_password_let_each_other_in() {
+        let elsewhere: IpAddr = "198.51.100.7".parse().unwrap();
+        let here: IpAddr = "::ffff:127.0.0.1".parse().unwrap();
+        for (text, refuses) in [
+            ("", true),
+            ("protected-mode no", false),
+            ("requirepass secret", false),
+            ("sentinel-requirepass secret", false),
+            ("requirepass secret\nsentinel-requirepass other", false),
+        ] {
+            let stdin = Some(format!("bind * -::*\n{text}"));
+            let request = LoadRequest { stdin, ..LoadRequest::default() };
+            let settings = Settings::load(&request).unwrap().settings;
+            let options = Options::embedded(Path::new("."), 0, Vec::new());
+            let options = options_beside(&settings, options);
+            assert_eq!(options.refuses(elsewhere), refuses, "{text}");
+            assert!(!options.refuses(here), "{text}");
+        }
+    }
 }

@@ -38,10 +38,8 @@ impl Driver {
         stream.set_nodelay(true)?;
         let local = stream.local_addr()?;
         let mut connection = Connection::new(stream);
-        let exposed = self.options.protected_mode
-            && self.options.password.is_empty()
-            && !address.ip().to_canonical().is_loopback();
-        let refusal = if exposed {
+        let refusal = if self.options.refuses(address.ip()) {
+            self.tell_of_refusal(address);
             Some(DENIED)
         } else if self.clients.len() >= self.options.clients_max {
             Some(&b"-ERR max number of clients reached\r\n"[..])
@@ -77,6 +75,17 @@ impl Driver {
         let (parser, arguments) = (Parser::new(), Arguments::new());
         self.clients.insert(id, Client { connection, parser, arguments, session });
         Ok(())
+    }
+
+    /// Says once that clients are turned away: other sentinels among them cannot say so themselves.
+    fn tell_of_refusal(&mut self, address: SocketAddr) {
+        if !std::mem::replace(&mut self.told_of_refusal, true) {
+            tracing::warn!(
+                "The sentinel refuses {address}: protected mode lets nobody in from elsewhere \
+                 without a password. Other sentinels that are refused cannot vote with this one: set \
+                 a password, or 'protected-mode no'. Further refusals are not logged."
+            );
+        }
     }
 
     pub(super) fn client_event(&mut self, id: ClientId, flags: epoll::EventFlags) {
