@@ -17,6 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+/// The program that this process runs, whatever lies under its name by now: an upgrade replaces that
+/// while the group runs, and its nodes stay of one version until the group is started again.
+const PROGRAM: &str = "/proc/self/exe";
 /// Between two looks at the group.
 const LOOK_MS: u64 = 100;
 /// The first wait before a restart; doubled each time a node dies young.
@@ -58,7 +61,10 @@ pub(crate) fn run(options: &Options, group: &Group) -> Result<(), String> {
         live: io::stdout().is_terminal(),
         table_lines: 0,
     };
-    let result = supervisor.start_all().and_then(|()| supervisor.watch(&stop));
+    let result = supervisor.start_all();
+    if result.is_ok() {
+        supervisor.watch(&stop);
+    }
     supervisor.stop_all();
     result
 }
@@ -96,7 +102,8 @@ impl Supervisor<'_> {
             .append(true)
             .open(self.group.nodes[index].join("redoubt.log"))
             .map_err(cannot)?;
-        Command::new(std::env::current_exe().map_err(cannot)?)
+        Command::new(PROGRAM)
+            .arg0(std::env::args_os().next().unwrap_or_else(|| "redoubt".into()))
             .arg("server")
             .arg(self.group.config(index))
             .stdin(Stdio::null())
@@ -108,12 +115,12 @@ impl Supervisor<'_> {
             .map_err(cannot)
     }
 
-    fn watch(&mut self, stop: &AtomicBool) -> Result<(), String> {
+    fn watch(&mut self, stop: &AtomicBool) {
         let began = base::clock::monotonic();
         let mut told_late = false;
         while !stop.load(Ordering::Acquire) {
             let now = base::clock::monotonic();
-            self.reap(now)?;
+            self.reap(now);
             for index in 0..self.options.nodes {
                 let observer = &mut self.observers[usize::from(index)];
                 self.views[usize::from(index)] = observer.look(self.options, index);
@@ -135,11 +142,10 @@ impl Supervisor<'_> {
             }
             thread::sleep(Duration::from_millis(LOOK_MS));
         }
-        Ok(())
     }
 
     /// Takes note of nodes that have ended, and restarts those whose time has come.
-    fn reap(&mut self, now: Millis) -> Result<(), String> {
+    fn reap(&mut self, now: Millis) {
         for index in 0..self.processes.len() {
             let process = &mut self.processes[index];
             let ended = match &mut process.child {
@@ -162,14 +168,28 @@ impl Supervisor<'_> {
                 self.tell(&[line]);
             }
             if self.processes[index].restart_at.is_some_and(|at| at <= now) {
-                let child = self.spawn(index)?;
-                let process = &mut self.processes[index];
+                self.restart(index, now);
+            }
+        }
+    }
+
+    /// Starts a node again; if that cannot be done now, it is tried later, for the others run.
+    fn restart(&mut self, index: usize, now: Millis) {
+        let spawned = self.spawn(index);
+        let process = &mut self.processes[index];
+        match spawned {
+            Ok(child) => {
                 process.child = Some(child);
                 process.started = now;
                 process.restart_at = None;
             }
+            Err(text) => {
+                let wait = process.backoff;
+                process.backoff = Millis(wait.0 * 2).min(BACKOFF_MAX);
+                process.restart_at = Some(now + wait);
+                self.tell(&[format!("{text}; trying again in {} ms", wait.0)]);
+            }
         }
-        Ok(())
     }
 
     fn tell(&mut self, lines: &[String]) {

@@ -19,4 +19,5 @@ mod server;
 mod settings;
 mod starts;
 mod together;
+mod up;
 mod waits;

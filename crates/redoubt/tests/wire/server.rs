@@ -164,7 +164,7 @@ impl Server {
 }
 
 /// Waits until something holds, and panics with what `otherwise` says if it does not come to that.
-fn wait_until(mut holds: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
+pub fn wait_until(mut holds: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
     let began = base::clock::monotonic();
     while !holds() {
         let waited = base::clock::monotonic().since(began).0;
