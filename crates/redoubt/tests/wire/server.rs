@@ -186,7 +186,11 @@ fn wait_for(child: &mut Child, host: &str, port: u16) -> bool {
         if child.try_wait().unwrap().is_some() {
             return false;
         }
-        if let Ok(stream) = TcpStream::connect((host, port)) {
+        // While nobody listens, a connection may be given that very port and meet itself.
+        let met_itself = |stream: &TcpStream| stream.local_addr().ok() == stream.peer_addr().ok();
+        if let Ok(stream) = TcpStream::connect((host, port))
+            && !met_itself(&stream)
+        {
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
             let mut client = Client::new(stream);
             // While it loads, it says so; when it ends, it resets the connection.
