@@ -245,7 +245,7 @@ fn configuration(options: &Options) -> Result<Config, StartError> {
     let path = &options.state;
     let lines =
         state::read(path).map_err(|error| StartError::File { path: path.clone(), error })?;
-    let state = Config::parse(&lines).map_err(|(index, error)| StartError::State {
+    let state = Config::parse_state(&lines).map_err(|(index, error)| StartError::State {
         path: path.clone(),
         index,
         error,

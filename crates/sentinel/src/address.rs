@@ -24,6 +24,11 @@ impl Address {
         Address { host: host.into(), port }
     }
 
+    /// False if it must be resolved.
+    pub fn is_numeric(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok()
+    }
+
     /// The name of an instance without another name: `host:port`, IPv6 hosts in brackets.
     pub fn name(&self) -> String {
         if self.host.contains(':') {

@@ -61,6 +61,13 @@ pub enum ConfigError {
     TooMany,
 }
 
+/// Who has written lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    User,
+    State,
+}
+
 /// A group as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupConfig {
@@ -105,6 +112,19 @@ impl Config {
     /// # Errors
     /// The index of the refused line, and why.
     pub fn parse(lines: &[Line]) -> Result<Config, (usize, ConfigError)> {
+        Config::parse_from(lines, Source::User)
+    }
+
+    /// The same for lines that only [`Config::to_lines`] has written: a primary known by its name
+    /// stays known after `resolve-hostnames` was switched off.
+    ///
+    /// # Errors
+    /// The index of the refused line, and why.
+    pub fn parse_state(lines: &[Line]) -> Result<Config, (usize, ConfigError)> {
+        Config::parse_from(lines, Source::State)
+    }
+
+    fn parse_from(lines: &[Line], source: Source) -> Result<Config, (usize, ConfigError)> {
         let mut config = Config::default();
         for rank in 0..3 {
             for (index, line) in lines.iter().enumerate() {
@@ -113,7 +133,9 @@ impl Config {
                 };
                 let directive = words[0].to_ascii_lowercase();
                 if order(&directive) == rank {
-                    config.apply(&directive, &words[1..]).map_err(|error| (index, error))?;
+                    config
+                        .apply(&directive, &words[1..], source)
+                        .map_err(|error| (index, error))?;
                 }
             }
         }
@@ -132,9 +154,17 @@ impl Config {
         self
     }
 
-    fn apply(&mut self, directive: &[u8], args: &[Vec<u8>]) -> Result<(), ConfigError> {
+    fn apply(
+        &mut self,
+        directive: &[u8],
+        args: &[Vec<u8>],
+        source: Source,
+    ) -> Result<(), ConfigError> {
         match (directive, args) {
-            (b"monitor", [name, host, port, quorum]) => self.monitor(name, host, port, quorum),
+            (b"monitor", [name, host, port, quorum]) => {
+                let names = self.settings.resolve_hostnames || source == Source::State;
+                self.monitor(name, address(host, port, names), quorum)
+            }
             (b"myid", [id]) => {
                 self.my_id = Some(RunId::parse(id).ok_or(ConfigError::Id)?);
                 Ok(())
@@ -180,8 +210,7 @@ impl Config {
     fn monitor(
         &mut self,
         name: &[u8],
-        host: &[u8],
-        port: &[u8],
+        primary: Result<Address, ConfigError>,
         quorum: &[u8],
     ) -> Result<(), ConfigError> {
         let name = parse_name(name).ok_or(ConfigError::Name)?;
@@ -189,7 +218,7 @@ impl Config {
         if quorum == 0 {
             return Err(ConfigError::Quorum);
         }
-        let primary = address(host, port, self.settings.resolve_hostnames)?;
+        let primary = primary?;
         if self.groups.contains_key(&name) {
             return Err(ConfigError::DuplicateGroup);
         }
@@ -281,11 +310,11 @@ impl GroupConfig {
             (b"config-epoch", [value]) => self.config_epoch = number(value)?,
             (b"leader-epoch", [value]) => self.leader_epoch = number(value)?,
             (b"known-replica" | b"known-slave", [host, port]) => {
-                self.replicas.push(address(host, port, names)?);
+                self.replicas.extend(learned(host, port, names)?);
             }
             (b"known-sentinel", [host, port, id]) => {
                 let id = RunId::parse(id).ok_or(ConfigError::Id)?;
-                self.sentinels.push((address(host, port, names)?, id));
+                self.sentinels.extend(learned(host, port, names)?.map(|address| (address, id)));
             }
             _ => return Err(ConfigError::Unrecognized),
         }
@@ -398,6 +427,13 @@ fn yes_no(text: &[u8], directive: &'static str) -> Result<bool, ConfigError> {
 fn address(host: &[u8], port: &[u8], names: bool) -> Result<Address, ConfigError> {
     let port = parse_port(port).ok_or(ConfigError::Port)?;
     Ok(Address::new(parse_host(host, names).ok_or(ConfigError::Host)?, port))
+}
+
+/// The address of a member that a sentinel has learned. One by a name is forgotten unless names may be
+/// resolved: members are learned anew, and a sentinel must start from whatever it wrote down before.
+fn learned(host: &[u8], port: &[u8], names: bool) -> Result<Option<Address>, ConfigError> {
+    let address = address(host, port, true)?;
+    Ok(Some(address).filter(|address| names || address.is_numeric()))
 }
 
 fn words(tokens: &[&str]) -> Line {

@@ -306,8 +306,8 @@ impl Sentinel {
         let primary = group.primary;
         let parallel = usize::try_from(group.settings.parallel_syncs).unwrap_or(usize::MAX);
         let timeout = group.settings.failover_timeout;
-        let others: Vec<InstanceId> =
-            self.replicas_of(name).into_iter().filter(|&id| id != promoted).collect();
+        let is_other = |&id: &InstanceId| !self.are_one_server(id, promoted);
+        let others: Vec<InstanceId> = self.replicas_of(name).into_iter().filter(is_other).collect();
         let address = self.at(promoted).address.clone();
         self.give_up_slow_replicas(&others, now);
         let moving = others.iter().filter(|&&id| self.is_moving(id)).count();

@@ -5,7 +5,7 @@ use crate::address::Address;
 use crate::instance::InstanceId;
 use crate::settings::GroupSettings;
 use base::{Millis, RunId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Replicas and sentinels known per group at most; later ones are ignored and logged.
 pub const MEMBERS_MAX: usize = 1_000;
@@ -84,6 +84,8 @@ pub(crate) struct Group {
     /// Elections lost in a row, for the back-off.
     pub(crate) lost_elections: u32,
     pub(crate) reboot: Option<Reboot>,
+    /// Replicas that were passed over for their names; the log has told of them.
+    pub(crate) refused: BTreeSet<Address>,
 }
 
 impl Group {
@@ -105,6 +107,7 @@ impl Group {
             start_at: None,
             lost_elections: 0,
             reboot: None,
+            refused: BTreeSet::new(),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use crate::action::{Level, Reply};
 use crate::address::Address;
-use crate::group::{Group, Reboot, Step};
+use crate::group::{Group, MEMBERS_MAX, Reboot, Step};
 use crate::info::{Report, parse};
 use crate::instance::{INFO_BYTES_MAX, Instance, InstanceId, Kind, Reconf, Role};
 use crate::machine::Sentinel;
@@ -64,10 +64,27 @@ impl Sentinel {
         }
         let group = self.at(id).group.clone();
         for address in &report.replicas {
+            if !self.settings.resolve_hostnames && !address.is_numeric() {
+                self.refuse_name(&group, address);
+                continue;
+            }
             if let Some(replica) = self.add_replica(&group, address.clone(), now) {
                 self.event(Level::Notice, "+slave", replica);
                 self.persist();
             }
+        }
+    }
+
+    /// A primary lists a replica by a name that may not be resolved: it is passed over, as in stock,
+    /// and the log says so once.
+    fn refuse_name(&mut self, group: &str, address: &Address) {
+        let Some(group) = self.groups.get_mut(group) else { return };
+        if group.refused.len() < MEMBERS_MAX && group.refused.insert(address.clone()) {
+            let host = &address.host;
+            let text = format!(
+                "Replica {address} is not monitored: '{host}' is a name, and resolve-hostnames is off"
+            );
+            self.log(Level::Warning, text);
         }
     }
 

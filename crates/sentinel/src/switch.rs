@@ -91,11 +91,25 @@ impl Sentinel {
         *old = fresh;
     }
 
+    /// True for one instance, and for two that are one server under two addresses.
+    pub(crate) fn are_one_server(&self, one: InstanceId, other: InstanceId) -> bool {
+        let run_id = self.at(one).run_id;
+        one == other || (run_id.is_some() && run_id == self.at(other).run_id)
+    }
+
+    /// True if `address` is that of a server which `id` is too, under another address.
+    fn leads_to_itself(&self, id: InstanceId, address: &Address) -> bool {
+        let Some(group) = self.groups.get(&self.at(id).group) else { return false };
+        let mut members = group.replicas.values().chain([&group.primary]);
+        let named = members.find(|&&member| self.at(member).address == *address);
+        named.is_some_and(|&named| self.are_one_server(id, named))
+    }
+
     /// Tells a server to follow `primary`, or to be one. In a transaction, so that it cannot obey
     /// half of it: it writes the order to its configuration and drops its clients, who then ask
-    /// a sentinel again. False if it cannot be reached.
+    /// a sentinel again. False if it cannot be reached, or is that primary itself.
     pub(crate) fn send_follow(&mut self, id: InstanceId, primary: Option<&Address>) -> bool {
-        if !self.at(id).command.up {
+        if !self.at(id).command.up || primary.is_some_and(|at| self.leads_to_itself(id, at)) {
             return false;
         }
         let (host, port) = primary.map_or_else(

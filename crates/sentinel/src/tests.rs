@@ -2,6 +2,7 @@
 
 mod commands;
 mod foreign;
+mod names;
 mod net;
 mod returns;
 

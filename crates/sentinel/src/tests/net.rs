@@ -34,6 +34,9 @@ pub struct Server {
     pub replid: RunId,
     /// How long a synchronisation with a new primary takes.
     pub sync_ms: u64,
+    /// The name that it announces to its primary, which lists it under its number as well: it was
+    /// there without the name before.
+    pub announces: Option<&'static str>,
     subscribers: Vec<(usize, LinkId)>,
 }
 
@@ -372,6 +375,10 @@ impl Net {
             for (index, (replica, _)) in replicas.enumerate() {
                 let _ = write!(text, "slave{index}:ip=127.0.0.1,port={replica},state=online\r\n");
             }
+            let named = self.servers.iter().filter_map(|(port, s)| Some((port, s.announces?)));
+            for (index, (replica, name)) in named.enumerate() {
+                let _ = write!(text, "slave9{index}:ip={name},port={replica},state=online\r\n");
+            }
         }
         let _ = write!(
             text,
@@ -418,6 +425,7 @@ fn server(random: &mut Random, replid: RunId, follows: Option<u16>) -> Server {
         link_down_for: 1,
         replid,
         sync_ms: 0,
+        announces: None,
         subscribers: Vec::new(),
     }
 }
