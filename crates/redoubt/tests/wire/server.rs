@@ -32,8 +32,10 @@ impl Server {
     /// not start.
     pub fn start_in(dir: TempDir, options: &[&str]) -> Result<Server, (TempDir, String)> {
         let mut said = String::new();
-        let named = options.windows(2).find(|pair| pair[0] == "--bind").map(|pair| pair[1]);
-        let host = named.unwrap_or("127.0.0.1");
+        let option = |name| options.windows(2).find(|pair| pair[0] == name).map(|pair| pair[1]);
+        let host = option("--bind").unwrap_or("127.0.0.1");
+        // Without its password a server does not say that it loads.
+        let auth = option("--requirepass").map_or(String::new(), |word| format!("AUTH {word}\r\n"));
         for _ in 0..STARTS_MAX {
             let port = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port();
             let mut output = tempfile::tempfile().unwrap();
@@ -47,7 +49,7 @@ impl Server {
                 .stderr(output.try_clone().unwrap())
                 .spawn()
                 .unwrap();
-            if wait_for(&mut child, host, port) {
+            if wait_for(&mut child, (host, port), &auth) {
                 return Ok(Server { child, host: host.to_owned(), port, dir });
             }
             said.clear();
@@ -180,7 +182,7 @@ impl Drop for Server {
     }
 }
 
-fn wait_for(child: &mut Child, host: &str, port: u16) -> bool {
+fn wait_for(child: &mut Child, at: (&str, u16), auth: &str) -> bool {
     let began = base::clock::monotonic();
     loop {
         if child.try_wait().unwrap().is_some() {
@@ -188,15 +190,16 @@ fn wait_for(child: &mut Child, host: &str, port: u16) -> bool {
         }
         // While nobody listens, a connection may be given that very port and meet itself.
         let met_itself = |stream: &TcpStream| stream.local_addr().ok() == stream.peer_addr().ok();
-        if let Ok(stream) = TcpStream::connect((host, port))
+        if let Ok(stream) = TcpStream::connect(at)
             && !met_itself(&stream)
         {
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
             let mut client = Client::new(stream);
             // While it loads, it says so; when it ends, it resets the connection.
-            let is_sent = client.stream.write_all(b"PING\r\nQUIT\r\n").is_ok();
+            let is_sent = write!(client.stream, "{auth}PING\r\nQUIT\r\n").is_ok();
             let told = if is_sent { client.rest() } else { Vec::new() };
-            if !told.is_empty() && !told.starts_with(b"-LOADING") {
+            let told = String::from_utf8_lossy(&told);
+            if !told.is_empty() && !told.contains("-LOADING") {
                 return true;
             }
         }
