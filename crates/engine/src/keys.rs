@@ -123,6 +123,17 @@ pub(crate) struct Leftover {
 }
 
 impl Leftover {
+    /// Notes of a key that was missed that it `ends`, to be taken out, or that events tell of it.
+    #[cold]
+    fn note_miss(&mut self, db: u32, key: &[u8], ends: bool, tells: bool) {
+        if ends {
+            self.noted().lapsed.push((db, key.into()));
+        }
+        if tells {
+            self.noted().events.push((db, Event::KeyMiss, key.into()));
+        }
+    }
+
     #[cold]
     fn noted(&mut self) -> &mut Noted {
         self.noted.get_or_insert_default()
@@ -282,11 +293,9 @@ impl<'a> Keys<'a> {
         let lapsed = at.is_some_and(|at| at <= self.now) && !self.shows_expired;
         let Some(entry) = found.filter(|_| !lapsed) else {
             self.left.misses += 1;
-            if lapsed && self.expires {
-                self.left.noted().lapsed.push((db, key.into()));
-            }
-            if self.notes & NOTES_MISSES != 0 {
-                self.left.noted().events.push((db, Event::KeyMiss, key.into()));
+            let (ends, notes) = (lapsed && self.expires, self.notes & NOTES_MISSES != 0);
+            if ends || notes {
+                self.left.note_miss(db, key, ends, notes);
             }
             return None;
         };
