@@ -13,8 +13,10 @@ pub mod id;
 pub mod lock;
 pub mod processors;
 pub mod random;
+pub mod reason;
 pub mod units;
 
 pub use id::{NodeId, RunId};
 pub use processors::Processors;
+pub use reason::reason;
 pub use units::{Millis, Offset};

@@ -45,9 +45,7 @@ impl Target {
         let shown = address.to_string();
         let mut client = Client::connect(&address, PATIENCE).map_err(|error| match error {
             ClientError::Connect { source, .. } => {
-                let text = source.to_string();
-                let text = text.split(" (os error").next().unwrap_or_default();
-                format!("Could not connect to Redis at {shown}: {text}")
+                format!("Could not connect to Redis at {shown}: {}", base::reason(&source))
             }
             other => format!("Could not connect to Redis at {shown}: {other}"),
         })?;

@@ -126,7 +126,7 @@ impl Session {
             Ok(client) => self.client = Some(client),
             Err(error) => {
                 let reason = match &error {
-                    ClientError::Connect { source, .. } => reason(source),
+                    ClientError::Connect { source, .. } => base::reason(source),
                     other => other.to_string(),
                 };
                 let shown = match &self.address {
@@ -214,7 +214,7 @@ impl Session {
         }
         let reason = match error {
             ClientError::Closed => "Server closed the connection".to_owned(),
-            ClientError::Io(error) => reason(error),
+            ClientError::Io(error) => base::reason(error),
             other => other.to_string(),
         };
         console.complain(format!("Error: {reason}"));
@@ -425,11 +425,4 @@ impl<'a> Command<'a> {
                 self.is(name) && parts.iter().any(|part| self.word_is(1, part))
             })
     }
-}
-
-/// What the system calls an error, without Rust's additions.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
-    text.split(" (os error").next().unwrap_or(text).to_owned()
 }

@@ -83,7 +83,7 @@ pub trait Services: Send + Sync {
     /// Settings have changed at run time; does what must be done beyond storing them.
     ///
     /// # Errors
-    /// A text for the client, if one cannot be done.
+    /// The first that cannot be had.
     fn settings_changed(&self, names: &[&str]) -> Result<(), Refused>;
     /// Has the calling thread run in such slices, where the kernel grants them.
     fn take_slices(&self, _slices: Slices) {}

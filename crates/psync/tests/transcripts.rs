@@ -158,7 +158,6 @@ fn a_full_sync_by_mark() {
     assert_eq!(did.log[0], "Successful partial resynchronization with master.");
 }
 
-/// As Redis 7.2 says it.
 #[test]
 fn a_link_that_was_up_is_down_since_it_was_redirected() {
     let mut driven = Driven::following(settings(), None);
@@ -179,6 +178,7 @@ fn a_link_that_was_up_is_down_since_it_was_redirected() {
     assert_eq!(down_for(&driven, 4000), -1);
 }
 
+/// As Redis 7.2 says it.
 fn ack_with_file(offset: u64, durable: u64) -> String {
     let bulk = |number: u64| format!("${}\r\n{number}\r\n", number.to_string().len());
     let (offset, durable) = (bulk(offset), bulk(durable));

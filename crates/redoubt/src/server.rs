@@ -145,9 +145,11 @@ fn prepare(
             .map(|()| None)
             .map_err(|error| format!("cannot go into the background: {error}"));
     }
-    enter_directory(&settings)
-        .map_err(|error| format!("Can't chdir to '{}': {error}", settings.dir.string()))?;
-    logging::start(&settings).map_err(|error| format!("Can't open the log file: {error}"))?;
+    enter_directory(&settings).map_err(|error| {
+        format!("Can't chdir to '{}': {}", settings.dir.string(), base::reason(&error))
+    })?;
+    logging::start(&settings)
+        .map_err(|error| format!("Can't open the log file: {}", base::reason(&error)))?;
     signals::ignore_hangups().map_err(|error| format!("cannot ignore SIGHUP: {error}"))?;
     logging::set_role(if loaded.sentinel_mode { b'X' } else { b'M' });
     let pid_file = write_pid_file(&settings);

@@ -26,19 +26,13 @@ pub enum LoadError {
         reason: LineError,
     },
     /// The main file cannot be read.
-    #[error("Fatal error, can't open config file '{path}': {}", said(source), path = path.display())]
+    #[error("Fatal error, can't open config file '{path}': {}", base::reason(source), path = path.display())]
     Open {
         /// The file.
         path: PathBuf,
         /// The answer of the system.
         source: std::io::Error,
     },
-}
-
-/// What the system says, without the number behind it.
-fn said(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" (os error").map_or(text.clone(), |(text, _)| text.to_owned())
 }
 
 struct Reading<'a>(&'a Origin);
@@ -72,7 +66,7 @@ pub enum LineError {
     #[error("too many included files")]
     Includes,
     /// An included file cannot be read.
-    #[error("can't open config file '{path}': {}", said(source), path = path.display())]
+    #[error("can't open config file '{path}': {}", base::reason(source), path = path.display())]
     Include {
         /// The file.
         path: PathBuf,

@@ -137,12 +137,6 @@ pub fn start(node: &Arc<Node>, tail: Option<Tail>) -> Result<(), String> {
     Ok(())
 }
 
-/// An error of the system as stock words it.
-fn text_of(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
-}
-
 impl Writer {
     /// One that has no file yet; `sleeper` wakes its thread.
     fn new(node: &Arc<Node>, sleeper: Sleeper) -> Writer {
@@ -333,7 +327,7 @@ impl Writer {
                         tracing::error!("Error writing to the AOF file: {error}");
                     }
                     self.retry_at = Some(now + RETRY);
-                    self.node.append_only.set_error(&self.node, Some(text_of(&error)));
+                    self.node.append_only.set_error(&self.node, Some(base::reason(&error)));
                     is_more = false;
                     break;
                 }
@@ -394,7 +388,7 @@ impl Writer {
     fn lose(&mut self, why: &str, error: Option<&std::io::Error>) {
         if let Some(error) = error {
             tracing::error!("The AOF file is given up, {why}: {error}");
-            let text = format!("{why}: {}", text_of(error));
+            let text = format!("{why}: {}", base::reason(error));
             self.node.append_only.set_error(&self.node, Some(text));
         } else {
             tracing::info!("The AOF file begins anew: {why}");

@@ -4,7 +4,8 @@
 //! has snapshots loaded aside, and applies the stream. The *replicas* thread serves this node's replicas:
 //! it takes acknowledgements, makes the cuts of full syncs, and streams the log, if whoever has written
 //! has not done so at once ([`Handle::hand_over`]). Loading a snapshot and walking the data for one are
-//! threads of their own, which report back. Everybody else speaks to the two through mailboxes ([`Shared`]), which never make the caller wait.
+//! threads of their own, which report back. Everybody else speaks to the two through mailboxes
+//! ([`Shared`]), which never make the caller wait.
 //!
 //! Invariants:
 //! - The link thread changes data only inside a window or with the keyspace alone, and only after it

@@ -90,10 +90,8 @@ impl Services for ServerServices {
         let refused = |name, text: &str| Refused { name, text: text.to_owned() };
         let settings = &self.listening;
         if names.contains(&"dir") {
-            super::enter_directory(settings).map_err(|error| {
-                let text = error.to_string();
-                refused("dir", text.split(" (os error").next().unwrap_or_default())
-            })?;
+            super::enter_directory(settings)
+                .map_err(|error| refused("dir", &base::reason(&error)))?;
         }
         if names.contains(&"maxclients") {
             let (wanted, most) = (settings.maxclients.count(), super::start::clients_max(settings));

@@ -1,7 +1,7 @@
 //! The process: its title, where its threads run, stops by signal, called off and insisted on, and what a background save says
 //! of itself.
 
-use crate::server::{Client, Server, request};
+use crate::server::{Client, Server, request, wait_until};
 use resp::value::Value;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -214,12 +214,13 @@ fn a_daemon_reads_what_came_from_standard_input() {
         .unwrap();
     starter.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     assert!(starter.wait().unwrap().success());
-    let mut client = loop {
-        match TcpStream::connect(("127.0.0.1", port)) {
-            Ok(stream) => break Client::new(stream),
-            Err(_) => std::thread::yield_now(),
-        }
+    let mut stream = None;
+    let connects = || {
+        stream = TcpStream::connect(("127.0.0.1", port)).ok();
+        stream.is_some()
     };
+    wait_until(connects, || "the daemon listens nowhere".to_owned());
+    let mut client = Client::new(stream.unwrap());
     assert!(matches!(client.call(&["ping"]), Value::Error(_)), "without the password");
     assert_eq!(client.call(&["auth", "secret"]), ok());
     client.send(&request(&["shutdown", "nosave"]));

@@ -1,6 +1,6 @@
 //! Starts beside what another process has left.
 
-use crate::server::{Client, Server};
+use crate::server::{Client, Server, wait_until};
 use resp::value::Value;
 use std::net::TcpStream;
 
@@ -125,7 +125,8 @@ fn a_key_that_expired_while_its_primary_was_down_ends_at_the_replica_too() {
     client.call(&["set", "untouched", "5", "px", "300"]);
     assert_eq!(client.call(&["wait", "1", "0"]), Value::Integer(1));
     let mut reader = replica.connect();
-    while reader.call(&["exists", "k", "untouched"]) != Value::Integer(0) {}
+    let are_gone = || reader.call(&["exists", "k", "untouched"]) == Value::Integer(0);
+    wait_until(are_gone, || "they do not expire".to_owned());
     let primary = save_and_start_again(primary, &replica);
     assert_eq!(primary.infos(["sync_full", "sync_partial_ok"]), [0, 1]);
     assert_eq!(primary.info("rdb_last_load_keys_expired"), 2);
@@ -136,7 +137,8 @@ fn a_key_that_expired_while_its_primary_was_down_ends_at_the_replica_too() {
     assert_eq!(reader.call(&["pttl", "k"]), Value::Integer(-1));
     // Both end what nobody asks for.
     for server in [&primary, &replica] {
-        while keys(&mut server.connect()) != Value::Integer(1) {}
+        let has_one = || keys(&mut server.connect()) == Value::Integer(1);
+        wait_until(has_one, || "what nobody asks for stays".to_owned());
     }
 }
 

@@ -111,3 +111,46 @@ fn one_may_wait_for_very_many_keys() {
     assert_eq!(server.connect().call(&["rpush", "k149999", "v"]), Value::Integer(1));
     assert_eq!(waiting.reply(), Value::Array(vec![bulk("k149999"), bulk("v")]));
 }
+
+/// Another loop learns that its time has changed: it would look a minute later.
+#[test]
+fn who_waits_to_claim_is_served_at_a_time_that_was_brought_forward() {
+    let server = Server::start(&[]);
+    let mut others = server.connect();
+    others.send(
+        b"XGROUP CREATE s g 0 MKSTREAM\r\nXADD s 1-1 f v\r\nXREADGROUP GROUP g c STREAMS s >\r\n",
+    );
+    for _ in 0..3 {
+        others.reply();
+    }
+    // One on each of the two loops.
+    let mut waiting = [server.connect(), server.connect()];
+    for (number, client) in waiting.iter_mut().enumerate() {
+        let consumer = format!("d{number}");
+        client.send(&request(&[
+            "xreadgroup",
+            "group",
+            "g",
+            &consumer,
+            "block",
+            "0",
+            "claim",
+            "60000",
+            "streams",
+            "s",
+            ">",
+        ]));
+    }
+    server.wait_for_info("blocked_clients", 2);
+    for client in &mut waiting {
+        // Held for so long that it may be claimed in a moment, but not now.
+        others.call(&["xclaim", "s", "g", "c", "0", "1-1", "idle", "59900"]);
+        client.stream.set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
+    }
+    let mut served = 0;
+    let mut looks = || {
+        served += waiting.iter_mut().filter(|client| client.stream.peek(&mut [0]).is_ok()).count();
+        served > 0
+    };
+    crate::server::wait_until(&mut looks, || "nobody is served".to_owned());
+}
